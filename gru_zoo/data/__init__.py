@@ -1,0 +1,1 @@
+"""Data sets: one a file, raw examples and where they came from."""

@@ -1,0 +1,74 @@
+"""Files that are either whole or absent: write beside, then rename; checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def write_beside(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a fresh path next to `path`; rename it to `path` when the block ends well.
+
+    The caller creates a file or a folder at the yielded path, which keeps the suffix of `path`
+    (writers such as Keras' look at it). If the block raises, whatever was written is removed and
+    an older `path` stays as it was. Parent folders are made.
+
+    Args:
+        path: where the finished file or folder goes; an existing one is replaced.
+
+    Raises:
+        FileNotFoundError: the block ended without creating anything at the yielded path.
+
+    Example:
+        >>> with write_beside("/tmp/numbers.txt") as partial:
+        ...     _ = partial.write_text("1 2 3")
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    partial = workshop / path.name
+    try:
+        yield partial
+        if not partial.exists():
+            raise FileNotFoundError(f"nothing was written at {partial} to become {path}.")
+        if path.is_dir() and not path.is_symlink():
+            # A folder cannot be renamed onto a full one: step the old aside first.
+            path.rename(workshop / "old")
+        os.replace(partial, path)
+    except BaseException:
+        if (workshop / "old").exists() and not path.exists():
+            (workshop / "old").rename(path)
+        raise
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write `value` as indented JSON with a closing newline, whole or not at all.
+
+    Example:
+        >>> write_json("/tmp/card.json", {"accuracy": 0.9})
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    with write_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
+
+    Example:
+        >>> _ = Path("/tmp/empty").write_bytes(b"")
+        >>> sha256("/tmp/empty")[:8]
+        'e3b0c442'
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

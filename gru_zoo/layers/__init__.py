@@ -1,0 +1,1 @@
+"""Layers: the GRU and what models are built of."""

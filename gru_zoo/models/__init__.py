@@ -1,0 +1,1 @@
+"""Models by architecture, not by task."""
