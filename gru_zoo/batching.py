@@ -1,0 +1,131 @@
+"""Sequences of many lengths into batches of few shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_zoo.arguments import positive_int
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class BucketedBatches:
+    """Shuffled training batches in which rows have similar lengths.
+
+    Each batch is cut to the shortest allowed length that holds its longest row, so short texts
+    cost little and a compiled kernel meets `len(lengths)` shapes only. The order of epoch `e`
+    is a function of `(seed, e)` alone: a resumed run sees the batches that an undisturbed one
+    would have seen. The last rows that fill no whole batch are left out of that epoch.
+
+    Args:
+        ids: `[examples, time]` int32, padded on the right with 0.
+        targets: `[examples, ...]`.
+        batch_size: rows of a batch.
+        lengths: allowed lengths, ascending; the last one is `time`.
+        seed: of the order.
+
+    Raises:
+        ValueError: fewer examples than one batch, or lengths that do not end in `time`.
+
+    Example:
+        >>> batches = BucketedBatches(np.ones((8, 4), "int32"), np.zeros(8), 2, [2, 4], seed=0)
+        >>> len(batches), next(batches.epoch(0))[0].shape
+        (4, (2, 4))
+    """
+
+    # Rows are sorted by length within pools of this many batches: enough to find close lengths,
+    # few enough that the composition of batches still changes from epoch to epoch.
+    POOL = 50
+
+    def __init__(
+        self,
+        ids: np.ndarray,
+        targets: np.ndarray,
+        batch_size: int,
+        lengths: Sequence[int],
+        seed: int,
+    ) -> None:
+        positive_int("batch_size", batch_size)
+        if len(ids) < batch_size:
+            raise ValueError(f"ids must have at least {batch_size} rows; got {len(ids)}.")
+        if list(lengths) != sorted(set(lengths)) or lengths[-1] != ids.shape[1]:
+            raise ValueError(f"lengths must ascend to {ids.shape[1]}; got {list(lengths)}.")
+        self.ids, self.targets = ids, targets
+        self.batch_size, self.lengths, self.seed = batch_size, list(lengths), seed
+        self.row_lengths = np.count_nonzero(ids, axis=1)
+
+    def __len__(self) -> int:
+        return len(self.ids) // self.batch_size
+
+    def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches of one epoch: ids `[batch, length]` and targets `[batch, ...]`."""
+        random = np.random.default_rng([self.seed, epoch])
+        order = random.permutation(len(self.ids))[: len(self) * self.batch_size]
+        pool = self.POOL * self.batch_size
+        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
+        order = np.concatenate([rows[np.argsort(self.row_lengths[rows])] for rows in pools])
+        for rows in random.permutation(order.reshape(-1, self.batch_size)):
+            length = fitting_length(self.row_lengths[rows].max(), self.lengths)
+            yield self.ids[rows, :length], self.targets[rows]
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
+        import tensorflow as tf
+
+        def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for epoch in range(first_epoch, epochs):
+                yield from self.epoch(epoch)
+
+        signature = (
+            tf.TensorSpec([self.batch_size, None], self.ids.dtype),
+            tf.TensorSpec([self.batch_size, *self.targets.shape[1:]], self.targets.dtype),
+        )
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def fitting_length(longest: int, lengths: Sequence[int]) -> int:
+    """Return the first of the ascending `lengths` that is at least `longest`.
+
+    Example:
+        >>> fitting_length(130, [100, 200])
+        200
+    """
+    return lengths[int(np.searchsorted(lengths, longest))]
+
+
+def predict_bucketed(
+    model: object, ids: np.ndarray, lengths: Sequence[int], batch_size: int = 256
+) -> np.ndarray:
+    """Return `model`'s output for every row, computed at each row's fitting length.
+
+    Args:
+        model: a Keras model from ids `[batch, time]` to `[batch, outputs]`.
+        ids: `[examples, time]` int32, padded on the right with 0.
+        lengths: allowed lengths, ascending; the last one is `time`.
+        batch_size: rows at a time; the last batch of a length is filled with padding rows.
+
+    Returns:
+        `[examples, outputs]` in the order of `ids`.
+
+    Example:
+        >>> import keras
+        >>> mean = keras.Sequential([keras.layers.Lambda(lambda x: x[:, :1])])
+        >>> predict_bucketed(mean, np.array([[5, 0, 0], [7, 8, 9]], "int32"), [1, 3]).tolist()
+        [[5], [7]]
+    """
+    fitting = np.searchsorted(lengths, np.count_nonzero(ids, axis=1))
+    outputs: dict[int, np.ndarray] = {}
+    for bucket in np.unique(fitting):
+        rows = np.flatnonzero(fitting == bucket)
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            # One shape a length: the kernel is compiled once for it.
+            batch = np.zeros((batch_size, lengths[bucket]), ids.dtype)
+            batch[: len(part)] = ids[part, : lengths[bucket]]
+            result = np.asarray(model.predict_on_batch(batch))
+            outputs.update(zip(part.tolist(), result[: len(part)], strict=True))
+    return np.stack([outputs[row] for row in range(len(ids))])

@@ -1,0 +1,130 @@
+"""The folder of a training run: its configuration, its checkpoint, what it leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gru_zoo.files import write_beside, write_json
+
+_CHECKPOINT = "checkpoint.npz"
+
+
+class RunFolder:
+    """Files of one run: `config.json`, `checkpoint.npz`, `history.csv`, `metrics.json`, ...
+
+    Args:
+        path: the folder; its parents are made.
+        config: what the run was started with, JSON values only.
+        resume: go on with the run that is there instead of starting one.
+
+    Raises:
+        FileExistsError: the folder holds a run and `resume` is False.
+        FileNotFoundError: `resume` is True and there is no run.
+        ValueError: `resume` is True and the run there has another configuration.
+
+    Example:
+        >>> import tempfile
+        >>> run = RunFolder(Path(tempfile.mkdtemp()) / "first", {"seed": 0})
+        >>> run.history
+        []
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, config: dict[str, Any], resume: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self.config = json.loads(json.dumps(config))
+        self.history: list[dict[str, float]] = []
+        known = self.path / "config.json"
+        if resume:
+            self._compare(known)
+        elif known.exists():
+            raise FileExistsError(
+                f"name must be that of a new run; {self.path} holds one already "
+                "(--resume goes on with it)."
+            )
+        else:
+            write_json(known, self.config)
+
+    def _compare(self, known: Path) -> None:
+        if not known.exists():
+            raise FileNotFoundError(f"resume needs a run folder; {self.path} has no config.json.")
+        before = json.loads(known.read_text(encoding="utf-8"))
+        for key in sorted({*before, *self.config}):
+            if before.get(key) != self.config.get(key):
+                raise ValueError(
+                    f"{key} must be {before.get(key)!r}, as the run in {self.path} was started "
+                    f"with, to resume it; got {self.config.get(key)!r}."
+                )
+
+    def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
+        """Write arrays and the history as one file, whole or not at all."""
+        history = np.frombuffer(json.dumps(self.history).encode(), np.uint8)
+        with write_beside(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
+            np.savez(file, history=history, **arrays)
+        self._write_history()
+
+    def load_checkpoint(self) -> dict[str, np.ndarray] | None:
+        """Return the arrays of the last checkpoint, or None before the first one.
+
+        Raises:
+            ValueError: the file is corrupt, or holds values that are not finite.
+        """
+        path = self.path / _CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            self.history = json.loads(arrays.pop("history").tobytes())
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"checkpoint {path} is corrupt or cut short: {error}") from error
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(f"checkpoint {path}: {name} must be finite; it holds NaN or inf.")
+        self._write_history()
+        return arrays
+
+    def _write_history(self) -> None:
+        with write_beside(self.path / "history.csv") as partial, open(partial, "w") as file:
+            rows = csv.DictWriter(file, fieldnames=list(self.history[0]))
+            rows.writeheader()
+            rows.writerows(self.history)
+        self._draw_curves()
+
+    def _draw_curves(self) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 2)
+        epochs = [row["epoch"] for row in self.history]
+        for axis, metric in zip(axes, ("loss", "accuracy"), strict=True):
+            for prefix, label in (("", "training"), ("val_", "validation")):
+                values = [row[prefix + metric] for row in self.history]
+                axis.plot(epochs, values, marker="o", label=label)
+            axis.set(xlabel="epoch", ylabel=metric, xticks=epochs)
+            axis.spines[["top", "right"]].set_visible(False)
+        axes[0].legend(frameon=False)
+        with write_beside(self.path / "curves.png") as partial:
+            figure.savefig(partial, dpi=120)
+
+
+def newest_run(folder: str | os.PathLike) -> Path:
+    """Return the run in `folder` that was started last.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    runs = sorted(Path(folder).glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise FileNotFoundError(f"run needs a folder with a run; {folder} holds none.")
+    return runs[-1].parent
