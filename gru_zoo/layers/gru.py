@@ -1,0 +1,339 @@
+"""The gated recurrent unit: GRUCell, one step, and GRU, a whole sequence."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.layers import kernels
+
+
+@keras.saving.register_keras_serializable(package="gru_zoo")
+class GRUCell(keras.layers.GRUCell):
+    """One step of a GRU, in any of the four conventions found in papers and libraries.
+
+    With `x` the input, `h` the state before and `h'` after the step, `*` elementwise:
+
+        z = sigmoid(x Wz + bz + h Uz + bz')                update gate
+        r = sigmoid(x Wr + br + h Ur + br')                reset gate
+        c = tanh(x Wc + bc + r * (h Uc + bc'))             reset_after=True
+        c = tanh(x Wc + bc + (r * h) Uc)                   reset_after=False, no b'
+        h' = z * h + (1 - z) * c                           update_gate="keep"
+        h' = (1 - z) * h + z * c                           update_gate="write"
+
+    reset_after=True with "keep" is Keras', cuDNN's, PyTorch's and ONNX's GRU; reset_after=False
+    with "keep" is Cho et al. (2014), with "write" Chung et al. (2014).
+
+    Constructor, weights and dropout masks are those of `keras.layers.GRUCell`:
+    kernel_zrh = [Wz | Wr | Wc] `[features, 3 units]`, recurrent_kernel_zrh `[units, 3 units]`,
+    bias_zrh `[2, 3 units]` (b, then b') if reset_after, else `[3 units]`.
+
+    Args:
+        units: size of the state, at least 1.
+        *args: the other arguments of `keras.layers.GRUCell`, in its order.
+        update_gate: "keep" or "write", what an open update gate does.
+        **kwargs: the other arguments of `keras.layers.GRUCell`, by name.
+
+    Call arguments: inputs `[batch, features]` float; states `[batch, units]` or a list of it;
+    training, whether dropout is on. Returns the new state, and the new states nested as given.
+
+    Raises:
+        ValueError: an argument outside what is allowed, or inputs that are not float.
+
+    Example:
+        >>> cell = GRUCell(7)
+        >>> h, states = cell(ops.ones((3, 4)), [ops.zeros((3, 7))])
+        >>> tuple(h.shape)
+        (3, 7)
+    """
+
+    def __init__(self, units: int, *args: Any, update_gate: str = "keep", **kwargs: Any) -> None:
+        for rate in ("dropout", "recurrent_dropout"):
+            fraction(rate, kwargs.get(rate, 0.0))
+        super().__init__(positive_int("units", units), *args, **kwargs)
+        self.update_gate = one_of("update_gate", update_gate, ("keep", "write"))
+
+    def biases(self) -> tuple[Any, Any]:
+        """Return the input bias and the recurrent bias, [3 units] each, or None where not used."""
+        if self.bias is None:
+            return None, None
+        bias = ops.convert_to_tensor(self.bias)
+        return (bias[0], bias[1]) if self.reset_after else (bias, None)
+
+    def project(self, inputs: Any, dropped: Any = None) -> Any:
+        """Return the inputs' share of the gates, x W + b.
+
+        Args:
+            inputs: [..., features], float: one step or a whole sequence.
+            dropped: dropout mask of the inputs' rank, or a list of three, one a gate (z, r, c).
+
+        Returns:
+            projected_zrh [..., 3 units].
+        """
+        if isinstance(dropped, (list, tuple)):
+            kernels_zrh = ops.split(self.kernel, 3, axis=-1)
+            products = [
+                ops.matmul(inputs * m, w) for m, w in zip(dropped, kernels_zrh, strict=True)
+            ]
+            projected_zrh = ops.concatenate(products, axis=-1)
+        else:
+            projected_zrh = ops.matmul(inputs if dropped is None else inputs * dropped, self.kernel)
+        input_bias, _ = self.biases()
+        return projected_zrh if input_bias is None else projected_zrh + input_bias
+
+    def recur(self, projected: Any, state: Any, dropped: Any = None) -> Any:
+        """Return the state after one step, h'.
+
+        Args:
+            projected: the step's projected_zrh, [batch, 3 units].
+            state: h, [batch, units].
+            dropped: None, or three recurrent dropout masks [batch, units], one a gate (z, r, c).
+
+        Returns:
+            h' [batch, units].
+        """
+        x_z, x_r, x_c = ops.split(projected, 3, axis=-1)  # [batch, units] each
+        h_z, h_r, *h_c = self._recurrent_products(state, dropped)
+        z = self.recurrent_activation(x_z + h_z)
+        r = self.recurrent_activation(x_r + h_r)
+        if self.reset_after:
+            c = self.activation(x_c + r * h_c[0])
+        else:
+            h = state if dropped is None else state * dropped[2]
+            c = self.activation(x_c + ops.matmul(r * h, self.recurrent_kernel[:, -self.units :]))
+        if self.update_gate == "keep":
+            return z * state + (1 - z) * c
+        return (1 - z) * state + z * c
+
+    def _recurrent_products(self, state: Any, dropped: Any) -> list[Any]:
+        """Return h U + b' for z, r and, if reset comes after the product, c."""
+        gates = 3 if self.reset_after else 2
+        if dropped is None:
+            kernel = self.recurrent_kernel[:, : gates * self.units]
+            products = ops.split(ops.matmul(state, kernel), gates, axis=-1)
+        else:
+            kernels_zrh = ops.split(self.recurrent_kernel, 3, axis=-1)[:gates]
+            masked = [state * mask for mask in dropped[:gates]]
+            products = [ops.matmul(h, w) for h, w in zip(masked, kernels_zrh, strict=True)]
+        _, recurrent_bias = self.biases()
+        if recurrent_bias is None:
+            return products
+        biases_zrh = ops.split(recurrent_bias, 3, axis=-1)[:gates]
+        return [h + b for h, b in zip(products, biases_zrh, strict=True)]
+
+    def dropout_masks(self, inputs: Any, state: Any, training: bool) -> tuple[Any, Any]:
+        """Return the sequence's masks for `project` and `recur`, None where nothing is dropped.
+
+        One mask serves all steps of a sequence (Gal and Ghahramani, 2016); Keras keeps it until
+        the layer resets it, so the cell draws the same numbers as Keras' for the same seed.
+
+        Args:
+            inputs: one step, [batch, features].
+            state: [batch, units].
+            training: False drops nothing.
+        """
+        return (
+            self.get_dropout_mask(inputs) if training and self.dropout else None,
+            self.get_recurrent_dropout_mask(state) if training and self.recurrent_dropout else None,
+        )
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
+        """Run one step; see the class."""
+        _check_float("inputs", inputs)
+        state = tree.flatten(states)[0]
+        of_inputs, of_state = self.dropout_masks(inputs, state, training)
+        new_state = self.recur(self.project(inputs, of_inputs), state, of_state)
+        return new_state, [new_state] if tree.is_nested(states) else new_state
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "update_gate": self.update_gate}
+
+
+@keras.saving.register_keras_serializable(package="gru_zoo")
+class GRU(keras.layers.RNN):
+    """A GRU over a sequence: `keras.layers.GRU` with every convention and faster kernels.
+
+    The equations are in `GRUCell`. Arguments, weights, masks, states and results are those of
+    `keras.layers.GRU`; two arguments are new.
+
+    Args:
+        units: size of the state, at least 1. The arguments up to `use_cudnn` are Keras'.
+        update_gate: "keep" (Keras: an open update gate keeps the state) or "write" (Chung et al.).
+        kernel: "auto", "loop", "fused" or "unrolled", see `kernels.py`. "auto" chooses; any other
+            raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran last and why.
+        **kwargs: `zero_output_for_mask`, `implementation`, `name`, `dtype`, `trainable`, as Keras'.
+
+    Call arguments: sequences `[batch, time, features]` float; initial_state `[batch, units]`;
+    mask `[batch, time]` bool, any pattern; training, whether dropout is on.
+
+    Returns the last state `[batch, units]`, or with return_sequences all `[batch, time, units]`;
+    with return_state, that and the last state. At a masked step the output before is repeated,
+    and there are zeros until the first unmasked step, as in Keras.
+
+    Raises:
+        ValueError: an argument, a shape or a type outside what is allowed, or a kernel that was
+            asked for and cannot run.
+
+    Example:
+        >>> layer = GRU(7, return_sequences=True)
+        >>> tuple(layer(ops.ones((3, 5, 4))).shape)
+        (3, 5, 7)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: bool | str = "auto",
+        *,
+        update_gate: str = "keep",
+        kernel: str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        one_of("use_cudnn", use_cudnn, ("auto", True, False))
+        one_of("kernel", kernel, ("auto", *kernels.KERNELS))
+        if unroll and kernel not in ("auto", "unrolled"):
+            raise ValueError(f"unroll must be False with kernel={kernel!r}; got {unroll!r}.")
+        cell = GRUCell(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            reset_after=reset_after,
+            seed=seed,
+            implementation=kwargs.pop("implementation", 2),
+            update_gate=update_gate,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="gru_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self.use_cudnn = use_cudnn
+        self.kernel = kernel
+        self.kernel_used: str | None = None
+        self.kernel_reason: str | None = None
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Run the layer; see the class."""
+        _check_float("inputs", sequences)
+        batch, time, _ = sequences.shape
+        if time == 0:
+            raise ValueError(f"inputs must have at least one step; got shape {sequences.shape}.")
+        for given in _tensors(mask):
+            _check_shape("mask", given, ("batch", "time"), (batch, time))
+        for given in _tensors(initial_state):
+            _check_shape("initial_state", given, ("batch", "units"), (batch, self.cell.units))
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        """Run the chosen kernel; returns last output, outputs and states for `keras.layers.RNN`."""
+        state = _tensors(initial_state)[0]
+        mask = next((ops.cast(given, "bool") for given in _tensors(mask)), None)
+        name, self.kernel_reason = kernels.choose(self, sequences.shape[1], training)
+        outputs, state = kernels.run(name, self, sequences, state, mask, training)
+        self.kernel_used = name
+        if mask is None:
+            return state, outputs, [state]
+        last_output, outputs = self._hide_masked(state, outputs, mask)
+        return last_output, outputs, [state]
+
+    def _hide_masked(self, last: Any, outputs: Any, mask: Any) -> tuple[Any, Any]:
+        """Set to zero what Keras shows as zero: the outputs before the first unmasked step, or at
+        every masked step if zero_output_for_mask."""
+        mask = ops.flip(mask, axis=1) if self.go_backwards else mask
+        if not self.zero_output_for_mask:
+            mask = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+        last = ops.where(mask[:, -1:], last, ops.zeros_like(last))
+        if self.return_sequences:
+            outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
+        return last, outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = {**self.cell.get_config(), **super().get_config()}
+        del config["cell"]
+        return {**config, "use_cudnn": self.use_cudnn, "kernel": self.kernel}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GRU:
+        """Return a layer with the arguments of `get_config`."""
+        return cls(**config)
+
+
+def _of_the_cell(name: str) -> property:
+    return property(operator.attrgetter(f"cell.{name}"), doc=f"The cell's `{name}`.")
+
+
+for _name in set(GRUCell(1).get_config()) - {"name", "trainable", "dtype"}:
+    setattr(GRU, _name, _of_the_cell(_name))
+
+
+def _tensors(nested: Any) -> list[Any]:
+    return [tensor for tensor in tree.flatten(nested) if tensor is not None]
+
+
+def _check_float(name: str, tensor: Any) -> None:
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if "float" not in dtype:
+        raise ValueError(f"{name} must be of a float type (embed ids first); got {dtype}.")
+
+
+def _check_shape(name: str, tensor: Any, axes: tuple[str, str], sizes: tuple[Any, Any]) -> None:
+    shape = tuple(tensor.shape)
+    if len(shape) != 2 or any(
+        None not in (given, size) and given != size
+        for given, size in zip(shape, sizes, strict=True)
+    ):
+        allowed = ", ".join(f"{axis} {size}" for axis, size in zip(axes, sizes, strict=True))
+        raise ValueError(f"{name} must have shape ({allowed}); got {shape}.")
