@@ -1,0 +1,189 @@
+"""The fused kernel against a float64 loop, finite differences, and the places it has to run in."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gru_zoo.layers.fused import gru_sequence
+
+BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 7
+CONVENTIONS = list(itertools.product([True, False], ["keep", "write"]))
+MASKS = {
+    "none": None,
+    "right": np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]], bool),
+    "any": np.array([[0, 1, 0, 1, 1], [0, 0, 0, 0, 0], [1, 1, 0, 0, 1]], bool),
+}
+
+
+def _sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def _loop(arguments, mask, reset_after, update_gate, go_backwards=False):
+    """The equations one step at a time, in float64."""
+    x, h, kernel, recurrent, bias, recurrent_bias = (
+        None if a is None else np.asarray(a, np.float64) for a in arguments
+    )
+    bias = np.zeros(kernel.shape[1]) if bias is None else bias
+    recurrent_bias = np.zeros(kernel.shape[1]) if recurrent_bias is None else recurrent_bias
+    units, outputs = h.shape[1], []
+    steps = range(x.shape[1])
+    for t in reversed(steps) if go_backwards else steps:
+        a, b = x[:, t] @ kernel + bias, h @ recurrent + recurrent_bias
+        z = _sigmoid(a[:, :units] + b[:, :units])
+        r = _sigmoid(a[:, units : 2 * units] + b[:, units : 2 * units])
+        inner = r * b[:, 2 * units :] if reset_after else (r * h) @ recurrent[:, 2 * units :]
+        c = np.tanh(a[:, 2 * units :] + inner)
+        new = z * h + (1 - z) * c if update_gate == "keep" else (1 - z) * h + z * c
+        h = new if mask is None else np.where(mask[:, t, None], new, h)
+        outputs.append(h)
+    return np.stack(outputs, 1), h
+
+
+def _arguments(seed, dtype=np.float64, reset_after=True, time=TIME, batch=BATCH):
+    rng = np.random.default_rng(seed)
+    shapes = [
+        (batch, time, FEATURES),
+        (batch, UNITS),
+        (FEATURES, 3 * UNITS),
+        (UNITS, 3 * UNITS),
+        (3 * UNITS,),
+        (3 * UNITS,),
+    ]
+    made = [rng.normal(0.1, 0.6, shape).astype(dtype) for shape in shapes]
+    return made if reset_after else [*made[:-1], None]
+
+
+def _run(arguments, mask, reset_after, update_gate, **options):
+    x, h, *weights = arguments
+    options |= {"reset_after": reset_after, "update_gate": update_gate}
+    return gru_sequence(x, h, mask, *weights, **options)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize(("reset_after", "update_gate"), CONVENTIONS)
+def test_outputs_equal_the_loop(reset_after, update_gate, mask, backwards):
+    arguments = _arguments(1, np.float32, reset_after)
+    expected = _loop(arguments, MASKS[mask], reset_after, update_gate, backwards)
+    got = _run(arguments, MASKS[mask], reset_after, update_gate, go_backwards=backwards)
+    for a, b in zip(got, expected, strict=True):
+        assert a.dtype == tf.float32
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def _loss_weights(outputs_shape):
+    rng = np.random.default_rng(7)
+    return rng.normal(size=outputs_shape), rng.normal(size=outputs_shape[::2])
+
+
+def _finite_difference(function, array, epsilon=1e-6):
+    slope = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + epsilon
+        above = function()
+        array[index] = kept - epsilon
+        slope[index] = (above - function()) / (2 * epsilon)
+        array[index] = kept
+    return slope
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize(("reset_after", "update_gate"), CONVENTIONS)
+def test_gradients_equal_finite_differences(reset_after, update_gate, mask):
+    arguments, mask = _arguments(2, reset_after=reset_after), MASKS[mask]
+    by_step, by_last = _loss_weights((BATCH, TIME, UNITS))
+
+    def loss():
+        outputs, last = _loop(arguments, mask, reset_after, update_gate)
+        return (outputs * by_step).sum() + (last * by_last).sum()
+
+    tensors = [None if a is None else tf.constant(a) for a in arguments]
+    watched = [t for t in tensors if t is not None]
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        outputs, last = _run(tensors, mask, reset_after, update_gate)
+        total = tf.reduce_sum(outputs * by_step) + tf.reduce_sum(last * by_last)
+    gradients = tape.gradient(total, watched)
+    arrays = [a for a in arguments if a is not None]
+    for gradient, array in zip(gradients, arrays, strict=True):
+        expected = _finite_difference(loss, array)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", [(4,), (5,), (4, 5)])
+def test_absent_biases_are_zero(missing):
+    arguments = [None if i in missing else a for i, a in enumerate(_arguments(3, np.float32))]
+    expected, _ = _loop(arguments, None, True, "keep")
+    np.testing.assert_allclose(_run(arguments, None, True, "keep")[0], expected, 1e-5, 1e-6)
+
+
+def test_recurrent_bias_needs_reset_after():
+    with pytest.raises(ValueError, match="recurrent_bias must be None with reset_after=False"):
+        _run(_arguments(3, np.float32), None, False, "keep")
+
+
+def test_half_precision_computes_in_float32():
+    arguments = _arguments(4, np.float16)
+    expected, _ = _loop(arguments, None, True, "keep")
+    outputs, last = _run(arguments, None, True, "keep")
+    assert outputs.dtype == last.dtype == tf.float16
+    np.testing.assert_allclose(outputs, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("mask", ["none", "any"])
+def test_dynamic_batch_and_time_in_a_graph(jit_compile, mask):
+    _, _, *weights = _arguments(5, np.float32)
+    weights = [tf.constant(w) for w in weights]
+
+    @tf.function(jit_compile=jit_compile, autograph=False)
+    def outputs_and_gradient(x, h, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs, last = _run([x, h, *weights], mask, True, "keep")
+            total = tf.reduce_sum(outputs**2) + tf.reduce_sum(last)
+        return outputs, tape.gradient(total, x)
+
+    spec = [tf.TensorSpec([None, None, FEATURES]), tf.TensorSpec([None, UNITS])]
+    spec.append(None if mask == "none" else tf.TensorSpec([None, None], tf.bool))
+    concrete = outputs_and_gradient.get_concrete_function(*spec)
+    for batch, time in [(3, 5), (2, 9), (1, 1)]:
+        x, h, *_ = _arguments(6, np.float32, time=time, batch=batch)
+        present = (
+            None if mask == "none" else np.random.default_rng(time).random((batch, time)) < 0.6
+        )
+        given = [tf.constant(a) for a in (x, h, present) if a is not None]
+        outputs, gradient = concrete(*given)
+        expected, _ = _loop([x, h, *weights], present, True, "keep")
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+        assert gradient.shape == (batch, time, FEATURES)
+
+
+class _Layer(keras.layers.Layer):
+    def build(self, shape):
+        self.weights_of = [
+            self.add_weight(shape=s, initializer="glorot_uniform")
+            for s in [(shape[-1], 3 * UNITS), (UNITS, 3 * UNITS)]
+        ]
+
+    def call(self, x):
+        state = tf.zeros([tf.shape(x)[0], UNITS], x.dtype)
+        kernel, recurrent = map(tf.convert_to_tensor, self.weights_of)
+        options = {"reset_after": True, "update_gate": "keep"}
+        return gru_sequence(x, state, None, kernel, recurrent, None, None, **options)[1]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_trains_inside_fit(jit_compile):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([_Layer(), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=jit_compile)
+    x = np.random.default_rng(1).normal(size=(8, 6, FEATURES)).astype("float32")
+    y = x[:, :2].sum((1, 2))[:, None]
+    losses = model.fit(x, y, batch_size=4, epochs=60, verbose=0).history["loss"]
+    assert losses[-1] < 0.3 * losses[0]
