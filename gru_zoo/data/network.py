@@ -1,0 +1,39 @@
+"""Does an address answer? Asked before a download, so that a dead network costs seconds."""
+
+from __future__ import annotations
+
+import threading
+import urllib.request
+
+PATIENCE = 4.0
+
+
+def answers(url: str, seconds: float = PATIENCE) -> bool:
+    """Return whether `url` can be fetched, within `seconds` whatever the network does.
+
+    Only the headers are asked for, through the environment's proxy where one is set. The question
+    runs in a thread that is left behind at the deadline, because looking up a name cannot be
+    interrupted. A web page counts as no: that is how a login portal answers for everybody.
+
+    Args:
+        url: address of a file that is not a web page.
+        seconds: how long to wait.
+
+    Example:
+        >>> answers("http://localhost:9/nothing", seconds=1.0)
+        False
+    """
+    verdict: list[bool] = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            with urllib.request.urlopen(request, timeout=seconds) as response:
+                verdict.append(response.headers.get_content_type() != "text/html")
+        except (OSError, ValueError):  # URLError, timeouts and HTTP statuses are OSErrors
+            verdict.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(verdict) and verdict[0]

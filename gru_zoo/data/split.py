@@ -1,0 +1,67 @@
+"""Splits that depend on the texts alone: not on their order, a seed or the machine.
+
+    d = SHA-256(text)     examples are put in the order of d, and a part is held out from the front
+
+The same text gets the same place whatever file it was read from, and the order is well mixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+
+def digests(texts: np.ndarray) -> np.ndarray:
+    """Return the SHA-256 of each text.
+
+    Args:
+        texts: bytes objects, [n].
+
+    Returns:
+        32-byte objects, [n].
+
+    Example:
+        >>> digests(np.array([b"a"], object))[0].hex()[:8]
+        'ca978112'
+    """
+    made = np.empty(len(texts), object)
+    made[:] = [hashlib.sha256(text).digest() for text in texts]
+    return made
+
+
+def by_digest(texts: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put examples in the order of their texts' digests; equal texts, of their labels.
+
+    Args:
+        texts: bytes objects, [n].
+        labels: int64 [n].
+
+    Returns:
+        `texts` and `labels`, reordered.
+
+    Example:
+        >>> by_digest(np.array([b"b", b"c", b"a"], object), np.array([1, 2, 0]))[1].tolist()
+        [2, 1, 0]
+    """
+    keys = digests(texts)
+    order = sorted(range(len(texts)), key=lambda i: (keys[i], labels[i]))
+    return texts[order], labels[order]
+
+
+def held_out(texts: np.ndarray, count: int) -> int:
+    """Return how many of `texts`, from the front, to hold out: `count`, or a little less.
+
+    Less where the cut would fall between equal texts, which must stay on one side.
+
+    Args:
+        texts: bytes objects in the order of `by_digest`, [n].
+        count: how many to hold out, from 0 to n.
+
+    Example:
+        >>> held_out(np.array([b"b", b"a", b"a"], object), 2)
+        1
+    """
+    while 0 < count < len(texts) and texts[count - 1] == texts[count]:
+        count -= 1
+    return count
