@@ -1,0 +1,366 @@
+"""Comparison of an exported file with the Keras model it came from; a file that differs is refused.
+
+    difference = max over texts and labels of |p_file - p_keras|
+
+Differences, operators, size, latency and accuracy are measured here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.core.protobuf import saved_model_pb2
+
+from gru_zoo.arguments import one_of
+from gru_zoo.export import metadata
+from gru_zoo.models.classifier import SequenceClassifier
+
+# "Goldens" of the limits below: the first texts of a comparison.
+GOLDENS = 200
+# With fewer texts than this, half a point of accuracy is fewer than five of them: noise.
+ENOUGH_TEXTS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """How far a file may be from the model.
+
+    Attributes:
+        difference: largest difference of a probability, on every text or on the goldens.
+        on_goldens_only: the difference holds for the goldens, not for every text.
+        same_label: goldens keep their label, unless the model itself was undecided.
+        points: how much accuracy may fall on a split of at least `ENOUGH_TEXTS`, as a fraction.
+    """
+
+    difference: float
+    on_goldens_only: bool = False
+    same_label: bool = False
+    points: float | None = None
+
+
+LIMITS = {
+    "saved_model": Limit(1e-5),
+    "float32": Limit(1e-5),
+    "mediapipe": Limit(1e-5),
+    "float16": Limit(1e-2, same_label=True),
+    "int8": Limit(1e-1, on_goldens_only=True, points=0.005),
+}
+# A lead of the first label over the second that counts as decided, for `same_label`.
+DECIDED = 1e-3
+
+
+class Refused(ValueError):
+    """An exported file is broken, or does not do what the model does."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Texts and what the Keras model says about them: made once, used for every file.
+
+    Attributes:
+        texts: raw texts.
+        ids: [texts, time] int32.
+        probabilities: [texts, labels] float32.
+        labels: [texts] int64 true classes, or None if they are not known.
+    """
+
+    texts: tuple[bytes, ...]
+    ids: np.ndarray
+    probabilities: np.ndarray
+    labels: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: SequenceClassifier,
+        texts: Sequence[str | bytes],
+        labels: Sequence[int] | None = None,
+    ) -> Reference:
+        """Run `model` over `texts`.
+
+        Raises:
+            ValueError: no texts; another number of labels than of texts; or the model gives a
+                probability that is not finite.
+        """
+        if isinstance(texts, str | bytes) or not len(texts):
+            raise ValueError(f"texts must be at least one text in a list; got {texts!r:.60}.")
+        if labels is not None and len(labels) != len(texts):
+            raise ValueError(f"labels must be one for each of {len(texts)}; got {len(labels)}.")
+        texts = tuple(t.encode() if isinstance(t, str) else t for t in texts)
+        batches = range(0, len(texts), 1024)
+        ids = np.concatenate(
+            [model.tokenizer(tf.constant(texts[i : i + 1024], tf.string)) for i in batches]
+        )
+        probabilities = model.predict(ids, batch_size=256, verbose=0)
+        if not np.isfinite(probabilities).all():
+            raise ValueError("model must give finite probabilities; got NaN or infinity.")
+        return cls(texts, ids, probabilities, None if labels is None else np.asarray(labels))
+
+    def accuracy(self, probabilities: np.ndarray) -> float | None:
+        """Return the share of texts with the right label, None without `labels`."""
+        if self.labels is None:
+            return None
+        return float(np.mean(probabilities.argmax(axis=1) == self.labels))
+
+
+def exportable(model: SequenceClassifier) -> None:
+    """Raise unless a model can be exported at all.
+
+    Raises:
+        ValueError: not a `SequenceClassifier`; a vocabulary of another size than the embedding; a
+            weight that is NaN or infinite.
+    """
+    if not isinstance(model, SequenceClassifier):
+        raise ValueError(f"model must be a SequenceClassifier; got {type(model).__name__}.")
+    words, rows = len(model.tokenizer.vocabulary), model.embedding.embeddings.shape[0]
+    if words != rows:
+        raise ValueError(
+            f"model.tokenizer must have a word for each of the {rows} rows of model.embedding; "
+            f"got {words}."
+        )
+    for weight in model.weights:
+        if not np.isfinite(np.asarray(weight)).all():
+            raise ValueError(
+                f"model must have finite weights; {weight.path} holds NaN or infinity."
+            )
+
+
+def probes(model: SequenceClassifier, count: int = 32) -> list[str]:
+    """Return texts made of the vocabulary's words, from empty to longer than the model reads."""
+    random = np.random.default_rng(0)
+    words = (*model.tokenizer.vocabulary[3:], "qqunknownqq")
+    lengths = np.linspace(0, model.tokenizer.sequence_length + 2, count).astype(int)
+    return [" ".join(words[i] for i in random.integers(len(words), size=n)) for n in lengths]
+
+
+def check(
+    path: str | os.PathLike,
+    reference: Reference,
+    variant: str,
+    *,
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Compare a file with the model, measure it, and refuse it if it differs.
+
+    Args:
+        path: a `.tflite` file, or a SavedModel's folder.
+        reference: the texts and the model's probabilities, for instance on a whole test split.
+        variant: one of `LIMITS`, which decides how far the file may be off.
+        threads: how many interpreters share the texts; latency is measured on one thread.
+        progress: called with (texts done, texts) now and then.
+
+    Returns:
+        A record for JSON: variant, bytes, operators (name -> count), largest_difference, texts,
+        latency_ms (median for one text on one thread), accuracy and model_accuracy (None without
+        labels), and for TFLite min_runtime_version (None if the file does not say) and subgraphs.
+
+    Raises:
+        Refused: the file is cut short, changed or cannot be read; needs an operator that is not
+            built in; or differs by more than the limit.
+        ValueError: unknown variant.
+    """
+    one_of("variant", variant, LIMITS)
+    record = inspect(path)
+    probabilities = run(path, reference, threads=threads, progress=progress)
+    difference = _judge(path, probabilities, reference, variant)
+    return {
+        "variant": variant,
+        **record,
+        "texts": len(reference.texts),
+        "largest_difference": difference,
+        "latency_ms": latency_ms(path, reference),
+        "accuracy": reference.accuracy(probabilities),
+        "model_accuracy": reference.accuracy(reference.probabilities),
+    }
+
+
+def compare(path: str | os.PathLike, reference: Reference, variant: str) -> float:
+    """Return the largest difference of a file's probabilities; raise as `check` does."""
+    inspect(path)
+    return _judge(path, run(path, reference), reference, variant)
+
+
+def inspect(path: str | os.PathLike) -> dict[str, Any]:
+    """Return a file's size and operators without running it.
+
+    Raises:
+        Refused: the file is broken, or holds an operator that not every device has.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _inspect_saved_model(path)
+    try:
+        metadata.read(path)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    data = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(data)
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    codes = [
+        names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes
+    ]
+    operators = collections.Counter(
+        codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators
+    )
+    if "CUSTOM" in operators:
+        custom = [c.customCode.decode() for c in model.operatorCodes if c.customCode]
+        raise Refused(f"path must need builtin operators only; {path} needs {', '.join(custom)}.")
+    version = next(
+        (m.buffer for m in model.metadata or [] if m.name == b"min_runtime_version"), None
+    )
+    if version is not None:
+        version = bytes(model.buffers[version].data).rstrip(b"\0").decode()
+    return {
+        "bytes": len(data),
+        "operators": dict(sorted(operators.items())),
+        "subgraphs": len(model.subgraphs),
+        "min_runtime_version": version,
+    }
+
+
+def _inspect_saved_model(path: Path) -> dict[str, Any]:
+    saved = saved_model_pb2.SavedModel()
+    try:
+        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+        graph = saved.meta_graphs[0].graph_def
+    except (OSError, ValueError, IndexError, saved_model_pb2.message.DecodeError) as error:
+        raise Refused(f"path must be a SavedModel's folder; {path}: {error}") from error
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    operators = collections.Counter(node.op for node in nodes)
+    compiled = {f.signature.name for f in graph.library.function if "_XlaMustCompile" in f.attr}
+    device = sorted(op for op in operators if op.startswith(("Cudnn", "Xla")))
+    if device or compiled:
+        raise Refused(
+            f"path must run on any device; {path} holds {', '.join([*device, *sorted(compiled)])}."
+        )
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return {"bytes": size, "operators": dict(sorted(operators.items()))}
+
+
+def run(
+    path: str | os.PathLike,
+    reference: Reference,
+    *,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Return a file's probabilities [texts, labels] for every text of `reference`.
+
+    Raises:
+        Refused: the file cannot be read or run.
+    """
+    results = np.empty_like(reference.probabilities)
+    if Path(path).is_dir():
+        classify, size = _open_saved_model(path), 64
+        for i in range(0, len(results), size):
+            results[i : i + size] = classify(reference.texts[i : i + size])
+            if progress:
+                progress(min(i + size, len(results)), len(results))
+        return results
+    done = collections.Counter()
+
+    def work(share: int) -> None:
+        classify = _open_tflite(path)
+        for i in range(share, len(results), threads):
+            results[i] = classify(reference.ids[i : i + 1])
+            done[share] += 1
+            if progress and share == 0 and done[0] % 100 == 0:
+                progress(sum(done.values()), len(results))
+
+    # LiteRT releases the interpreter lock while it computes.
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    if progress:
+        progress(len(results), len(results))
+    return results
+
+
+def latency_ms(path: str | os.PathLike, reference: Reference) -> float:
+    """Return the median time for one text, in milliseconds, on one thread, over the goldens."""
+    saved = Path(path).is_dir()
+    classify = _open_saved_model(path) if saved else _open_tflite(path)
+    texts = reference.texts if saved else reference.ids
+    times = []
+    for i in [*range(min(10, len(texts))), *range(min(GOLDENS, len(texts)))]:
+        start = time.perf_counter()
+        classify(texts[i : i + 1])
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times[min(10, len(texts)) :])
+
+
+def _open_tflite(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from ids [1, time] to probabilities [1, labels]."""
+    try:
+        interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise Refused(f"path must be a TFLite file; LiteRT cannot open {path}: {error}") from error
+    (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def classify(ids: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given["index"], ids)
+        interpreter.invoke()
+        return interpreter.get_tensor(result["index"])
+
+    return classify
+
+
+def _open_saved_model(path: str | os.PathLike) -> Callable[[Sequence[bytes]], np.ndarray]:
+    """Return a function from texts [batch] to probabilities [batch, labels]."""
+    try:
+        loaded = tf.saved_model.load(os.fspath(path))
+        loaded.signatures["serving_default"]
+    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        raise Refused(f"path must be a SavedModel's folder; {path}: {error}") from error
+
+    def classify(texts: Sequence[bytes]) -> np.ndarray:
+        # Through `loaded`, which owns the variables and must live as long as this function.
+        signature = loaded.signatures["serving_default"]
+        return signature(text=tf.constant(list(texts), tf.string))["probabilities"].numpy()
+
+    return classify
+
+
+def _judge(
+    path: str | os.PathLike, probabilities: np.ndarray, reference: Reference, variant: str
+) -> float:
+    """Return the largest difference, or raise Refused with the limit it breaks."""
+    limit = LIMITS[one_of("variant", variant, LIMITS)]
+    differences = np.abs(probabilities - reference.probabilities).max(axis=1)  # [texts]
+    judged = differences[:GOLDENS] if limit.on_goldens_only else differences
+    if not judged.max() <= limit.difference:  # NaN is refused too.
+        worst = int(np.argmax(np.nan_to_num(judged, nan=np.inf)))
+        raise Refused(
+            f"{path} ({variant}) must be within {limit.difference:g} of the model's probabilities; "
+            f"got a difference of {judged[worst]:.3g} on text {worst}."
+        )
+    if limit.same_label:
+        leads = np.sort(reference.probabilities[:GOLDENS], axis=1)
+        decided = leads[:, -1] - leads[:, -2] > DECIDED
+        changed = (probabilities.argmax(1) != reference.probabilities.argmax(1))[:GOLDENS] & decided
+        if changed.any():
+            raise Refused(
+                f"{path} ({variant}) must give the model's label; "
+                f"got another one on text {int(np.argmax(changed))}."
+            )
+    if limit.points is not None and reference.labels is not None:
+        fall = reference.accuracy(reference.probabilities) - reference.accuracy(probabilities)
+        if fall > limit.points and len(reference.labels) >= ENOUGH_TEXTS:
+            raise Refused(
+                f"{path} ({variant}) must not lose more than {100 * limit.points:g} points of "
+                f"accuracy; got a fall of {100 * fall:.2f}."
+            )
+    return float(np.nanmax(differences))
