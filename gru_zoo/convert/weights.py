@@ -1,0 +1,195 @@
+"""Weights of a GRU as arrays, and the exact change between the two update conventions.
+
+    update_gate="keep"    h' = z * h + (1 - z) * c
+    update_gate="write"   h' = (1 - z) * h + z * c
+
+sigmoid(-a) = 1 - sigmoid(a), so negating what feeds z (its columns of the kernel, the recurrent
+kernel and the biases) turns one into the other. Negation loses no bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from gru_zoo.arguments import one_of
+from gru_zoo.layers.gru import GRU
+from gru_zoo.layers.stacked import StackedGRU
+
+RESET_REASON = (
+    "reset_after=True computes r * (h U + b) and reset_after=False computes (r * h) U: in general "
+    "no weights make the two equal, so weights cannot be converted between them"
+)
+
+
+class Weights(NamedTuple):
+    """Arrays of one GRU in one direction, gates packed z | r | h on the last axis.
+
+    kernel: [features, 3 * units]; recurrent_kernel: [units, 3 * units];
+    bias: [2, 3 * units] (input, recurrent) if reset_after, else [3 * units]; None without bias.
+    """
+
+    kernel: np.ndarray
+    recurrent_kernel: np.ndarray
+    bias: np.ndarray | None
+
+
+def read_weights(layer: Any) -> Weights:
+    """Return the weights of a built GRU, ours or Keras', as NumPy arrays."""
+    if not layer.built or not layer.cell.built:
+        raise ValueError(
+            f"layer must be built, so that it has weights; got {type(layer).__name__} "
+            f"{layer.name!r}, not built yet."
+        )
+    cell = layer.cell
+    bias = None if cell.bias is None else _to_numpy(cell.bias)
+    return Weights(_to_numpy(cell.kernel), _to_numpy(cell.recurrent_kernel), bias)
+
+
+def _to_numpy(variable: Any) -> np.ndarray:
+    # By way of a tensor: NumPy 2 warns about how Keras converts a variable.
+    return ops.convert_to_numpy(ops.convert_to_tensor(variable))
+
+
+def write_weights(layer: Any, weights: Weights, batch: int | None = None) -> None:
+    """Build the GRU for these weights and set them."""
+    if not layer.built:
+        layer.build((batch, None, weights.kernel.shape[0]))
+    layer.cell.kernel.assign(weights.kernel)
+    layer.cell.recurrent_kernel.assign(weights.recurrent_kernel)
+    if weights.bias is not None:
+        layer.cell.bias.assign(weights.bias)
+
+
+def negate_update_columns(weights: Weights) -> Weights:
+    """Return the weights with everything that feeds the update gate negated."""
+
+    def negated(array: np.ndarray) -> np.ndarray:
+        array = array.copy()
+        units = array.shape[-1] // 3
+        array[..., :units] = -array[..., :units]  # z comes first
+        return array
+
+    bias = None if weights.bias is None else negated(weights.bias)
+    return Weights(negated(weights.kernel), negated(weights.recurrent_kernel), bias)
+
+
+def keep_weights(layer: GRU) -> Weights:
+    """Return the weights of a GRU in the convention "keep", which all other libraries use."""
+    weights = read_weights(layer)
+    return negate_update_columns(weights) if layer.cell.update_gate == "write" else weights
+
+
+def require_default_activations(layer: GRU, target: str) -> None:
+    """Raise unless the activations are tanh and sigmoid, the only ones that `target` has."""
+    for name, wanted in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
+        given = keras.activations.serialize(getattr(layer.cell, name))
+        if given != wanted:
+            raise ValueError(f"{name} must be {wanted!r} for {target}; got {given!r}.")
+
+
+def require_plain(layer: GRU, target: str) -> None:
+    """Raise if an option that Keras' GRU does not have changes what the layer computes."""
+    config, default = layer.get_config(), GRU(1).get_config()
+    known = {*keras.layers.GRU(1).get_config(), "use_cudnn", "update_gate", "kernel"}
+    for name in sorted(config.keys() - known):
+        if config[name] != default.get(name):
+            raise ValueError(
+                f"{name} must be {default.get(name)!r} for {target}, which has no such option; "
+                f"got {config[name]!r}."
+            )
+
+
+def require_gru(layer: Any, *allowed: type) -> None:
+    """Raise unless the layer's class is one of `allowed`."""
+    if type(layer) not in allowed:
+        names = " or ".join(f"{kind.__module__.split('.')[0]} {kind.__name__}" for kind in allowed)
+        given = type(layer)
+        raise ValueError(f"layer must be {names}; got {given.__module__}.{given.__name__}.")
+
+
+def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
+    """Return a new layer of the other update convention that computes the same function.
+
+    Args:
+        layer: a built `GRU` or `StackedGRU`; it is left as it is.
+
+    Returns:
+        A layer of the same class, configuration and name, with `update_gate` "keep" in place of
+        "write" or the other way round, and everything that feeds z negated. Flipping twice
+        restores every bit of the weights.
+
+    Raises:
+        ValueError: the layer is of another class or not built, or its recurrent activation `s`
+            does not satisfy `s(-a) = 1 - s(a)`.
+
+    Example:
+        >>> layer = GRU(8, update_gate="keep")
+        >>> layer.build((None, None, 4))
+        >>> flip_update_gate(layer).update_gate
+        'write'
+    """
+    require_gru(layer, GRU, StackedGRU)
+    stacked = isinstance(layer, StackedGRU)
+    grus = [gru for level in layer.grus for gru in level] if stacked else [layer]
+    activation = keras.activations.serialize(grus[0].cell.recurrent_activation)
+    one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
+    weights = [negate_update_columns(read_weights(gru)) for gru in grus]
+    other = "write" if grus[0].cell.update_gate == "keep" else "keep"
+    flipped = type(layer).from_config({**layer.get_config(), "update_gate": other})
+    if stacked:
+        flipped.build((None, None, weights[0].kernel.shape[0]))
+        targets = [gru for level in flipped.grus for gru in level]
+    else:
+        targets = [flipped]
+    for source, target, arrays in zip(grus, targets, weights, strict=True):
+        copy_into(target, arrays, source)
+    return flipped
+
+
+def copy_into(target: Any, weights: Weights, source: Any) -> None:
+    """Set the weights of `target`, and the running states if `source` is stateful."""
+    states = source.states if source.stateful else None
+    write_weights(target, weights, batch=states[0].shape[0] if states else None)
+    for mine, theirs in zip(target.states or (), states or (), strict=True):
+        mine.assign(theirs)
+
+
+def to_convention(
+    layer: GRU | StackedGRU, *, update_gate: str | None = None, reset_after: bool | None = None
+) -> GRU | StackedGRU:
+    """Return a layer that computes the same function in the wanted convention.
+
+    Args:
+        layer: a built `GRU` or `StackedGRU`.
+        update_gate: "keep", "write", or None for the layer's own.
+        reset_after: must be None or the layer's own.
+
+    Returns:
+        `layer` itself if it is of that convention already, else a new layer.
+
+    Raises:
+        ValueError: another `reset_after` is asked for: no weights make the two equal; or as
+            `flip_update_gate`.
+
+    Example:
+        >>> layer = GRU(8)
+        >>> layer.build((None, None, 4))
+        >>> to_convention(layer, update_gate="write").update_gate
+        'write'
+    """
+    require_gru(layer, GRU, StackedGRU)
+    gru = layer.grus[0][0] if isinstance(layer, StackedGRU) else layer
+    if reset_after is not None and bool(reset_after) != gru.cell.reset_after:
+        raise ValueError(
+            f"reset_after must be {gru.cell.reset_after}, as the layer's; got {reset_after}. "
+            f"{RESET_REASON}."
+        )
+    if update_gate is None or one_of("update_gate", update_gate, ["keep", "write"]) == (
+        gru.cell.update_gate
+    ):
+        return layer
+    return flip_update_gate(layer)
