@@ -178,6 +178,32 @@ class WordTokenizer(tf.Module):
         """
         return "".join(f"{word} {number}\n" for word, number in self.table().items()).encode()
 
+    @classmethod
+    def from_vocabulary_bytes(cls, file: bytes, sequence_length: int) -> WordTokenizer:
+        """Make the tokenizer whose `vocabulary_bytes()` are in `file`.
+
+        Raises:
+            ValueError: a line is not a spelling and its id, or the lines are not such a file's.
+
+        Example:
+            >>> WordTokenizer.from_vocabulary_bytes(WordTokenizer(SPECIAL, 4).vocabulary_bytes(), 4)
+            ... # doctest: +ELLIPSIS
+            <gru_zoo.text.WordTokenizer object at ...>
+        """
+        words: dict[int, str] = {}
+        lines = file.decode().splitlines()
+        for number, line in enumerate(lines, start=1):
+            word, _, identifier = line.partition(" ")
+            if not identifier.isdecimal():
+                raise ValueError(f"file must have a word and its id on line {number}; got {line!r}.")
+            words.setdefault(int(identifier), word)
+        # A word comes before its other spellings.
+        vocabulary = [words[identifier] for identifier in sorted(words)]
+        tokenizer = cls(vocabulary, sequence_length, fold_case=len(lines) > len(words))
+        if tokenizer.vocabulary_bytes() != file:
+            raise ValueError("file must be a whole vocabulary file; ids or spellings are missing.")
+        return tokenizer
+
     def __call__(self, texts: tf.Tensor) -> tf.Tensor:
         """Turn texts into ids.
 
