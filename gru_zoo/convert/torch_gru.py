@@ -85,6 +85,10 @@ def from_torch(
         if key.startswith(prefix)
     }
     num_layers, bidirectional, use_bias = _find_out(arrays, prefix)
+    for key in ("weight_ih_l0", "weight_hh_l0"):
+        if arrays[key].ndim != 2:
+            given = list(arrays[key].shape)
+            raise ValueError(f"{prefix}{key} must have shape [3 * units, width]; got {given}.")
     units = arrays["weight_hh_l0"].shape[-1]
     _check_shapes_and_dtypes(arrays, units, bidirectional, prefix)
     layer = StackedGRU(

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
 
 from gru_zoo.arguments import one_of
 from gru_zoo.layers.gru import GRU
@@ -45,13 +44,8 @@ def read_weights(layer: Any) -> Weights:
             f"{layer.name!r}, not built yet."
         )
     cell = layer.cell
-    bias = None if cell.bias is None else _to_numpy(cell.bias)
-    return Weights(_to_numpy(cell.kernel), _to_numpy(cell.recurrent_kernel), bias)
-
-
-def _to_numpy(variable: Any) -> np.ndarray:
-    # By way of a tensor: NumPy 2 warns about how Keras converts a variable.
-    return ops.convert_to_numpy(ops.convert_to_tensor(variable))
+    bias = None if cell.bias is None else cell.bias.numpy()
+    return Weights(cell.kernel.numpy(), cell.recurrent_kernel.numpy(), bias)
 
 
 def write_weights(layer: Any, weights: Weights, batch: int | None = None) -> None:
