@@ -3,71 +3,109 @@
 TextClassifier refuses a model of several subgraphs, which every loop in TFLite is. So the steps
 are written out one after the other:
 
-    e = E[ids]                  x = e W + b         all T steps in one product
-    h_1 = recur(x_1, 0)  ...    h_T = recur(x_T, h_(T-1))
-    p = softmax(head(pooling(h_1 ... h_T, mask)))
+    x = E[ids] W + b            all T steps in one product       Before
+    h_t = recur(x_t, h_(t-1))   t = 1 ... T, h_0 = 0             Step, T times
+    p = softmax(head(pooling([h_1 ... h_T], mask)))              After
 
 Padding stands on the right, so steps after the end change nothing before it: the mask is applied
-once, in the pooling, and not in every step. Size and conversion time grow with T.
+once, in the pooling, and not in every step. The file's size and time are linear in T.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.layers import kernels
+from gru_zoo.export.link import Linker
 from gru_zoo.models.classifier import SequenceClassifier
 
 
-class UnrolledGraph(tf.Module):
-    """A classifier over ids, its steps written out; holds the model's variables.
+class Parts(tf.Module):
+    """The three parts of a causal classifier; holds the model's variables.
 
     Args:
         model: a built classifier.
 
     Raises:
-        ValueError: the model's recurrent layer is not ours, and so cannot be unrolled.
+        ValueError: the model does not read with one GRU of ours, from left to right.
     """
 
     def __init__(self, model: SequenceClassifier) -> None:
         super().__init__()
-        if model.cell != "gru":
-            raise ValueError(
-                "model must have cell='gru' for variant 'mediapipe', which unrolls it; "
-                f"got cell={model.cell!r}."
-            )
+        for name, allowed, given in (
+            ("cell", "gru", model.cell),
+            ("bidirectional", False, model.bidirectional),
+        ):
+            if given != allowed:
+                raise ValueError(
+                    f"{name} must be {allowed!r} for variant 'mediapipe', which writes every step "
+                    f"out; got {given!r}."
+                )
         self.model_variables = [variable.value for variable in model.variables]
-        # A plain function: tf.Module would track, and try to save, the Keras model itself.
-        self._states = lambda vectors, mask: _states(model, vectors, mask)
-        self._head = lambda states, mask: model.head(model.pooling(states, mask=mask))
         self._embeddings = model.embedding.embeddings.value
-        self.signature = tf.TensorSpec((1, model.tokenizer.sequence_length), tf.int32, name="ids")
+        # A plain function: tf.Module would track, and try to save, the Keras model itself.
+        self._model = lambda: model
 
     @tf.function
-    def probabilities(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return {"probabilities": [1, labels]} for ids [1, time] int32."""
+    def before(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the first "state" [1, units] and "x00000" ... [1, 3 units] for ids [1, time]."""
+        model = self._model()
         # Not the Keras layer: it adds operators for negative ids.
-        vectors = tf.gather(self._embeddings, ids[0])[None]  # [1, time, embedding]
-        mask = tf.not_equal(ids, 0)
-        return {"probabilities": self._head(self._states(vectors, mask), mask)}
+        projected_zrh = model.rnn.cell.project(tf.gather(self._embeddings, ids[0]))
+        steps = tf.split(projected_zrh, ids.shape[1], axis=0)
+        state = tf.zeros((1, model.units))
+        return {"state": state, **{f"x{t:05d}": step for t, step in enumerate(steps)}}
+
+    @tf.function
+    def step(self, x: tf.Tensor, state: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the next "state" [1, units]."""
+        return {"state": self._model().rnn.cell.recur(x, state)}
+
+    @tf.function
+    def after(self, ids: tf.Tensor, states: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return "probabilities" [1, labels] for ids [1, time] and time states [1, units]."""
+        model = self._model()
+        pooled = model.pooling(tf.concat(states, axis=0)[None], mask=tf.not_equal(ids, 0))
+        return {"probabilities": model.head(pooled)}
 
 
-def _states(model: SequenceClassifier, vectors: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Return every state [1, time, features] for word vectors [1, time, embedding]."""
-    if model.bidirectional:
-        with kernels.forced("unrolled"):
-            return model.rnn(vectors, mask=mask)
-    cell, length = model.rnn.cell, vectors.shape[1]
-    projected_zrh = tf.split(cell.project(vectors[0]), length, axis=0)  # time x [1, 3 units]
-    state, states = tf.zeros((1, model.units)), []
-    for step in projected_zrh:
-        state = cell.recur(step, state)
-        states.append(state)
-    return tf.concat(states, axis=0)[None]
+def flat(model: SequenceClassifier, convert: Callable[[Any, Any], bytes]) -> bytes:
+    """Return a causal classifier as a TFLite file of one subgraph.
+
+    Args:
+        model: a built classifier.
+        convert: (concrete function, the tf.Module with its variables) -> `.tflite` bytes.
+
+    Raises:
+        ValueError: the model does not read with one GRU of ours, from left to right.
+    """
+    parts, time = Parts(model), model.tokenizer.sequence_length
+    ids = tf.TensorSpec((1, time), tf.int32, "ids")
+    x = tf.TensorSpec((1, 3 * model.units), tf.float32, "x")
+    state = tf.TensorSpec((1, model.units), tf.float32, "state")
+    names = [f"h{t:05d}" for t in range(time)]
+    states = [tf.TensorSpec(state.shape, state.dtype, name) for name in names]
+
+    linker = Linker()
+    before, step, after = (
+        linker.part(convert(function, parts))
+        for function in (
+            parts.before.get_concrete_function(ids),
+            parts.step.get_concrete_function(x, state),
+            parts.after.get_concrete_function(ids, states),
+        )
+    )
+    given = linker.input("ids", before, "ids")
+    prepared = linker.add(before, {"ids": given})
+    h, history = prepared["state"], {"ids": given}
+    for t, name in enumerate(names):
+        h = linker.add(step, {"x": prepared[f"x{t:05d}"], "state": h})["state"]
+        history[name] = h
+    return linker.finish(linker.add(after, history))
 
 
 def classify(path: str | os.PathLike, texts: Sequence[str]) -> np.ndarray:

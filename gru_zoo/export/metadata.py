@@ -72,7 +72,7 @@ class AlignedBuilder(flatbuffers.Builder):
         return super().CreateNumpyVector(x)
 
 
-def attach(model: bytes, metadata: TextMetadata, *, drop_inner_names: bool = False) -> bytes:
+def attach(model: bytes, metadata: TextMetadata) -> bytes:
     """Return a TFLite file with the metadata and its files inside.
 
     The first input is named "ids" and the first output "probabilities", in the tensors as well as
@@ -81,8 +81,6 @@ def attach(model: bytes, metadata: TextMetadata, *, drop_inner_names: bool = Fal
     Args:
         model: bytes of a `.tflite` file with one input and one output.
         metadata: what to say about it.
-        drop_inner_names: remove the names of tensors that are neither input nor output, which no
-            runtime reads; an unrolled file has thousands.
 
     Returns:
         The new file's bytes; the weights are the same, byte for byte.
@@ -93,8 +91,6 @@ def attach(model: bytes, metadata: TextMetadata, *, drop_inner_names: bool = Fal
     _check_labels(metadata.labels)
     content = schema.ModelT.InitFromPackedBuf(model)
     main = content.subgraphs[0]
-    for tensor in main.tensors if drop_inner_names else ():
-        tensor.name = None
     main.tensors[main.inputs[0]].name = "ids"
     main.tensors[main.outputs[0]].name = "probabilities"
 

@@ -14,15 +14,16 @@ The pooling is kept as a running state, so nothing is stored for each step: time
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from gru_zoo.arguments import one_of
 from gru_zoo.export import check
-from gru_zoo.export.mediapipe import UnrolledGraph
+from gru_zoo.export.mediapipe import flat
 from gru_zoo.export.metadata import TextMetadata, attach
 from gru_zoo.files import write_beside
 from gru_zoo.layers import kernels
@@ -84,8 +85,10 @@ def tflite(
     """
     form = VARIANTS[one_of("variant", variant, VARIANTS)]
     check.exportable(model)
-    graph = UnrolledGraph(model) if form.unrolled else LoopGraph(model)
-    content = attach(convert(graph, form.weights), describe(model), drop_inner_names=form.unrolled)
+    convert = functools.partial(to_builtins, weights=form.weights)
+    content = attach(
+        flat(model, convert) if form.unrolled else looped(model, convert), describe(model)
+    )
     reference = check.Reference.of(model, check.probes(model) if texts is None else texts)
     with write_beside(path) as partial:
         try:
@@ -114,7 +117,6 @@ class LoopGraph(tf.Module):
         causal = model.cell == "gru" and not model.bidirectional
         read = _read_causal if causal else _read_whole
         self._read = lambda vectors, ids: read(model, vectors, ids)
-        self.signature = tf.TensorSpec((1, model.tokenizer.sequence_length), tf.int32, name="ids")
 
     @tf.function
     def probabilities(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -151,18 +153,30 @@ def _read_whole(model: SequenceClassifier, vectors: tf.Tensor, ids: tf.Tensor) -
     return model.head(model.pooling(states, mask=mask))
 
 
-def convert(graph: Any, weights: str) -> bytes:
-    """Return the TFLite flatbuffer of a graph's `probabilities`.
+def looped(model: SequenceClassifier, convert: Callable[[Any, Any], bytes]) -> bytes:
+    """Return a classifier as a TFLite file with a loop over the steps.
 
     Args:
-        graph: a `LoopGraph` or `UnrolledGraph`.
+        model: a built classifier.
+        convert: (concrete function, the tf.Module with its variables) -> `.tflite` bytes.
+    """
+    graph = LoopGraph(model)
+    ids = tf.TensorSpec((1, model.tokenizer.sequence_length), tf.int32, "ids")
+    return convert(graph.probabilities.get_concrete_function(ids), graph)
+
+
+def to_builtins(function: Any, holder: tf.Module, weights: str) -> bytes:
+    """Convert a function to TFLite with builtin operators only.
+
+    Args:
+        function: a concrete function of fixed shapes.
+        holder: has the function's variables as attributes.
         weights: "float32", "float16" or "int8".
 
     Raises:
-        ValueError: the graph needs an operator that TFLite does not have built in.
+        ValueError: the function needs an operator that TFLite does not have built in.
     """
-    function = graph.probabilities.get_concrete_function(graph.signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], graph)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -1,0 +1,58 @@
+"""A classifier's TFLite file, run in Python as a device runs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from gru_zoo.export import metadata
+from gru_zoo.text import WordTokenizer
+
+
+class LiteClassifier:
+    """Raw texts to probabilities through the LiteRT interpreter.
+
+    Vocabulary, labels and sequence length are read from the file itself, so nothing but the
+    file is needed.
+
+    Args:
+        path: a `.tflite` file that `gru_zoo.export.tflite` wrote.
+
+    Attributes:
+        interpreter: the LiteRT interpreter, tensors allocated.
+        labels: names of the classes, in the order of the probabilities.
+        tokenizer: text to ids.
+
+    Raises:
+        ValueError: the file is cut short or changed, or has no vocabulary inside.
+
+    Example:
+        >>> from gru_zoo import load
+        >>> lite = load("sentiment_imdb_gru_small", format="tflite", variant="int8")
+        >>> lite.predict(["A quiet, wonderful film."]).shape
+        (1, 2)
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        inside = metadata.read(path)
+        self.labels = inside.labels
+        self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        self.interpreter.allocate_tensors()
+        (self._ids,) = self.interpreter.get_input_details()
+        (self._probabilities,) = self.interpreter.get_output_details()
+        length = int(self._ids["shape"][1])
+        self.tokenizer = WordTokenizer.from_vocabulary_bytes(inside.vocabulary, length)
+
+    def predict(self, texts: Sequence[str | bytes]) -> np.ndarray:
+        """Return probabilities `[texts, labels]` float32, one run of the interpreter a text."""
+        ids = self.tokenizer(tf.constant(list(texts), tf.string)).numpy()
+        rows = np.empty((len(ids), len(self.labels)), np.float32)
+        for row, text in enumerate(ids):
+            self.interpreter.set_tensor(self._ids["index"], text[None])
+            self.interpreter.invoke()
+            rows[row] = self.interpreter.get_tensor(self._probabilities["index"])[0]
+        return rows
