@@ -1,0 +1,264 @@
+"""Which tokenizer? The same small classifier on cased words, folded words and WordPiece.
+
+    python -m benchmarks.tokenizers                       # everything; TFDS_DATA_DIR for full IMDB
+    python -m benchmarks.tokenizers --folds 0 1 --candidates words_cased words_folded
+
+Only IMDB's training half is used (`train` and `validation`; no review of a test split is read).
+A validation split of 2,500 reviews cannot tell apart candidates 0.3 points away from each other,
+so its place is taken in turn by each fifth of the reviews in the order of their hash: every fold
+is a training run with its own seed, tokenizer fitted on its own 80 %, scored on the other 20 %.
+Each run is added to benchmarks/results/tokenizers.json when it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gru_zoo.files import write_json
+
+RESULTS = Path(__file__).parent / "results" / "tokenizers.json"
+SETTINGS = {
+    "sequence_length": 256,
+    "embedding_dim": 64,
+    "units": 64,
+    "dropout": 0.3,
+    "batch_size": 64,
+    "epochs": 3,
+    "learning_rate": 2e-3,
+    "folds": 5,
+}
+# name: (kind, number of ids, fold case)
+CANDIDATES = {
+    "words_cased_20k": ("words", 20_000, False),
+    "words_folded_20k": ("words", 20_000, True),
+    "wordpiece_lower_8k": ("wordpiece", 8_000, True),
+    "words_folded_10k": ("words", 10_000, True),
+    "wordpiece_lower_20k": ("wordpiece", 20_000, True),
+}
+BASELINE = "words_cased_20k"
+
+
+def reviews() -> tuple[list[bytes], np.ndarray, dict[str, Any]]:
+    """Return the training half in the order of its texts' hash, and its source's record."""
+    import tensorflow as tf
+
+    from gru_zoo.data import imdb
+
+    held_out, source = imdb.load("validation")
+    dataset = held_out.concatenate(imdb.load("train")[0])
+    rows = next(iter(dataset.batch(tf.int64.max)))
+    return rows["text"].numpy().tolist(), rows["label"].numpy(), source.as_dict()
+
+
+def word_ids(
+    train: list[bytes], texts: list[bytes], size: int, fold: bool
+) -> tuple[np.ndarray, dict]:
+    """Return ids [texts, time] of WordTokenizer fitted on `train`, and facts about it."""
+    import tensorflow as tf
+
+    from gru_zoo.text import WordTokenizer, split_words
+
+    tokenizer = WordTokenizer.fit(train, size, SETTINGS["sequence_length"], fold_case=fold)
+    ids = np.concatenate(
+        [tokenizer(tf.constant(texts[at : at + 1000])).numpy() for at in range(0, len(texts), 1000)]
+    )
+    lengths = split_words(tf.constant(texts[:2500])).row_lengths().numpy() + 1
+    return ids, {
+        "ids": len(tokenizer.vocabulary),
+        "vocabulary_file_bytes": len(tokenizer.vocabulary_bytes()),
+        "tokens_a_review": float(lengths.mean()),
+        "reviews_cut": float((lengths > SETTINGS["sequence_length"]).mean()),
+    }
+
+
+def wordpiece_ids(
+    train: list[bytes], texts: list[bytes], size: int, fold: bool
+) -> tuple[np.ndarray, dict]:
+    """Return ids [texts, time] of a lower-casing WordPiece fitted on `train`, and facts about it.
+
+    HTML breaks stay in, as in MediaPipe's BertTokenizer, which has no way to drop them.
+    """
+    from tokenizers import BertWordPieceTokenizer
+
+    tokenizer = BertWordPieceTokenizer(lowercase=fold)
+    decoded = [text.decode() for text in train]
+    tokenizer.train_from_iterator(decoded, vocab_size=size, show_progress=False)
+    encoded = tokenizer.encode_batch([text.decode() for text in texts])
+    length = SETTINGS["sequence_length"]
+    ids = np.zeros((len(texts), length), np.int32)
+    for row, item in zip(ids, encoded, strict=True):
+        kept = item.ids[:length]
+        row[: len(kept)] = kept
+    vocabulary = tokenizer.get_vocab()
+    lengths = np.array([len(item.ids) for item in encoded[:2500]])
+    return ids, {
+        "ids": len(vocabulary),
+        "vocabulary_file_bytes": sum(len(piece.encode()) + 1 for piece in vocabulary),
+        "tokens_a_review": float(lengths.mean()),
+        "reviews_cut": float((lengths > length).mean()),
+    }
+
+
+def classifier(ids: int) -> Any:
+    """Return the compiled network: embedding, GRU, [last; max; mean] pooling, softmax."""
+    import keras
+
+    from gru_zoo.layers.gru import GRU
+    from gru_zoo.layers.pooling import MaskedPooling
+
+    model = keras.Sequential(
+        [
+            keras.Input((SETTINGS["sequence_length"],), dtype="int32"),
+            keras.layers.Embedding(ids, SETTINGS["embedding_dim"], mask_zero=True),
+            keras.layers.SpatialDropout1D(SETTINGS["dropout"]),
+            GRU(SETTINGS["units"], return_sequences=True),
+            MaskedPooling(),
+            keras.layers.Dropout(SETTINGS["dropout"]),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(SETTINGS["learning_rate"]),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def run(name: str, fold: int, texts: list[bytes], labels: np.ndarray) -> dict[str, Any]:
+    """Train one candidate on four fifths; return its score on the other after each epoch."""
+    import keras
+
+    start = time.perf_counter()
+    kind, size, fold_case = CANDIDATES[name]
+    part = np.arange(len(texts)) * SETTINGS["folds"] // len(texts) == fold
+    train = [texts[at] for at in np.flatnonzero(~part)]
+    make = word_ids if kind == "words" else wordpiece_ids
+    ids, facts = make(train, texts, size, fold_case)
+    keras.utils.set_random_seed(fold)
+    model = classifier(facts["ids"])
+    prepared = time.perf_counter()
+    history = model.fit(
+        ids[~part],
+        labels[~part],
+        batch_size=SETTINGS["batch_size"],
+        epochs=SETTINGS["epochs"],
+        validation_data=(ids[part], labels[part]),
+        validation_batch_size=250,
+        verbose=2,
+    ).history
+    return {
+        "candidate": name,
+        "fold": fold,
+        **facts,
+        "parameters": model.count_params(),
+        "accuracy": history["val_accuracy"],
+        "prepare_seconds": round(prepared - start, 1),
+        "train_seconds": round(time.perf_counter() - prepared, 1),
+    }
+
+
+def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row a candidate: mean score, and its distance to the baseline fold by fold."""
+    best = {(r["candidate"], r["fold"]): max(r["accuracy"]) for r in runs}
+    rows = []
+    for name in CANDIDATES:
+        mine = [r for r in runs if r["candidate"] == name]
+        if not mine:
+            continue
+        scores = [best[name, r["fold"]] for r in mine]
+        gains = [
+            best[name, r["fold"]] - best[BASELINE, r["fold"]]
+            for r in mine
+            if (BASELINE, r["fold"]) in best
+        ]
+        spread = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None
+        rows.append(
+            {
+                "candidate": name,
+                "folds": len(mine),
+                "accuracy": statistics.mean(scores),
+                "accuracy_stdev": statistics.stdev(scores) if len(scores) > 1 else None,
+                "gain_over_baseline": statistics.mean(gains) if gains else None,
+                "gain_standard_error": spread,
+                **{key: statistics.mean(r[key] for r in mine) for key in MEANS},
+            }
+        )
+    return rows
+
+
+MEANS = ("parameters", "vocabulary_file_bytes", "tokens_a_review", "reviews_cut")
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Tokenizers on IMDB's training half")
+    for column in ("candidate", "folds", "accuracy %", "gain, points", "parameters"):
+        table.add_column(column, justify="left" if column == "candidate" else "right")
+    for column in ("vocabulary KB", "tokens a review", "reviews cut %"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        gain, error = row["gain_over_baseline"], row["gain_standard_error"]
+        table.add_row(
+            row["candidate"],
+            str(row["folds"]),
+            f"{100 * row['accuracy']:.2f}",
+            "" if gain is None or error is None else f"{100 * gain:+.2f} ± {100 * error:.2f}",
+            f"{row['parameters']:,.0f}",
+            f"{row['vocabulary_file_bytes'] / 1000:.0f}",
+            f"{row['tokens_a_review']:.0f}",
+            f"{100 * row['reviews_cut']:.0f}",
+        )
+    Console().print(table)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run what the flags ask for; add each run to the results as it ends."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--folds", nargs="+", type=int, default=list(range(SETTINGS["folds"])))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    flags = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    texts, labels, source = reviews()
+    record = json.loads(flags.results.read_text()) if flags.results.exists() else {}
+    runs = record.get("runs", []) if record.get("settings") == SETTINGS else []
+    for fold in flags.folds:
+        for name in flags.candidates:
+            made = run(name, fold, texts, labels)
+            runs = [r for r in runs if (r["candidate"], r["fold"]) != (name, fold)] + [made]
+            record = {
+                "what": "best accuracy over epochs on held-out fifths of IMDB's training half",
+                "command": "python -m benchmarks.tokenizers",
+                "date": datetime.date.today().isoformat(),
+                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+                "versions": {
+                    "python": platform.python_version(),
+                    **{name: version(name) for name in ("tensorflow", "keras", "tokenizers")},
+                },
+                "source": source,
+                "settings": SETTINGS,
+                "summary": summary(runs),
+                "runs": runs,
+            }
+            write_json(flags.results, record)
+    show(summary(runs))
+
+
+if __name__ == "__main__":
+    main()

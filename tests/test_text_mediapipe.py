@@ -1,0 +1,101 @@
+"""WordTokenizer against the real thing: the tokenizer inside MediaPipe's own runtime."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gru_zoo.export.metadata import TextMetadata, attach
+from gru_zoo.text import SPECIAL, WordTokenizer, split_words
+from tests.nasty_texts import NASTY
+
+pytest.importorskip("mediapipe")
+
+LENGTH = 24
+
+
+class Raw:
+    """Bytes that MediaPipe's Python wrapper takes for a text: it only calls `encode`."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def encode(self, encoding: str) -> bytes:
+        return self.text
+
+
+def revealing_model(tokenizer: WordTokenizer) -> bytes:
+    """Return a TFLite file whose score at class i is the id at place i."""
+
+    @tf.function(input_signature=[tf.TensorSpec([1, LENGTH], tf.int32)])
+    def reveal(ids):
+        return tf.cast(ids, tf.float32)
+
+    module = tf.Module()
+    with warnings.catch_warnings():
+        # TensorFlow announces that the converter will move to another package.
+        warnings.filterwarnings("ignore", message=r"(?s).*tf\.lite.*")
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [reveal.get_concrete_function()], module
+        )
+        model = converter.convert()
+    labels = tuple(f"place{place}" for place in range(LENGTH))
+    return attach(
+        model,
+        TextMetadata(tokenizer.vocabulary_bytes(), labels, tokenizer.delimiter_pattern),
+    )
+
+
+def device_ids(classifier, text: bytes) -> list[int]:
+    """Return the ids that MediaPipe fed into the model for `text`."""
+    ids = np.full(LENGTH, -1)
+    for category in classifier.classify(Raw(text)).classifications[0].categories:
+        ids[category.index] = round(category.score)
+    return ids.tolist()
+
+
+def random_texts(count: int) -> list[bytes]:
+    """Return texts of pieces that delimiters are made of, in random order."""
+    pieces = ["'", "''", "\u2019", " ", "<br />", "<BR/>", "<br", "/>", "\u0301", "\u0907", "a"]
+    pieces += [
+        "don't",
+        "Great",
+        "GREAT",
+        "7",
+        "\u00e9",
+        "\U0001f600",
+        "\ufe0f",
+        "\u200d",
+        "\t",
+        "-",
+    ]
+    raw = [piece.encode() for piece in pieces] + [b"\xff", b"\xe2\x82", b"\xc3", b"\x80"]
+    draw = random.Random(3)
+    return [b"".join(draw.choices(raw, k=draw.randint(1, 20))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("fold_case", [False, True])
+def test_ids_equal_those_of_mediapipe(fold_case, tmp_path):
+    from mediapipe.tasks.python.text import TextClassifier
+
+    texts = NASTY + random_texts(400)
+    every_other_word = sorted(
+        {
+            word.decode()
+            for words in split_words(tf.constant(texts)).to_list()
+            for word in words
+            if word.decode(errors="ignore").encode() == word
+        }
+    )[::2]
+    if fold_case:
+        every_other_word = sorted({word.lower() for word in every_other_word})
+    tokenizer = WordTokenizer([*SPECIAL, *every_other_word], LENGTH, fold_case)
+    path = tmp_path / "reveal.tflite"
+    path.write_bytes(revealing_model(tokenizer))
+    ours = tokenizer(tf.constant(texts)).numpy().tolist()
+    assert len({tuple(ids) for ids in ours}) > 100
+    with TextClassifier.create_from_model_path(str(path)) as classifier:
+        for text, ids in zip(texts, ours, strict=True):
+            assert device_ids(classifier, text) == ids, text
