@@ -87,6 +87,16 @@ class BucketedBatches:
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
+def quarter_lengths(longest: int) -> list[int]:
+    """Return the quarters of `longest`, ascending: four shapes for a compiled kernel to meet.
+
+    Example:
+        >>> quarter_lengths(400)
+        [100, 200, 300, 400]
+    """
+    return sorted({-(-longest * quarter // 4) for quarter in (1, 2, 3, 4)})
+
+
 def fitting_length(longest: int, lengths: Sequence[int]) -> int:
     """Return the first of the ascending `lengths` that is at least `longest`.
 

@@ -53,6 +53,39 @@ class RunFolder:
         else:
             write_json(known, self.config)
 
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> RunFolder:
+        """Return the run that is in `path`, with its configuration and history.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        path = Path(path)
+        if not (path / "config.json").exists():
+            raise FileNotFoundError(f"run must be a folder with a config.json; got {path}.")
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        run = cls(path, config, resume=True)
+        if (path / "history.csv").exists():
+            with open(path / "history.csv", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                run.history = [{key: float(value) for key, value in row.items()} for row in rows]
+        return run
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write `metrics.json`: what the finished run achieved."""
+        write_json(self.path / "metrics.json", metrics)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return `metrics.json`.
+
+        Raises:
+            FileNotFoundError: the run has not been evaluated yet.
+        """
+        path = self.path / "metrics.json"
+        if not path.exists():
+            raise FileNotFoundError(f"run must be a finished one; {self.path} has no metrics.json.")
+        return json.loads(path.read_text(encoding="utf-8"))
+
     def _compare(self, known: Path) -> None:
         if not known.exists():
             raise FileNotFoundError(f"resume needs a run folder; {self.path} has no config.json.")

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from gru_zoo.arguments import positive_int
@@ -195,7 +196,9 @@ class WordTokenizer(tf.Module):
         for number, line in enumerate(lines, start=1):
             word, _, identifier = line.partition(" ")
             if not identifier.isdecimal():
-                raise ValueError(f"file must have a word and its id on line {number}; got {line!r}.")
+                raise ValueError(
+                    f"file must have a word and its id on line {number}; got {line!r}."
+                )
             words.setdefault(int(identifier), word)
         # A word comes before its other spellings.
         vocabulary = [words[identifier] for identifier in sorted(words)]
@@ -219,6 +222,11 @@ class WordTokenizer(tf.Module):
         ids = ids[:, :room].to_tensor(default_value=0, shape=(None, room))
         # [batch, sequence_length - 1] -> [batch, sequence_length]
         return tf.pad(ids, [[0, 0], [1, 0]], constant_values=SPECIAL.index(START))
+
+    def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
+        """Return the ids of many texts, int32 [texts, sequence_length]."""
+        batches = [self(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+        return np.concatenate([batch.numpy() for batch in batches])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs, in plain Python types."""

@@ -65,6 +65,7 @@ def fit(
             initial_epoch=first_epoch,
             epochs=epochs,
             callbacks=[keeper, board],
+            shuffle=False,  # the order is the data set's own
             verbose=1 if sys.stdout.isatty() else 2,
         )
     _assign(model.weights, keeper.best)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -161,3 +165,25 @@ class SequenceClassifier(keras.Model):
         config = dict(config)
         config["tokenizer"] = WordTokenizer.from_config(config["tokenizer"])
         return cls(**config)
+
+
+def load_classifier(path: str | os.PathLike) -> SequenceClassifier:
+    """Read a classifier from its `.keras` file, with Keras' safe mode on.
+
+    Raises:
+        ValueError: the file is missing, corrupt or cut short, or holds another kind of model.
+
+    Example:
+        >>> load_classifier("missing.keras")
+        Traceback (most recent call last):
+        ValueError: path must be a .keras file; missing.keras does not exist.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"path must be a .keras file; {path} does not exist.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError) as error:
+        raise ValueError(f"path must be a whole .keras file; {path} is corrupt: {error}") from error
+    if not isinstance(model, SequenceClassifier):
+        raise ValueError(f"path must hold a SequenceClassifier; got a {type(model).__name__}.")
+    return model

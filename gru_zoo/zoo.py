@@ -1,0 +1,123 @@
+"""The zoo: the registry is the folder of artifacts; nothing is opened before its checksum."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from gru_zoo.arguments import near_name, one_of
+from gru_zoo.card import Card
+from gru_zoo.files import sha256
+
+FORMATS = ("keras", "saved_model", "tflite")
+
+
+def models_folder() -> Path:
+    """Return the folder of artifacts: `GRU_ZOO_MODELS`, else `saved_models` of the checkout."""
+    chosen = os.environ.get("GRU_ZOO_MODELS")
+    return Path(chosen) if chosen else Path(__file__).resolve().parents[1] / "saved_models"
+
+
+def list_models() -> list[str]:
+    """Return the names that `load` takes, sorted.
+
+    Example:
+        >>> "sentiment_imdb_gru_small" in list_models()
+        True
+    """
+    return sorted(path.parent.name for path in models_folder().glob("*/card.json"))
+
+
+def card(name: str) -> Card:
+    """Return the card of an artifact.
+
+    Raises:
+        ValueError: there is no such artifact; near names are suggested.
+
+    Example:
+        >>> card("sentiment_imdb_gru_small").task
+        'text-classification'
+    """
+    known = list_models()
+    if name not in known:
+        listed = ", ".join(map(repr, known)) or f"none in {models_folder()}"
+        message = f"name must be one of the zoo's models ({listed}); got {name!r}."
+        raise ValueError(message + near_name(name, known))
+    return Card.from_json(models_folder() / name / "card.json")
+
+
+def verify(name: str, under: str = "") -> list[str]:
+    """Compare the files of an artifact with the checksums in its card.
+
+    Args:
+        name: of the artifact.
+        under: only files whose path in the artifact begins so; all of them by default.
+
+    Returns:
+        paths of the files that were compared, relative to the artifact.
+
+    Raises:
+        ValueError: no such artifact, or a file is missing or not the one the card speaks of.
+
+    Example:
+        >>> "model.keras" in verify("sentiment_imdb_gru_small")
+        True
+    """
+    expected = {path: file for path, file in card(name).files.items() if path.startswith(under)}
+    for path, file in expected.items():
+        whole = models_folder() / name / path
+        if not whole.is_file():
+            raise ValueError(f"{name}: {path} is missing from {whole.parent}.")
+        digest = sha256(whole)
+        if digest != file["sha256"]:
+            raise ValueError(
+                f"{name}: {path} must have SHA-256 {file['sha256']}; it has {digest}. "
+                "The file was changed or damaged and is not opened."
+            )
+    return sorted(expected)
+
+
+def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
+    """Load a pretrained model, after its files' checksums have been compared.
+
+    Args:
+        name: one of `list_models()`.
+        format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
+            "tflite" for a `LiteClassifier`.
+        variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
+
+    Returns:
+        the model; its `card` attribute is the `Card`, and the Keras and the TFLite model have
+        a `predict` that takes raw texts.
+
+    Raises:
+        ValueError: unknown name, format or variant, or a file that is not the card's.
+
+    Example:
+        >>> load("sentiment_imdb_gru_small").predict(["A quiet, wonderful film."]).shape
+        (1, 2)
+    """
+    one_of("format", format, FORMATS)
+    about = card(name)
+    folder = models_folder() / name
+    if format == "tflite":
+        files = {export["variant"]: export["file"] for export in about.exports}
+        variants = {name: file for name, file in files.items() if file.endswith(".tflite")}
+        file = variants[one_of("variant", variant, variants)]
+        verify(name, file)
+        from gru_zoo.export.lite import LiteClassifier
+
+        model = LiteClassifier(folder / file)
+    elif format == "saved_model":
+        verify(name, "saved_model/")
+        import tensorflow as tf
+
+        model = tf.saved_model.load(str(folder / "saved_model"))
+    else:
+        verify(name, "model.keras")
+        from gru_zoo.models.classifier import load_classifier
+
+        model = load_classifier(folder / "model.keras")
+    model.card = about
+    return model

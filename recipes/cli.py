@@ -1,0 +1,49 @@
+"""Commands and flags of a recipe, from one frozen dataclass a command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tyro
+
+
+def run(
+    program: str,
+    commands: Mapping[str, tuple[type, Callable[[Any], None]]],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run the command that the arguments name; the first command is the default.
+
+    Args:
+        program: what the user typed, such as "python -m recipes.sentiment".
+        commands: name -> (dataclass of its flags, function that takes an instance).
+        arguments: words after the program; `sys.argv[1:]` if None.
+
+    Returns:
+        exit status: 0, 2 after a mistake in the input, 130 after Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    default = next(iter(commands))
+    name = arguments.pop(0) if arguments and arguments[0] in commands else default
+    if arguments and not arguments[0].startswith("-") and name == default:
+        print(f"error: command must be one of {', '.join(commands)}; got {arguments[0]!r}.")
+        return 2
+    flags, function = commands[name]
+    others = ", ".join(command for command in commands if command != name)
+    config = tyro.cli(
+        flags,
+        args=arguments,
+        prog=f"{program} {name}",
+        description=f"{flags.__doc__}\n\nOther commands: {others} (each has its own --help).",
+    )
+    try:
+        function(config)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; --resume goes on with the last checkpoint.", file=sys.stderr)
+        return 130
+    return 0
