@@ -35,7 +35,7 @@ SETTINGS = {
     "units": 64,
     "dropout": 0.3,
     "batch_size": 64,
-    "epochs": 3,
+    "epochs": 2,
     "learning_rate": 2e-3,
     "folds": 5,
 }
@@ -224,7 +224,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"{row['tokens_a_review']:.0f}",
             f"{100 * row['reviews_cut']:.0f}",
         )
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def main(argv: list[str] | None = None) -> None:

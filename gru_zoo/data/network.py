@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 import urllib.request
 
@@ -30,7 +31,8 @@ def answers(url: str, seconds: float = PATIENCE) -> bool:
             request = urllib.request.Request(url, method="HEAD")
             with urllib.request.urlopen(request, timeout=seconds) as response:
                 verdict.append(response.headers.get_content_type() != "text/html")
-        except (OSError, ValueError):  # URLError, timeouts and HTTP statuses are OSErrors
+        except (OSError, ValueError, http.client.HTTPException):
+            # URLError, timeouts and HTTP statuses are OSErrors; nonsense is an HTTPException.
             verdict.append(False)
 
     thread = threading.Thread(target=ask, daemon=True)

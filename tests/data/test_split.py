@@ -1,0 +1,38 @@
+"""Splits by a hash of the text."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from gru_zoo.data.split import by_digest, digests, held_out
+
+
+def texts(*words):
+    array = np.empty(len(words), object)
+    array[:] = [word.encode() for word in words]
+    return array
+
+
+def test_order_is_that_of_the_digests_and_forgets_the_input_order():
+    words = texts("b", "a", "d", "c", "e")
+    labels = np.array([1, 0, 3, 2, 4])
+    ordered, carried = by_digest(words, labels)
+    assert [hashlib.sha256(text).digest() for text in ordered] == sorted(digests(words))
+    shuffled = np.array([3, 0, 4, 2, 1])
+    again, carried_again = by_digest(words[shuffled], labels[shuffled])
+    assert again.tolist() == ordered.tolist()
+    assert carried_again.tolist() == carried.tolist()
+    assert [b"abcdefg"[label] for label in carried] == [text[0] for text in ordered]
+
+
+def test_trailing_nul_bytes_are_kept():
+    words = np.empty(2, object)
+    words[:] = [b"a\x00", b"a"]
+    assert set(by_digest(words, np.zeros(2, np.int64))[0]) == {b"a\x00", b"a"}
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 4), (5, 5)])
+def test_equal_texts_stay_on_one_side(count, expected):
+    words = texts("a", "b", "b", "b", "c")
+    assert held_out(words, count) == expected
