@@ -260,6 +260,14 @@ class GRU(keras.layers.RNN):
         self.kernel_used: str | None = None
         self.kernel_reason: str | None = None
 
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Create the weights for inputs of shape [batch, time, features]."""
+        features = sequences_shape[-1]
+        if features is None:
+            raise ValueError(f"the features of inputs must be known; got shape {sequences_shape}.")
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
+        super().build(sequences_shape, initial_state_shape)
+
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
@@ -270,7 +278,10 @@ class GRU(keras.layers.RNN):
             raise ValueError(f"inputs must have at least one step; got shape {sequences.shape}.")
         for given in _tensors(mask):
             _check_shape("mask", given, ("batch", "time"), (batch, time))
-        for given in _tensors(initial_state):
+        states = _tensors(initial_state)
+        if len(states) > 1:
+            raise ValueError(f"initial_state must be one state; got {len(states)}.")
+        for given in states:
             _check_shape("initial_state", given, ("batch", "units"), (batch, self.cell.units))
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
@@ -301,9 +312,14 @@ class GRU(keras.layers.RNN):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        config = {**self.cell.get_config(), **super().get_config()}
+        own = {
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+            "use_cudnn": self.use_cudnn,
+            "kernel": self.kernel,
+        }
+        config = {**self.cell.get_config(), **super().get_config(), **own}
         del config["cell"]
-        return {**config, "use_cudnn": self.use_cudnn, "kernel": self.kernel}
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> GRU:

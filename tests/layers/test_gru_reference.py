@@ -78,12 +78,11 @@ def test_float32(kernel, convention, go_backwards):
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX computes in 32 bits by default")
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("convention", CONVENTIONS, ids=str)
+@pytest.mark.parametrize("convention", [CONVENTIONS[0], CONVENTIONS[3]], ids=str)
 def test_float64(kernel, convention):
     case = random_case()
     layer = layer_of(case, convention, kernel=kernel, dtype="float64")
-    for mask in (None, MASKS["any pattern"]):
-        judge(layer, case, convention, mask, limits=LIMITS["float64"])
+    judge(layer, case, convention, MASKS["any pattern"], limits=LIMITS["float64"])
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
