@@ -94,20 +94,17 @@ def _choose(source: str) -> tuple[str, Path, str]:
     folder = _prepared_folder()
     if folder is not None:
         return "tfds", folder, "asked for" if source == "tfds" else "a prepared folder was found"
-    # The reason goes into cards: no paths of this machine in it.
-    problem = f"{ARCHIVE} cannot be reached"
-    if _upstream_answers():
-        try:
-            return "tfds", _download(), "downloaded"
-        except Exception as error:  # whatever stopped TFDS, "auto" has another source
-            if source == "tfds" or package is None:
-                raise
-            problem = f"the download failed ({type(error).__name__}: {error})"
+    got = _upstream(_data_dir())
+    if isinstance(got, Path):
+        return "tfds", got, "downloaded"
     if source == "auto" and package is not None:
+        # The reason goes into cards: no error message, it could name paths of this machine.
+        problem = f"{ARCHIVE} could not be had ({type(got).__name__})"
         return "packaged", package, f"no prepared TFDS folder was found, and {problem}"
     raise FileNotFoundError(
-        f"source={source!r} found no prepared folder in {_data_dir()}, and {problem}. {WAYS}"
-    )
+        f"source={source!r} found no prepared folder in {_data_dir()}, and {ARCHIVE} could not "
+        f"be had ({type(got).__name__}: {got}). {WAYS}"
+    ) from got
 
 
 def _data_dir() -> Path:
@@ -125,16 +122,24 @@ def _prepared_folder() -> Path | None:
 
 
 @functools.cache
-def _upstream_answers() -> bool:
-    """Return whether the archive can be had; asked once a process."""
-    return network.answers(ARCHIVE)
+def _upstream(data_dir: Path) -> Path | Exception:
+    """Download the reviews into `data_dir`; return the prepared folder, or what went wrong.
+
+    Tried once a process: a network that comes and goes must not give one run two sources.
+    """
+    if not network.answers(ARCHIVE):
+        return ConnectionError(f"no answer within {network.PATIENCE:g} seconds")
+    try:
+        return _download(data_dir)
+    except Exception as error:  # whatever it was that stopped TFDS
+        return error
 
 
-def _download() -> Path:
-    """Let TFDS download and prepare the reviews; return the prepared folder."""
+def _download(data_dir: Path) -> Path:
+    """Let TFDS download and prepare the reviews in `data_dir`; return the prepared folder."""
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder("imdb_reviews/plain_text", data_dir=_data_dir())
+    builder = tfds.builder("imdb_reviews/plain_text", data_dir=data_dir)
     builder.download_and_prepare()
     return Path(builder.data_dir)
 

@@ -91,9 +91,9 @@ def nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setattr(imdb, "_package_file", lambda: None)
     monkeypatch.setattr(network, "answers", lambda url: asked.append(url) or False)
-    imdb._upstream_answers.cache_clear()
+    imdb._upstream.cache_clear()
     yield asked
-    imdb._upstream_answers.cache_clear()
+    imdb._upstream.cache_clear()
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_a_network_that_answers_is_used(nothing, package, tmp_path, monkeypatch)
     monkeypatch.setattr(network, "answers", lambda url: url == imdb.ARCHIVE)
     made = []
 
-    def download():
+    def download(data_dir):
         made.append(write_tfds(tmp_path / "tfds", train=TRAINING, test=TEST))
         return made[0]
 
@@ -209,16 +209,20 @@ def test_a_network_that_answers_is_used(nothing, package, tmp_path, monkeypatch)
         imdb.load("unsupervised")
 
 
-def test_a_failed_download_is_told(package, monkeypatch):
+def test_a_failed_download_is_told_and_not_tried_again(package, tmp_path, monkeypatch):
     monkeypatch.setattr(network, "answers", lambda url: True)
+    tried = []
 
-    def fail():
-        raise ConnectionError("cut off")
+    def fail(data_dir):
+        tried.append(data_dir)
+        raise ConnectionAbortedError("cut off")
 
     monkeypatch.setattr(imdb, "_download", fail)
-    assert "the download failed (ConnectionError: cut off)" in imdb.load("train")[1].reason
-    with pytest.raises(ConnectionError):
+    for split in ("train", "test"):
+        assert "could not be had (ConnectionAbortedError)" in imdb.load(split)[1].reason
+    with pytest.raises(FileNotFoundError, match="ConnectionAbortedError: cut off"):
         imdb.load("train", "tfds")
+    assert tried == [tmp_path / "tfds"]
 
 
 def test_a_dead_network_costs_seconds(tmp_path, monkeypatch):
@@ -232,14 +236,14 @@ def test_a_dead_network_costs_seconds(tmp_path, monkeypatch):
         raise OSError
 
     monkeypatch.setattr(urllib.request, "urlopen", hang)
-    imdb._upstream_answers.cache_clear()
+    imdb._upstream.cache_clear()
     start = time.monotonic()
     for split in ("train", "test"):
         with pytest.raises(FileNotFoundError):
             imdb.load(split)
     assert time.monotonic() - start < 8
     release.set()
-    imdb._upstream_answers.cache_clear()
+    imdb._upstream.cache_clear()
 
 
 @pytest.mark.parametrize(
