@@ -202,10 +202,11 @@ class WordTokenizer(tf.Module):
             words.setdefault(int(identifier), word)
         # A word comes before its other spellings.
         vocabulary = [words[identifier] for identifier in sorted(words)]
-        tokenizer = cls(vocabulary, sequence_length, fold_case=len(lines) > len(words))
-        if tokenizer.vocabulary_bytes() != file:
-            raise ValueError("file must be a whole vocabulary file; ids or spellings are missing.")
-        return tokenizer
+        for fold_case in (False, True):
+            tokenizer = cls(vocabulary, sequence_length, fold_case)
+            if tokenizer.vocabulary_bytes() == file:
+                return tokenizer
+        raise ValueError("file must be a whole vocabulary file; ids or spellings are missing.")
 
     def __call__(self, texts: tf.Tensor) -> tf.Tensor:
         """Turn texts into ids.

@@ -200,6 +200,30 @@ def test_vocabulary_file_has_a_line_for_each_spelling():
     assert len(lines) == len({line.split()[0] for line in lines})
 
 
+@pytest.mark.parametrize("fold_case", [False, True])
+def test_vocabulary_file_makes_the_same_tokenizer(fold_case):
+    tokenizer = WordTokenizer(WORDS, 9, fold_case)
+    again = WordTokenizer.from_vocabulary_bytes(tokenizer.vocabulary_bytes(), 9)
+    assert again.get_config() == tokenizer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda file: file.replace(b"great 5\n", b""), "ids or spellings are missing"),
+        (lambda file: file.replace(b"GREAT 5\n", b""), "ids or spellings are missing"),
+        (lambda file: file.replace(b"great 5", b"great"), "line 6; got 'great'"),
+        (lambda file: file.replace(b"<START> 1\n", b""), "vocabulary must start with <PAD>"),
+        (lambda file: file.replace(b"great", b"\xff"), "invalid start byte"),
+        (lambda file: b"", "vocabulary must start with <PAD>"),
+    ],
+)
+def test_spoilt_vocabulary_file(spoil, message):
+    file = spoil(WordTokenizer(WORDS, 9, fold_case=True).vocabulary_bytes())
+    with pytest.raises(ValueError, match=message):
+        WordTokenizer.from_vocabulary_bytes(file, 9)
+
+
 def test_spellings_of_a_letter_without_capitals():
     assert spellings("7", fold_case=True) == ["7"]
     assert spellings("it's", fold_case=False) == ["it's", "it\u2019s"]
