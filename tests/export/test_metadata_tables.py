@@ -1,0 +1,132 @@
+"""The metadata inside a file, read back by ourselves and by MediaPipe's generated schema."""
+
+import io
+import zipfile
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from gru_zoo.export import metadata
+from gru_zoo.export.metadata import TextMetadata, attach, describe, read
+
+TEXT = TextMetadata(
+    vocabulary=b"<PAD> 0\n<START> 1\n<UNKNOWN> 2\ncaf\xc3\xa9 3\n",
+    labels=("negative", "pos\u00edtive"),
+    pattern=r"([^\p{L}]+)",
+    name="a name",
+    description="What it does.",
+)
+
+
+def tiny_model(weights: np.ndarray) -> bytes:
+    """Return a model without operators: an input, an output, and a constant of many bytes."""
+    model = schema.ModelT()
+    model.version, model.operatorCodes = 3, []
+    model.buffers = [schema.BufferT(), schema.BufferT()]
+    model.buffers[1].data = weights.view(np.uint8)
+    graph = schema.SubGraphT()
+    graph.tensors = []
+    for number in (0, 0, 1):
+        tensor = schema.TensorT()
+        tensor.shape, tensor.buffer = np.array([weights.size if number else 1], np.int32), number
+        graph.tensors.append(tensor)
+    graph.inputs, graph.outputs, graph.operators = [0], [1], []
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(attach(tiny_model(np.arange(5, dtype=np.float32)), TEXT))
+    return path
+
+
+def test_reads_back_what_was_attached(path):
+    assert read(path) == TEXT
+
+
+def test_attaching_again_replaces(path):
+    import dataclasses
+
+    other = dataclasses.replace(TEXT, name="another", labels=("x", "y", "z"))
+    path.write_bytes(attach(path.read_bytes(), other))
+    assert read(path) == other
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    assert [entry.name for entry in model.metadata] == [metadata.NAME]
+
+
+def test_large_weights_stay_the_same_and_aligned(tmp_path):
+    weights = np.random.default_rng(0).normal(size=3_000_001).astype(np.float32)
+    path = tmp_path / "large.tflite"
+    path.write_bytes(attach(tiny_model(weights), TEXT))
+    data = path.read_bytes()
+    model = schema.Model.GetRootAs(data)
+    np.testing.assert_array_equal(model.Buffers(1).DataAsNumpy().view(np.float32), weights)
+    for number in range(model.BuffersLength()):
+        table = model.Buffers(number)._tab
+        if table.Offset(4):
+            assert table.Vector(table.Offset(4)) % 16 == 0
+    assert read(path) == TEXT
+
+
+def test_files_are_stored_uncompressed_and_undated(path):
+    with zipfile.ZipFile(path) as archive:
+        for file in archive.infolist():
+            assert file.compress_type == zipfile.ZIP_STORED
+            assert file.date_time == (1980, 1, 1, 0, 0, 0)
+        assert archive.read("labels.txt").decode() == "negative\npos\u00edtive\n"
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("good", "good"), "labels must differ"),
+        (("", "good"), "without line breaks; got ''"),
+        (("go\nod", "bad"), "without line breaks; got 'go"),
+    ],
+)
+def test_labels_that_a_file_cannot_hold(labels, message):
+    with pytest.raises(ValueError, match=message):
+        attach(tiny_model(np.ones(1, np.float32)), TextMetadata(b"", labels, " "))
+
+
+def test_file_without_metadata_is_refused(tmp_path):
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(tiny_model(np.ones(1, np.float32)))
+    with pytest.raises(ValueError, match="with its vocabulary inside; .*bare.tflite"):
+        read(path)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("something.txt", "else")
+    path.write_bytes(path.read_bytes() + archive.getvalue())
+    with pytest.raises(ValueError, match="with its vocabulary inside; .*bare.tflite"):
+        read(path)
+
+
+def test_mediapipes_schema_reads_the_tables():
+    generated = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
+    packed = describe(TEXT)
+    assert packed[4:8] == b"M001"
+    root = generated.ModelMetadataT.InitFromObj(generated.ModelMetadata.GetRootAs(packed))
+    assert (root.name, root.description) == (b"a name", b"What it does.")
+    assert root.minParserVersion == b"1.2.1"
+    (graph,) = root.subgraphMetadata
+    (ids,), (probabilities,) = graph.inputTensorMetadata, graph.outputTensorMetadata
+    assert (ids.name, probabilities.name) == (b"ids", b"probabilities")
+    (unit,) = ids.processUnits
+    assert unit.optionsType == generated.ProcessUnitOptions.RegexTokenizerOptions
+    assert unit.options.delimRegexPattern.decode() == TEXT.pattern
+    (vocabulary,) = unit.options.vocabFile
+    assert vocabulary.name == b"vocab.txt"
+    assert vocabulary.type == generated.AssociatedFileType.VOCABULARY
+    (labels,) = probabilities.associatedFiles
+    assert labels.name == b"labels.txt"
+    assert labels.type == generated.AssociatedFileType.TENSOR_AXIS_LABELS
+    for tensor in (ids, probabilities):
+        kind = generated.ContentProperties.FeatureProperties
+        assert tensor.content.contentPropertiesType == kind
