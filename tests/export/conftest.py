@@ -49,10 +49,15 @@ def make_classifier(length: int = 12, seed: int = 3, **arguments) -> SequenceCla
     model = SequenceClassifier(
         tokenizer, LABELS, **{"embedding_dim": 20, "units": 24, "dropout": 0.1, **arguments}
     )
+    shake(model, seed)
+    return model
+
+
+def shake(model: SequenceClassifier, seed: int) -> None:
+    """Move every weight, the biases too, by a random amount that is not zero on average."""
     random = np.random.default_rng(seed)
     for weight in model.trainable_variables:
         weight.assign(weight.numpy() + random.normal(0.05, 0.3, weight.shape))
-    return model
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from gru_zoo.export.mediapipe import classify
 from gru_zoo.export.tflite import tflite
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text import WordTokenizer
-from tests.export.conftest import REVIEWS, random_reviews
+from tests.export.conftest import REVIEWS, random_reviews, shake
 
 pytest.importorskip("mediapipe")
 
@@ -42,8 +42,9 @@ def test_two_hundred_real_reviews(tmp_path):
     tokenizer = WordTokenizer.fit(texts, 500, 40)
     keras.utils.set_random_seed(3)
     model = SequenceClassifier(tokenizer, embedding_dim=9, units=17)
+    shake(model, seed=3)
     tflite(model, tmp_path / "reviews.tflite", "mediapipe", texts=texts)
     given = classify(tmp_path / "reviews.tflite", texts)
     expected = model.predict(texts, verbose=0)
-    assert np.ptp(expected, axis=0).min() > 0.02
+    assert np.ptp(expected, axis=0).min() > 0.1
     np.testing.assert_allclose(given, expected, rtol=0, atol=1e-3)
