@@ -114,7 +114,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             self.history = json.loads(arrays.pop("history").tobytes())
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
