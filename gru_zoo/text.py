@@ -28,7 +28,8 @@ SPECIAL = (PAD, START, UNKNOWN)
 # A delimiter is a run of: anything that is neither letter, mark, digit nor apostrophe (an HTML
 # break counts as one such character), with the marks and apostrophes that touch it; two or more
 # apostrophes; apostrophes at either end of the text. So "don't" is a word and 'quotes' fall away.
-# U+2019, which phones type for an apostrophe, counts as one.
+# U+2019, which phones type for an apostrophe, counts as one. A character that RE2's tables do not
+# know yet parts words, so new emoji do on every device; letters newer than a device's tables too.
 # MediaPipe searches again in the remainder after each match, TensorFlow in the whole text: `^`
 # means the same to both because a remainder never starts with an apostrophe.
 DELIMITER = (
