@@ -136,6 +136,7 @@ def test_reads_a_file_and_a_node_and_constant_nodes(tmp_path):
                 np.testing.assert_array_equal(array, arrays[key])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # PyTorch warns about its own exporter
 def test_an_export_by_torch_converts_layer_by_layer(tmp_path):
     torch = pytest.importorskip("torch")
