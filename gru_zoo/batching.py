@@ -125,7 +125,7 @@ def predict_bucketed(
         >>> import keras
         >>> mean = keras.Sequential([keras.layers.Lambda(lambda x: x[:, :1])])
         >>> predict_bucketed(mean, np.array([[5, 0, 0], [7, 8, 9]], "int32"), [1, 3]).tolist()
-        [[5], [7]]
+        [[5.0], [7.0]]
     """
     fitting = np.searchsorted(lengths, np.count_nonzero(ids, axis=1))
     outputs: dict[int, np.ndarray] = {}

@@ -104,6 +104,17 @@ class Card:
         deviation = statistics.stdev(percent)
         return f"{statistics.mean(percent):.2f} ± {deviation:.2f} % ({len(percent)} seeds)"
 
+    def row(self) -> str:
+        """Return the card as one row of a Markdown table.
+
+        Columns: name, accuracy of the shipped weights, mean and spread, parameters, int8 size.
+        """
+        sizes = {export["variant"]: export["bytes"] for export in self.exports}
+        return (
+            f"| [`{self.name}`](saved_models/{self.name}/README.md) | {100 * self.accuracy:.2f} % "
+            f"| {self.spread()} | {self.model['parameters']:,} | {sizes['int8'] / 1e3:,.0f} KB |"
+        )
+
     def readme(self) -> str:
         """Return the card as Markdown with Hugging Face's front matter."""
         return "\n".join([self._front_matter(), self._text(), self._tables(), self._use()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ def run(
     Returns:
         exit status: 0, 2 after a mistake in the input, 130 after Ctrl-C.
     """
+    # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     default = next(iter(commands))
     name = arguments.pop(0) if arguments and arguments[0] in commands else default

@@ -1,0 +1,24 @@
+"""Every example in a docstring runs and gives what it says."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in sorted(ROOT.glob("gru_zoo/**/*.py"))
+    if path.name != "__init__.py"
+]
+# What an example may lean on: another room's package, or a preset of the checkout.
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    failed, _ = doctest.testmod(module, optionflags=OPTIONS)
+    assert failed == 0, f"{failed} examples of {name} failed; see the captured output"

@@ -1,0 +1,67 @@
+"""Each shipped artifact proves itself: checksums, and its goldens in every format."""
+
+import numpy as np
+import pytest
+
+from gru_zoo import list_models, load, verify
+from gru_zoo.card import Card
+from gru_zoo.zoo import card, models_folder
+
+pytestmark = pytest.mark.parametrize("name", list_models())
+# Largest difference of a probability from the Keras model's, as the export promises them.
+LIMITS = {"float32": 1e-5, "float16": 1e-2, "int8": 1e-1, "mediapipe": 1e-5}
+
+
+def goldens(name):
+    with np.load(models_folder() / name / "golden.npz", allow_pickle=False) as archive:
+        return archive["texts"].tolist(), archive["ids"], archive["probabilities"]
+
+
+def test_every_file_is_the_one_the_card_speaks_of(name):
+    folder = models_folder() / name
+    on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert set(verify(name)) == on_disk - {"card.json", "README.md"}
+    assert max(path.stat().st_size for path in folder.rglob("*")) < 10e6
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 60e6
+
+
+def test_the_readme_is_the_cards(name):
+    folder = models_folder() / name
+    assert (folder / "README.md").read_text() == Card.from_json(folder / "card.json").readme()
+
+
+def test_the_projects_readme_has_its_row(name):
+    readme = (models_folder().parent / "README.md").read_text()
+    assert card(name).row() in readme
+
+
+def test_keras(name):
+    texts, ids, expected = goldens(name)
+    model = load(name)
+    np.testing.assert_array_equal(model.tokenizer.encode(texts), ids)
+    np.testing.assert_allclose(model.predict(texts, verbose=0), expected, atol=1e-5)
+
+
+def test_saved_model(name):
+    texts, _, expected = goldens(name)
+    served = load(name, format="saved_model").signatures["serving_default"]
+    result = served(text=np.array(texts, object))
+    np.testing.assert_allclose(result["probabilities"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", LIMITS)
+def test_tflite(name, variant):
+    texts, ids, expected = goldens(name)
+    lite = load(name, format="tflite", variant=variant)
+    np.testing.assert_array_equal(lite.tokenizer.encode(texts), ids)
+    np.testing.assert_allclose(lite.predict(texts), expected, atol=LIMITS[variant])
+
+
+def test_mediapipe_runs_the_file_as_it_is(name):
+    pytest.importorskip("mediapipe")
+    from gru_zoo.export.mediapipe import classify
+
+    texts, _, expected = goldens(name)
+    path = models_folder() / name / "model_mediapipe.tflite"
+    scores = classify(path, [text.decode() for text in texts])
+    np.testing.assert_allclose(scores, expected, atol=1e-3)
