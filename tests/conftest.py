@@ -2,4 +2,32 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--require-gpu", action="store_true", help="fail gpu tests without a GPU")
+
+
+def pytest_runtest_setup(item):
+    """Skip a test marked `gpu` where Keras' backend has no GPU, or fail it with --require-gpu."""
+    if item.get_closest_marker("gpu") and not _gpu_is_there():
+        (pytest.fail if item.config.getoption("--require-gpu") else pytest.skip)("needs a GPU")
+
+
+def _gpu_is_there():
+    import keras
+
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return any(device.platform == "gpu" for device in jax.devices())
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

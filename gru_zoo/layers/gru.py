@@ -11,6 +11,8 @@ from keras import ops, tree
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers import kernels
 
+_EPSILON = 1e-5  # in the layer normalization's square root
+
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
 class GRUCell(keras.layers.GRUCell):
@@ -25,21 +27,30 @@ class GRUCell(keras.layers.GRUCell):
         h' = z * h + (1 - z) * c                           update_gate="keep"
         h' = (1 - z) * h + z * c                           update_gate="write"
 
-    reset_after=True with "keep" is Keras', cuDNN's, PyTorch's and ONNX's GRU; reset_after=False
-    with "keep" is Cho et al. (2014), with "write" Chung et al. (2014).
+    reset_after=True with "keep" is the GRU of Keras, cuDNN, PyTorch and ONNX; reset_after=False
+    with "keep" is that of Cho et al. (2014), with "write" that of Chung et al. (2014).
+
+    layer_norm=True normalizes the products before their biases, as Ba et al. (2016, supplement)
+    do: x W becomes g * LN(x W) and h U becomes g' * LN(h U), where z and r are normalized
+    together and c by itself. With a zoneout rate q (Krueger et al., 2016), h' becomes
+    k * h + (1 - k) * h', where k is 1 with probability q, drawn for each unit and step in
+    training, and k = q otherwise.
 
     Constructor, weights and dropout masks are those of `keras.layers.GRUCell`:
     kernel_zrh = [Wz | Wr | Wc] `[features, 3 units]`, recurrent_kernel_zrh `[units, 3 units]`,
-    bias_zrh `[2, 3 units]` (b, then b') if reset_after, else `[3 units]`.
+    bias_zrh `[2, 3 units]` (b, then b') if reset_after, else `[3 units]`; and with layer_norm
+    gain_zrh `[2, 3 units]` (g, then g').
 
     Args:
         units: size of the state, at least 1.
         *args: the other arguments of `keras.layers.GRUCell`, in its order.
         update_gate: "keep" or "write", what an open update gate does.
+        zoneout: the rate q, in [0, 1).
+        layer_norm: whether to normalize the products.
         **kwargs: the other arguments of `keras.layers.GRUCell`, by name.
 
     Call arguments: inputs `[batch, features]` float; states `[batch, units]` or a list of it;
-    training, whether dropout is on. Returns the new state, and the new states nested as given.
+    training, whether to draw dropout and zoneout. Returns h', and h' nested as the states were.
 
     Raises:
         ValueError: an argument outside what is allowed, or inputs that are not float.
@@ -51,11 +62,27 @@ class GRUCell(keras.layers.GRUCell):
         (3, 7)
     """
 
-    def __init__(self, units: int, *args: Any, update_gate: str = "keep", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        *args: Any,
+        update_gate: str = "keep",
+        zoneout: float = 0.0,
+        layer_norm: bool = False,
+        **kwargs: Any,
+    ) -> None:
         for rate in ("dropout", "recurrent_dropout"):
             fraction(rate, kwargs.get(rate, 0.0))
         super().__init__(positive_int("units", units), *args, **kwargs)
         self.update_gate = one_of("update_gate", update_gate, ("keep", "write"))
+        self.zoneout = fraction("zoneout", zoneout)
+        self.layer_norm = one_of("layer_norm", layer_norm, (False, True))
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for inputs of shape [batch, features]."""
+        super().build(input_shape)
+        if self.layer_norm:
+            self.gain = self.add_weight((2, 3 * self.units), "ones", name="gain")
 
     def biases(self) -> tuple[Any, Any]:
         """Return the input bias and the recurrent bias, [3 units] each, or None where not used."""
@@ -74,59 +101,52 @@ class GRUCell(keras.layers.GRUCell):
         Returns:
             projected_zrh [..., 3 units].
         """
-        if isinstance(dropped, (list, tuple)):
-            kernels_zrh = ops.split(self.kernel, 3, axis=-1)
-            products = [
-                ops.matmul(inputs * m, w) for m, w in zip(dropped, kernels_zrh, strict=True)
-            ]
-            projected_zrh = ops.concatenate(products, axis=-1)
-        else:
-            projected_zrh = ops.matmul(inputs if dropped is None else inputs * dropped, self.kernel)
-        input_bias, _ = self.biases()
-        return projected_zrh if input_bias is None else projected_zrh + input_bias
+        products = _product(inputs, self.kernel, dropped)
+        return self._normalized(products, 0, slice(None), self.biases()[0])
 
-    def recur(self, projected: Any, state: Any, dropped: Any = None) -> Any:
+    def gates(self, projected: Any, state: Any, dropped: Any = None) -> tuple[Any, Any, Any]:
+        """Return z, r and c of one step, [batch, units] each; arguments as of `recur`."""
+        zr = 2 * self.units
+        gates = 3 if self.reset_after else 2  # a reset before the product: c has to wait for r
+        columns = slice(0, gates * self.units)
+        masks = None if dropped is None else dropped[:gates]
+        products = _product(state, self.recurrent_kernel[:, columns], masks)
+        h_zrc = self._normalized(products, 1, columns, self.biases()[1])
+        z, r = ops.split(self.recurrent_activation(projected[:, :zr] + h_zrc[:, :zr]), 2, axis=-1)
+        if self.reset_after:
+            return z, r, self.activation(projected[:, zr:] + r * h_zrc[:, zr:])
+        h = state if dropped is None else state * dropped[2]
+        product = ops.matmul(r * h, self.recurrent_kernel[:, zr:])
+        h_c = self._normalized(product, 1, slice(zr, None))
+        return z, r, self.activation(projected[:, zr:] + h_c)
+
+    def recur(self, projected: Any, state: Any, dropped: Any = None, kept: Any = None) -> Any:
         """Return the state after one step, h'.
 
         Args:
             projected: the step's projected_zrh, [batch, 3 units].
             state: h, [batch, units].
             dropped: None, or three recurrent dropout masks [batch, units], one a gate (z, r, c).
+            kept: None, or zoneout's k, [batch, units] or a number.
 
         Returns:
             h' [batch, units].
         """
-        x_z, x_r, x_c = ops.split(projected, 3, axis=-1)  # [batch, units] each
-        h_z, h_r, *h_c = self._recurrent_products(state, dropped)
-        z = self.recurrent_activation(x_z + h_z)
-        r = self.recurrent_activation(x_r + h_r)
-        if self.reset_after:
-            c = self.activation(x_c + r * h_c[0])
-        else:
-            h = state if dropped is None else state * dropped[2]
-            c = self.activation(x_c + ops.matmul(r * h, self.recurrent_kernel[:, -self.units :]))
-        if self.update_gate == "keep":
-            return z * state + (1 - z) * c
-        return (1 - z) * state + z * c
+        z, _, c = self.gates(projected, state, dropped)
+        keep, write = (z, 1 - z) if self.update_gate == "keep" else (1 - z, z)
+        new_state = keep * state + write * c
+        return new_state if kept is None else kept * state + (1 - kept) * new_state
 
-    def _recurrent_products(self, state: Any, dropped: Any) -> list[Any]:
-        """Return h U + b' for z, r and, if reset comes after the product, c."""
-        gates = 3 if self.reset_after else 2
-        if dropped is None:
-            kernel = self.recurrent_kernel[:, : gates * self.units]
-            products = ops.split(ops.matmul(state, kernel), gates, axis=-1)
-        else:
-            kernels_zrh = ops.split(self.recurrent_kernel, 3, axis=-1)[:gates]
-            masked = [state * mask for mask in dropped[:gates]]
-            products = [ops.matmul(h, w) for h, w in zip(masked, kernels_zrh, strict=True)]
-        _, recurrent_bias = self.biases()
-        if recurrent_bias is None:
-            return products
-        biases_zrh = ops.split(recurrent_bias, 3, axis=-1)[:gates]
-        return [h + b for h, b in zip(products, biases_zrh, strict=True)]
+    def _normalized(self, products: Any, which: int, columns: slice, bias: Any = None) -> Any:
+        """Return the products that belong to these columns, layer norm and bias applied."""
+        if self.layer_norm:
+            groups = products[..., : 2 * self.units], products[..., 2 * self.units :]
+            groups = [_layer_norm(group) for group in groups if group.shape[-1]]
+            products = self.gain[which, columns] * ops.concatenate(groups, axis=-1)
+        return products if bias is None else products + bias
 
     def dropout_masks(self, inputs: Any, state: Any, training: bool) -> tuple[Any, Any]:
-        """Return the sequence's masks for `project` and `recur`, None where nothing is dropped.
+        """Return the sequence's dropout masks for `project` and `recur`, None where none is.
 
         One mask serves all steps of a sequence (Gal and Ghahramani, 2016); Keras keeps it until
         the layer resets it, so the cell draws the same numbers as Keras' for the same seed.
@@ -141,17 +161,32 @@ class GRUCell(keras.layers.GRUCell):
             self.get_recurrent_dropout_mask(state) if training and self.recurrent_dropout else None,
         )
 
+    def zoneout_share(self, inputs: Any, training: bool) -> Any:
+        """Return zoneout's k: None without zoneout, its rate, or in training 0s and 1s.
+
+        Args:
+            inputs: [..., features]; the drawn k is [..., units] of the same type.
+            training: whether to draw.
+        """
+        if not self.zoneout or not training:
+            return self.zoneout or None
+        shape = (*ops.shape(inputs)[:-1], self.units)
+        drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
+        return ops.cast(drawn < self.zoneout, inputs.dtype)
+
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
         """Run one step; see the class."""
         _check_float("inputs", inputs)
         state = tree.flatten(states)[0]
         of_inputs, of_state = self.dropout_masks(inputs, state, training)
-        new_state = self.recur(self.project(inputs, of_inputs), state, of_state)
+        kept = self.zoneout_share(inputs, training)
+        new_state = self.recur(self.project(inputs, of_inputs), state, of_state, kept)
         return new_state, [new_state] if tree.is_nested(states) else new_state
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "update_gate": self.update_gate}
+        own = {name: getattr(self, name) for name in ("update_gate", "zoneout", "layer_norm")}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -159,13 +194,16 @@ class GRU(keras.layers.RNN):
     """A GRU over a sequence: `keras.layers.GRU` with every convention and faster kernels.
 
     The equations are in `GRUCell`. Arguments, weights, masks, states and results are those of
-    `keras.layers.GRU`; two arguments are new.
+    `keras.layers.GRU`; four arguments are new.
 
     Args:
         units: size of the state, at least 1. The arguments up to `use_cudnn` are Keras'.
         update_gate: "keep" (Keras: an open update gate keeps the state) or "write" (Chung et al.).
-        kernel: "auto", "loop", "fused" or "unrolled", see `kernels.py`. "auto" chooses; any other
-            raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran last and why.
+        zoneout: rate of zoneout, see `GRUCell`.
+        layer_norm: layer normalization inside the cell, see `GRUCell`.
+        kernel: "auto", "loop", "unrolled", "fused" or "cudnn", see `kernels.py`. "auto" chooses;
+            any other raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran last
+            and why.
         **kwargs: `zero_output_for_mask`, `implementation`, `name`, `dtype`, `trainable`, as Keras'.
 
     Call arguments: sequences `[batch, time, features]` float; initial_state `[batch, units]`;
@@ -213,6 +251,8 @@ class GRU(keras.layers.RNN):
         use_cudnn: bool | str = "auto",
         *,
         update_gate: str = "keep",
+        zoneout: float = 0.0,
+        layer_norm: bool = False,
         kernel: str = "auto",
         **kwargs: Any,
     ) -> None:
@@ -240,6 +280,8 @@ class GRU(keras.layers.RNN):
             seed=seed,
             implementation=kwargs.pop("implementation", 2),
             update_gate=update_gate,
+            zoneout=zoneout,
+            layer_norm=layer_norm,
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
             name="gru_cell",
@@ -257,6 +299,7 @@ class GRU(keras.layers.RNN):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.use_cudnn = use_cudnn
         self.kernel = kernel
+        self.supports_jit = not kernels.may_use_cudnn(self)  # XLA knows no cuDNN
         self.kernel_used: str | None = None
         self.kernel_reason: str | None = None
 
@@ -291,24 +334,16 @@ class GRU(keras.layers.RNN):
         """Run the chosen kernel; returns last output, outputs and states for `keras.layers.RNN`."""
         state = _tensors(initial_state)[0]
         mask = next((ops.cast(given, "bool") for given in _tensors(mask)), None)
-        name, self.kernel_reason = kernels.choose(self, sequences.shape[1], training)
+        name, self.kernel_reason = kernels.choose(self, sequences.shape[1], mask, training)
         outputs, state = kernels.run(name, self, sequences, state, mask, training)
         self.kernel_used = name
         if mask is None:
             return state, outputs, [state]
-        last_output, outputs = self._hide_masked(state, outputs, mask)
-        return last_output, outputs, [state]
-
-    def _hide_masked(self, last: Any, outputs: Any, mask: Any) -> tuple[Any, Any]:
-        """Set to zero what Keras shows as zero: the outputs before the first unmasked step, or at
-        every masked step if zero_output_for_mask."""
-        mask = ops.flip(mask, axis=1) if self.go_backwards else mask
-        if not self.zero_output_for_mask:
-            mask = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
-        last = ops.where(mask[:, -1:], last, ops.zeros_like(last))
+        shown = kernels.shown_steps(mask, self.go_backwards, self.zero_output_for_mask)
+        last_output = ops.where(shown[:, -1:], state, ops.zeros_like(state))
         if self.return_sequences:
-            outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
-        return last, outputs
+            outputs = ops.where(shown[:, :, None], outputs, ops.zeros_like(outputs))
+        return last_output, outputs, [state]
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -327,12 +362,22 @@ class GRU(keras.layers.RNN):
         return cls(**config)
 
 
-def _of_the_cell(name: str) -> property:
-    return property(operator.attrgetter(f"cell.{name}"), doc=f"The cell's `{name}`.")
-
-
 for _name in set(GRUCell(1).get_config()) - {"name", "trainable", "dtype"}:
-    setattr(GRU, _name, _of_the_cell(_name))
+    setattr(GRU, _name, property(operator.attrgetter(f"cell.{_name}"), doc=f"Cell's `{_name}`."))
+
+
+def _product(inputs: Any, kernel: Any, dropped: Any) -> Any:
+    """Return inputs @ kernel, with a dropout mask for the inputs or one for each gate's product."""
+    if not isinstance(dropped, (list, tuple)):
+        return ops.matmul(inputs if dropped is None else inputs * dropped, kernel)
+    kernels = ops.split(kernel, len(dropped), axis=-1)
+    pairs = zip(dropped, kernels, strict=True)
+    return ops.concatenate([ops.matmul(inputs * mask, w) for mask, w in pairs], axis=-1)
+
+
+def _layer_norm(a: Any) -> Any:
+    a = a - ops.mean(a, axis=-1, keepdims=True)
+    return a * ops.rsqrt(ops.mean(a * a, axis=-1, keepdims=True) + _EPSILON)
 
 
 def _tensors(nested: Any) -> list[Any]:

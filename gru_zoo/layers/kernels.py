@@ -3,6 +3,7 @@
 loop      a loop over the steps, on every Keras backend; the others are measured against it
 unrolled  the same steps written out one after the other, for short sequences of known length
 fused     hand-derived gradients inside XLA islands (fused.py), on the TensorFlow backend
+cudnn     NVIDIA's library (cudnn.py), on the TensorFlow backend with a GPU
 
 In all of them the input projection of every step is one product, taken before the loop starts.
 A kernel returns every step's state in the order of processing, and the last state. At a masked
@@ -13,20 +14,19 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import keras
 from keras import ops, tree
 from keras.src.backend import rnn as backend_rnn
 
 from gru_zoo.arguments import one_of
+from gru_zoo.layers import cudnn
 
 if TYPE_CHECKING:
     from gru_zoo.layers.gru import GRU
 
-KERNELS = ("loop", "fused", "unrolled")
+KERNELS = ("loop", "unrolled", "fused", "cudnn")
 
 _forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("forced", default=None)
 
@@ -38,7 +38,7 @@ def forced(name: str) -> Iterator[None]:
     Export traces models under `forced("loop")`, so that no compiled island is saved.
 
     Args:
-        name: "loop", "fused" or "unrolled".
+        name: "loop", "unrolled", "fused" or "cudnn".
 
     Raises:
         ValueError: `name` is no kernel; or, from a layer called inside, the kernel cannot run it.
@@ -59,12 +59,13 @@ def forced(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def choose(layer: GRU, time: int | None, training: bool) -> tuple[str, str]:
+def choose(layer: GRU, time: int | None, mask: Any, training: bool) -> tuple[str, str]:
     """Choose the kernel for one call of `layer`.
 
     Args:
         layer: the layer that is about to run.
         time: the number of steps if it is known while tracing, else None.
+        mask: [batch, time], bool, or None.
         training: whether dropout is on.
 
     Returns:
@@ -73,59 +74,56 @@ def choose(layer: GRU, time: int | None, training: bool) -> tuple[str, str]:
     Raises:
         ValueError: a kernel that was asked for by name cannot run this layer.
     """
-    asked = _forced.get()
-    why = "forced by kernels.forced"
-    if asked is None and layer.unroll:
-        asked, why = "unrolled", "unroll=True"
-    if asked is None and layer.kernel != "auto":
-        asked, why = layer.kernel, f"kernel={layer.kernel!r}"
-    if asked is not None:
-        reason = why_not(asked, layer, time, training)
-        if reason:
-            raise ValueError(f"kernel={asked!r} ({why}) cannot run layer {layer.name!r}: {reason}.")
-        return asked, why
-    reason = why_not("fused", layer, time, training)
-    return ("loop", f"not fused: {reason}") if reason else ("fused", "the fastest that can run")
+    name, why = _asked(layer)
+    if name is None:
+        candidates = ("cudnn", "fused") if layer.use_cudnn else ("fused",)
+        reasons = {name: why_not(name, layer, time, training) for name in candidates}
+        name = next((name for name in candidates if reasons[name] is None), "loop")
+        rejected = [f"not {name}: {reason}" for name, reason in reasons.items() if reason]
+        why = "; ".join(["the fastest that can run", *rejected])
+    elif reason := why_not(name, layer, time, training):
+        raise ValueError(f"kernel={name!r} ({why}) cannot run layer {layer.name!r}: {reason}.")
+    if name == "cudnn" and (reason := cudnn.why_not_mask(mask)):
+        return "fused", f"not cudnn: {reason}"
+    return name, why
 
 
-def why_not(name: str, layer: GRU, time: int | None, training: bool) -> str | None:
+def _asked(layer: GRU) -> tuple[str | None, str]:
+    """Return the kernel that was asked for by name, or None for auto, and how."""
+    if _forced.get():
+        return _forced.get(), "forced"
+    if layer.unroll:
+        return "unrolled", "unroll=True"
+    if layer.kernel != "auto":
+        return layer.kernel, f"kernel={layer.kernel!r}"
+    return ("cudnn", "use_cudnn=True") if layer.use_cudnn is True else (None, "")
+
+
+def may_use_cudnn(layer: GRU) -> bool:
+    """Return whether the layer would run cuDNN on this machine, which XLA cannot compile."""
+    asked = layer.kernel == "cudnn" or (layer.kernel == "auto" and layer.use_cudnn)
+    return bool(asked) and cudnn.why_not_cudnn(layer) is None
+
+
+def why_not(name: str, layer: GRU, time: int | None = None, training: bool = False) -> str | None:
     """Return why the kernel `name` cannot run `layer`, or None if it can.
 
     Args:
-        name: "loop", "fused" or "unrolled".
+        name: "loop", "unrolled", "fused" or "cudnn".
         layer: a GRU layer, built or not.
         time: the number of steps, or None if it is not known while tracing.
         training: whether dropout is on.
 
     Example:
         >>> from gru_zoo import GRU
-        >>> why_not("unrolled", GRU(3), time=None, training=False)
+        >>> why_not("unrolled", GRU(3))
         'the number of steps is not known before the layer runs'
     """
     if name == "unrolled" and time is None:
         return "the number of steps is not known before the layer runs"
-    return _why_not_fused(layer.cell, training) if name == "fused" else None
-
-
-def _why_not_fused(cell: Any, training: bool) -> str | None:
-    if keras.backend.backend() != "tensorflow":
-        return f"it needs the TensorFlow backend, and Keras runs on {keras.backend.backend()}"
-    if importlib.util.find_spec("gru_zoo.layers.fused") is None:
-        return "this installation has no gru_zoo/layers/fused.py"
-    if cell.activation is not keras.activations.tanh:
-        return f"it needs activation 'tanh', and the layer has {_name(cell.activation)!r}"
-    if cell.recurrent_activation is not keras.activations.sigmoid:
-        given = _name(cell.recurrent_activation)
-        return f"it needs recurrent_activation 'sigmoid', and the layer has {given!r}"
-    if training and cell.recurrent_dropout:
-        return "it has no recurrent dropout"
-    if training and cell.dropout and cell.implementation == 1:
-        return "implementation=1 draws one dropout mask a gate"
-    return None
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__name__", repr(function))
+    if name == "cudnn":
+        return cudnn.why_not_cudnn(layer, training=training)
+    return cudnn.why_not_these_equations(layer.cell) if name == "fused" else None
 
 
 def run(
@@ -145,27 +143,54 @@ def run(
         The states in the order of processing, [batch, time, units] (or only the last one,
         [batch, 1, units], if the layer does not return sequences), and the last state.
     """
-    cell = layer.cell
+    cell, units = layer.cell, layer.cell.units
     of_inputs, of_state = cell.dropout_masks(sequences[:, 0], state, training)
     if of_inputs is not None:
         of_inputs = tree.map_structure(lambda m: m[:, None], of_inputs)  # [batch, 1, features]
-    if name == "fused":
-        sequences = sequences if of_inputs is None else sequences * of_inputs
-        return fused(cell, sequences, state, mask, go_backwards=layer.go_backwards)
+    share = cell.zoneout_share(sequences, training)
+    options: dict[str, Any] = {"go_backwards": layer.go_backwards}
+    if name in ("fused", "cudnn"):
+        if name == "fused":
+            options |= {"recurrent_dropout": of_state, "zoneout": share, "save_gates": training}
+        kernel = {"fused": fused, "cudnn": cudnn.cudnn}[name]
+        sequences, weights = _with_dropout(sequences, cell.kernel, of_inputs)
+        return kernel(cell, weights, sequences, state, mask, **options)
+    per_step = ops.is_tensor(share)
+
+    def recur(step: Any, h: Any) -> Any:
+        kept = step[:, 3 * units :] if per_step else share
+        return cell.recur(step[:, : 3 * units], h, of_state, kept)
+
+    steps = cell.project(sequences, of_inputs)
     return loop(
-        lambda projected, h: cell.recur(projected, h, of_state),
-        cell.project(sequences, of_inputs),
+        recur,
+        ops.concatenate([steps, share], axis=-1) if per_step else steps,
         state,
         mask,
-        go_backwards=layer.go_backwards,
         unroll=name == "unrolled",
         return_sequences=layer.return_sequences,
+        **options,
     )
+
+
+def _with_dropout(sequences: Any, kernel: Any, masks: Any) -> tuple[Any, Any]:
+    """Return the inputs with dropout, and the kernel that they meet.
+
+    A mask for each gate needs inputs for each gate: they stand side by side, and the kernel's
+    gates one below the other.
+    """
+    kernel = ops.convert_to_tensor(kernel)
+    if not isinstance(masks, (list, tuple)):
+        return sequences if masks is None else sequences * masks, kernel
+    gates = ops.split(kernel, 3, axis=-1)
+    blocks = [[w if i == j else w * 0 for j in range(3)] for i, w in enumerate(gates)]
+    kernel = ops.concatenate([ops.concatenate(row, axis=-1) for row in blocks], axis=0)
+    return ops.concatenate([sequences * mask for mask in masks], axis=-1), kernel
 
 
 def loop(
     recur: Any,
-    projected: Any,
+    steps: Any,
     state: Any,
     mask: Any = None,
     *,
@@ -176,8 +201,8 @@ def loop(
     """Run `recur` over the steps, one after the other.
 
     Args:
-        recur: (projected step [batch, 3 units], state [batch, units]) -> state [batch, units].
-        projected: [batch, time, 3 units], float.
+        recur: (what the step reads [batch, any], state [batch, units]) -> state [batch, units].
+        steps: what the steps read, [batch, time, any], float.
         state: the initial state, [batch, units], float.
         mask: [batch, time], bool, or None. False keeps the state.
         go_backwards: begin with the last step.
@@ -200,33 +225,55 @@ def loop(
 
     _, outputs, states = backend_rnn(
         step,
-        projected,
+        steps,
         [state],
         go_backwards=go_backwards,
         mask=mask,
         unroll=unroll,
-        input_length=projected.shape[1],
+        input_length=steps.shape[1],
         return_all_outputs=return_sequences,
     )
     return outputs, states[0]
 
 
 def fused(
-    cell: Any, sequences: Any, state: Any, mask: Any = None, *, go_backwards: bool = False
+    cell: Any, kernel: Any, sequences: Any, state: Any, mask: Any = None, **options: Any
 ) -> tuple[Any, Any]:
-    """Run `cell` over the steps with fused.gru_sequence; arguments and results as in `loop`."""
+    """Run a cell's equations in fused.gru_sequence, which has the options and the results.
+
+    Args:
+        cell: a built GRUCell.
+        kernel: kernel_zrh [features, 3 units], the cell's own but for dropout.
+        sequences: [batch, time, features], float.
+        state: the initial state, [batch, units].
+        mask: [batch, time], bool, or None.
+        **options: of fused.gru_sequence, beyond the convention.
+    """
     from gru_zoo.layers.fused import gru_sequence
 
-    input_bias, recurrent_bias = cell.biases()
-    return gru_sequence(
-        sequences,
-        state,
-        mask,
-        ops.convert_to_tensor(cell.kernel),
-        ops.convert_to_tensor(cell.recurrent_kernel),
-        input_bias,
-        recurrent_bias,
-        reset_after=cell.reset_after,
-        update_gate=cell.update_gate,
-        go_backwards=go_backwards,
-    )
+    recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
+    options |= {"reset_after": cell.reset_after, "update_gate": cell.update_gate}
+    arrays = sequences, state, mask, kernel, recurrent_kernel, *cell.biases()
+    return gru_sequence(*arrays, **options)
+
+
+def shown_steps(mask: Any, go_backwards: bool, zero_output_for_mask: bool) -> Any:
+    """Return at which steps a layer shows the state; at the others Keras' layers show zeros.
+
+    A masked step shows zeros if `zero_output_for_mask`. Else it repeats the output before, and
+    before the first unmasked step that is zero too, even where the initial state is not.
+
+    Args:
+        mask: [batch, time], bool.
+        go_backwards: the last step comes first, in the result too.
+        zero_output_for_mask: as the argument of `keras.layers.RNN`.
+
+    Returns:
+        [batch, time], bool, in the order of processing.
+
+    Example:
+        >>> [bool(b) for b in shown_steps(ops.array([[False, True, False]]), False, False)[0]]
+        [False, True, True]
+    """
+    mask = ops.flip(mask, axis=1) if go_backwards else mask
+    return mask if zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
