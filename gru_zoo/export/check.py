@@ -75,6 +75,14 @@ class Reference:
         ids: [texts, time] int32.
         probabilities: [texts, labels] float32.
         labels: [texts] int64 true classes, or None if they are not known.
+
+    Example:
+        >>> from gru_zoo.text import WordTokenizer
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> model = SequenceClassifier(words, units=5)
+        >>> reference = Reference.of(model, ["fine", "not fine"], labels=[1, 0])
+        >>> reference.ids.shape, reference.probabilities.shape
+        ((2, 8), (2, 2))
     """
 
     texts: tuple[bytes, ...]
@@ -172,6 +180,16 @@ def check(
         Refused: the file is cut short, changed or cannot be read; needs an operator that is not
             built in; or differs by more than the limit.
         ValueError: unknown variant.
+
+    Example:
+        >>> from gru_zoo.export.tflite import tflite
+        >>> from gru_zoo.text import WordTokenizer
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> model = SequenceClassifier(words, units=5)
+        >>> tflite(model, "/tmp/fine.tflite", "float16")
+        >>> record = check("/tmp/fine.tflite", Reference.of(model, ["fine"], [1]), "float16")
+        >>> record["operators"]["WHILE"], record["largest_difference"] < 1e-2
+        (1, True)
     """
     one_of("variant", variant, LIMITS)
     record = inspect(path)

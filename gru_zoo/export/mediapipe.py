@@ -50,7 +50,7 @@ class Parts(tf.Module):
         # A plain function: tf.Module would track, and try to save, the Keras model itself.
         self._model = lambda: model
 
-    @tf.function
+    @tf.function(autograph=False)
     def before(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the first "state" [1, units] and "x00000" ... [1, 3 units] for ids [1, time]."""
         model = self._model()
@@ -60,12 +60,12 @@ class Parts(tf.Module):
         state = tf.zeros((1, model.units))
         return {"state": state, **{f"x{t:05d}": step for t, step in enumerate(steps)}}
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(self, x: tf.Tensor, state: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the next "state" [1, units]."""
         return {"state": self._model().rnn.cell.recur(x, state)}
 
-    @tf.function
+    @tf.function(autograph=False)
     def after(self, ids: tf.Tensor, states: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return "probabilities" [1, labels] for ids [1, time] and time states [1, units]."""
         model = self._model()
@@ -121,6 +121,10 @@ def classify(path: str | os.PathLike, texts: Sequence[str]) -> np.ndarray:
     Raises:
         ImportError: the package mediapipe is not installed.
         ValueError: TextClassifier does not accept the file; it says why.
+
+    Example:
+        >>> classify("model_mediapipe.tflite", ["A quiet, wonderful film."])  # doctest: +SKIP
+        array([[0.04, 0.96]], dtype=float32)
     """
     from mediapipe.tasks.python import text as tasks
     from mediapipe.tasks.python.core.base_options import BaseOptions

@@ -87,6 +87,10 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
 
     Raises:
         ValueError: a label is empty, repeated or holds a line break.
+
+    Example:
+        >>> text = TextMetadata(b"<PAD> 0\\n", labels=("negative", "positive"), pattern=r"(\\W+)")
+        >>> file = attach(converter.convert(), text)  # doctest: +SKIP
     """
     _check_labels(metadata.labels)
     content = schema.ModelT.InitFromPackedBuf(model)
@@ -149,6 +153,10 @@ def read(path: str | os.PathLike) -> TextMetadata:
 
     Raises:
         ValueError: the file holds no such metadata, is cut short, or a byte of it has changed.
+
+    Example:
+        >>> read("saved_models/sentiment_imdb_gru_small/model_int8.tflite").labels  # doctest: +SKIP
+        ('negative', 'positive')
     """
     data = Path(path).read_bytes()
     try:

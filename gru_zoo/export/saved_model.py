@@ -35,7 +35,7 @@ class TextServer(tf.Module):
         # A plain function: tf.Module would save the Keras model itself as an attribute.
         self._classify = lambda ids: model(ids, training=False)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return label, score, labels and probabilities for texts [batch]."""
         ids = self.tokenizer(text)  # [batch, sequence_length]

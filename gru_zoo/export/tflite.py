@@ -118,7 +118,7 @@ class LoopGraph(tf.Module):
         read = _read_causal if causal else _read_whole
         self._read = lambda vectors, ids: read(model, vectors, ids)
 
-    @tf.function
+    @tf.function(autograph=False)
     def probabilities(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return {"probabilities": [1, labels]} for ids [1, time] int32."""
         # Not the Keras layer: it adds operators for negative ids.
