@@ -48,6 +48,7 @@ class Gates:
         update_gate: "keep" or "write", what z means.
         reset_after: where r is applied.
         go_backwards: whether the steps were taken from the last to the first.
+        zoneout: the share of the state that stays at every step beside what z keeps.
     """
 
     layer: str
@@ -60,10 +61,12 @@ class Gates:
     update_gate: str
     reset_after: bool
     go_backwards: bool
+    zoneout: float = 0.0
 
     def recombined(self) -> np.ndarray:
         """Return the states that z, c and the states before give, [batch, time, units]."""
         keep = self.z if self.update_gate == "keep" else 1 - self.z
+        keep = self.zoneout + (1 - self.zoneout) * keep
         states = keep * self.before + (1 - keep) * self.c
         return np.where(self.mask[:, :, None], states, self.before)
 
@@ -123,8 +126,8 @@ def layer_gates(
     z, r, c, before, after = np.full((5, batch, time, units), np.nan, result_dtype)
     projected = cell.project(inputs)  # [batch, time, 3 * units]
     for step in reversed(range(time)) if layer.go_backwards else range(time):
-        gates = _gates_of_step(cell, projected[:, step], state)
-        new_state = cell.recur(projected[:, step], state)
+        gates = cell.gates(projected[:, step], state)
+        new_state = cell.recur(projected[:, step], state, kept=cell.zoneout or None)
         before[:, step] = _to_numpy(state)
         state = ops.where(mask[:, step, None], new_state, state)
         after[:, step] = _to_numpy(state)
@@ -136,22 +139,8 @@ def layer_gates(
         update_gate=cell.update_gate,
         reset_after=cell.reset_after,
         go_backwards=layer.go_backwards,
+        zoneout=cell.zoneout,
     )
-
-
-def _gates_of_step(cell: Any, projected: Any, state: Any) -> tuple[Any, Any, Any]:
-    """Return z, r, c [batch, units] of one step; the equations are GRUCell's."""
-    x_z, x_r, x_c = ops.split(projected, 3, axis=-1)
-    u_z, u_r, u_c = ops.split(ops.cast(cell.recurrent_kernel, state.dtype), 3, axis=-1)
-    _, bias = cell.biases()
-    b_z, b_r, b_c = (0, 0, 0) if bias is None else ops.split(ops.cast(bias, state.dtype), 3)
-    z = cell.recurrent_activation(x_z + ops.matmul(state, u_z) + b_z)
-    r = cell.recurrent_activation(x_r + ops.matmul(state, u_r) + b_r)
-    if cell.reset_after:
-        c = cell.activation(x_c + r * (ops.matmul(state, u_c) + b_c))
-    else:
-        c = cell.activation(x_c + ops.matmul(r * state, u_c))
-    return z, r, c
 
 
 def model_gates(model: keras.Model, inputs: Any, layer: str | None = None) -> Gates:

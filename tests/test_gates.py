@@ -70,6 +70,15 @@ def test_gates_recombined_are_the_layers_outputs(reset_after, update_gate, go_ba
     assert (gates.z[seen] > 0).all() and (gates.z[seen] < 1).all()
 
 
+@pytest.mark.parametrize("update_gate", ["keep", "write"])
+def test_zoneout_and_layer_norm(update_gate):
+    options = {"zoneout": 0.2, "layer_norm": True, "update_gate": update_gate}
+    layer = randomized(GRU(U, return_sequences=True, kernel="loop", **options))
+    gates = layer_gates(layer, draw(B, T, D), mask=MASK)
+    outputs = np.asarray(layer(draw(B, T, D), mask=MASK))
+    np.testing.assert_allclose(gates.recombined()[MASK], outputs[MASK], atol=1e-6)
+
+
 @pytest.mark.parametrize("use_bias", [False, True])
 def test_keras_layer(use_bias):
     layer = randomized(keras.layers.GRU(U, return_sequences=True, use_bias=use_bias))

@@ -4,7 +4,8 @@
     update_gate="write"   h' = (1 - z) * h + z * c
 
 sigmoid(-a) = 1 - sigmoid(a), so negating what feeds z (its columns of the kernel, the recurrent
-kernel and the biases) turns one into the other. Negation loses no bit.
+kernel and the biases; with layer normalization, of the gains and the biases) turns one into the
+other. Negation loses no bit.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ class Weights(NamedTuple):
 
     kernel: [features, 3 * units]; recurrent_kernel: [units, 3 * units];
     bias: [2, 3 * units] (input, recurrent) if reset_after, else [3 * units]; None without bias.
+    gain: [2, 3 * units] (input, recurrent) of layer normalization; None without it.
     """
 
     kernel: np.ndarray
     recurrent_kernel: np.ndarray
     bias: np.ndarray | None
+    gain: np.ndarray | None = None
 
 
 def read_weights(layer: Any) -> Weights:
@@ -45,7 +48,8 @@ def read_weights(layer: Any) -> Weights:
         )
     cell = layer.cell
     bias = None if cell.bias is None else cell.bias.numpy()
-    return Weights(cell.kernel.numpy(), cell.recurrent_kernel.numpy(), bias)
+    gain = cell.gain.numpy() if getattr(cell, "layer_norm", False) else None
+    return Weights(cell.kernel.numpy(), cell.recurrent_kernel.numpy(), bias, gain)
 
 
 def write_weights(layer: Any, weights: Weights, batch: int | None = None) -> None:
@@ -56,6 +60,8 @@ def write_weights(layer: Any, weights: Weights, batch: int | None = None) -> Non
     layer.cell.recurrent_kernel.assign(weights.recurrent_kernel)
     if weights.bias is not None:
         layer.cell.bias.assign(weights.bias)
+    if weights.gain is not None:
+        layer.cell.gain.assign(weights.gain)
 
 
 def negate_update_columns(weights: Weights) -> Weights:
@@ -67,8 +73,13 @@ def negate_update_columns(weights: Weights) -> Weights:
         array[..., :units] = -array[..., :units]  # z comes first
         return array
 
-    bias = None if weights.bias is None else negated(weights.bias)
-    return Weights(negated(weights.kernel), negated(weights.recurrent_kernel), bias)
+    weights = weights if weights.bias is None else weights._replace(bias=negated(weights.bias))
+    if weights.gain is not None:
+        # Normalization comes between the kernels and z: its gain is what feeds z.
+        return weights._replace(gain=negated(weights.gain))
+    return weights._replace(
+        kernel=negated(weights.kernel), recurrent_kernel=negated(weights.recurrent_kernel)
+    )
 
 
 def keep_weights(layer: GRU) -> Weights:

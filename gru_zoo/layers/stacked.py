@@ -55,6 +55,8 @@ class StackedGRU(keras.layers.Layer):
         bias_regularizer: of every `bias`.
         reset_after: where the reset gate is applied, as in `GRU`.
         update_gate: "keep" or "write", as in `GRU`.
+        zoneout: rate of zoneout, as in `GRU`.
+        layer_norm: layer normalization inside each cell, as in `GRU`.
         kernel: how each GRU runs ("auto", "loop", ...), passed on to `GRU`.
         return_state: True returns `(output, h_n)` as PyTorch does; False returns only the output,
             as `keras.Sequential` needs it.
@@ -103,6 +105,8 @@ class StackedGRU(keras.layers.Layer):
         bias_regularizer: Any = None,
         reset_after: bool = True,
         update_gate: str = "keep",
+        zoneout: float = 0.0,
+        layer_norm: bool = False,
         kernel: str = "auto",
         return_state: bool = True,
         seed: int | None = None,
@@ -132,6 +136,8 @@ class StackedGRU(keras.layers.Layer):
             "recurrent_dropout": fraction("recurrent_dropout", recurrent_dropout),
             "reset_after": reset_after,
             "update_gate": update_gate,
+            "zoneout": zoneout,
+            "layer_norm": layer_norm,
             "kernel": kernel,
         }
         # Two flat lists: Keras does not save layers inside nested ones.

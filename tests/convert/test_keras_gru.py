@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from gru_zoo.convert import flip_update_gate, from_keras, to_convention, to_keras
+from gru_zoo.convert import (
+    flip_update_gate,
+    from_keras,
+    to_convention,
+    to_keras,
+    to_onnx_tensors,
+    to_torch,
+)
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
 
@@ -129,6 +136,15 @@ def test_flip_is_exact_and_computes_the_same(reset_after, use_bias):
     assert_same_bits(flip_update_gate(flipped), layer)
 
 
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_flip_with_zoneout_and_layer_norm(use_bias):
+    options = {"zoneout": 0.2, "layer_norm": True, "use_bias": use_bias}
+    layer = randomized(GRU(U, kernel="loop", **options))
+    flipped = flip_update_gate(layer)
+    np.testing.assert_allclose(flipped(draw(B, T, D)), layer(draw(B, T, D)), atol=1e-6)
+    assert_same_bits(flip_update_gate(flipped), layer)
+
+
 def test_flip_of_a_stack():
     layer = randomized(StackedGRU(U, num_layers=2, bidirectional=True, kernel="loop"))
     flipped = to_convention(layer, update_gate="write")
@@ -180,15 +196,12 @@ def test_refusals(convert, make, message):
         convert(make())
 
 
-def test_an_option_only_ours_has_is_refused():
-    class Noisy(GRU):
-        def get_config(self):
-            return {**super().get_config(), "noise": 0.1}
-
-    from gru_zoo.convert.weights import require_plain
-
-    with pytest.raises(ValueError, match="noise must be None for X.*; got 0.1"):
-        require_plain(Noisy(U), "X")
+@pytest.mark.parametrize("convert", [to_keras, to_torch, to_onnx_tensors])
+@pytest.mark.parametrize("option", [{"zoneout": 0.1}, {"layer_norm": True}])
+def test_an_option_only_ours_has_is_refused(convert, option):
+    ((name, value),) = option.items()
+    with pytest.raises(ValueError, match=f"{name} must be .*no such option; got {value}"):
+        convert(randomized(GRU(U, **option)))
 
 
 def test_wrong_update_gate():

@@ -165,6 +165,8 @@ def test_config_holds_every_argument():
         "recurrent_regularizer": keras.regularizers.L2(0.1),
         "reset_after": False,
         "update_gate": "write",
+        "zoneout": 0.125,
+        "layer_norm": True,
         "kernel": "loop",
         "return_state": False,
         "seed": 3,
@@ -174,7 +176,8 @@ def test_config_holds_every_argument():
     layer = StackedGRU(**options)
     again = StackedGRU.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
-    assert again.backward_grus[1].cell.update_gate == "write"
+    cell = again.backward_grus[1].cell
+    assert (cell.update_gate, cell.zoneout, cell.layer_norm) == ("write", 0.125, True)
     assert again.compute_dtype == "float64"
     assert layer.get_config()["kernel_initializer"]["config"]["seed"] == 3
     layer.build((None, None, U))  # forward and backward of layer 0 are of one shape
