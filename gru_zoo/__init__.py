@@ -11,6 +11,7 @@ from typing import Any
 _HOMES = {
     "GRU": "gru_zoo.layers.gru",
     "GRUCell": "gru_zoo.layers.gru",
+    "StackedGRU": "gru_zoo.layers.stacked",
     "list_models": "gru_zoo.zoo",
     "load": "gru_zoo.zoo",
     "verify": "gru_zoo.zoo",
