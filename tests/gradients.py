@@ -10,7 +10,13 @@ from keras import ops
 
 
 def outputs_and_gradients(
-    layer: Any, x: np.ndarray, h0: np.ndarray | None, mask: Any, d_states: Any, d_last: Any
+    layer: Any,
+    x: np.ndarray,
+    h0: np.ndarray | None,
+    mask: Any,
+    d_states: Any,
+    d_last: Any,
+    training: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Return outputs, last state and the gradient of sum(d_states * outputs) + sum(d_last * last).
 
@@ -20,7 +26,8 @@ def outputs_and_gradients(
     arrays = {"x": x} if h0 is None else {"x": x, "h0": h0}
 
     def run(**tensors: Any) -> tuple[Any, Any, Any]:
-        outputs, last = layer(tensors["x"], initial_state=tensors.get("h0"), mask=mask)
+        options = {"initial_state": tensors.get("h0"), "mask": mask, "training": training}
+        outputs, last = layer(tensors["x"], **options)
         loss = ops.sum(outputs * d_states) + ops.sum(last * d_last)
         return outputs, last, loss
 

@@ -3,14 +3,35 @@
 import numpy as np
 import pytest
 
-from tests.reference import BATCH, CONVENTIONS, MASKS, TIME, UNITS, Reference, random_case
+from tests.reference import (
+    BATCH,
+    CONVENTIONS,
+    FEATURES,
+    MASKS,
+    TIME,
+    UNITS,
+    Draws,
+    Reference,
+    random_case,
+)
+
+
+def some_draws():
+    rng = np.random.default_rng(8)
+    return Draws(
+        inputs=2.0 * (rng.random((3, BATCH, FEATURES)) < 0.5),
+        state=1.5 * (rng.random((3, BATCH, UNITS)) < 0.7),
+        kept=(rng.random((BATCH, TIME, UNITS)) < 0.4).astype("float64"),
+    )
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=str)
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_gradient_equals_finite_differences(convention, mask, go_backwards):
-    case = random_case()
+@pytest.mark.parametrize("draws", [None, some_draws()], ids=["plain", "dropout and zoneout"])
+@pytest.mark.parametrize("gain", [False, True], ids=["plain", "layer norm"])
+def test_gradient_equals_finite_differences(convention, mask, go_backwards, draws, gain):
+    case = random_case(gain=gain)
     rng = np.random.default_rng(1)
     d_states, d_last = (
         rng.standard_normal((BATCH, TIME, UNITS)),
@@ -18,17 +39,19 @@ def test_gradient_equals_finite_differences(convention, mask, go_backwards):
     )
 
     def loss(changed):
-        run = Reference(changed, convention, MASKS[mask], go_backwards)
+        run = Reference(changed, convention, MASKS[mask], go_backwards, draws)
         return (run.states * d_states).sum() + (run.last * d_last).sum()
 
-    gradients = Reference(case, convention, MASKS[mask], go_backwards).gradients(d_states, d_last)
+    run = Reference(case, convention, MASKS[mask], go_backwards, draws)
+    gradients = run.gradients(d_states, d_last)
     step = 1e-5
     for name, array in case.items():
         direction = rng.standard_normal(array.shape)
         ahead = loss({**case, name: array + step * direction})
         behind = loss({**case, name: array - step * direction})
         difference = (ahead - behind) / (2 * step)
-        np.testing.assert_allclose((gradients[name] * direction).sum(), difference, rtol=1e-6)
+        given = (gradients[name] * direction).sum()
+        np.testing.assert_allclose(given, difference, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=str)

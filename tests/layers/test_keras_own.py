@@ -8,11 +8,12 @@ import unittest
 import pytest
 from keras.src import layers as keras_layers
 
+from gru_zoo.layers import kernels
 from gru_zoo.layers.gru import GRU, GRUCell
 
 MODULES = ("gru_test", "bidirectional_test", "stacked_rnn_cells_test")
 
-SLOW = ("stacked_rnn_cells_test-test_basics",)  # trains three cells in six configurations
+SLOW = ("gru_test-test_basics", "stacked_rnn_cells_test-test_basics")  # they train many models
 
 CANNOT_APPLY = {
     "test_fused_gru_eligibility": "asks whether Bidirectional may hand both directions to Keras' "
@@ -43,6 +44,17 @@ PUBLISHED = published_tests()
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Keras' tests train on a generator
 @pytest.mark.parametrize(("module", "case"), PUBLISHED)
 def test_passes_with_our_gru(module, case, monkeypatch):
+    run(module, case, monkeypatch)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("module", "case"), [p.values for p in PUBLISHED if p.marks][:1])
+def test_basics_pass_with_the_loop(module, case, monkeypatch):
+    with kernels.forced("loop"):
+        run(module, case, monkeypatch)
+
+
+def run(module, case, monkeypatch):
     if case._testMethodName in CANNOT_APPLY:
         pytest.skip(CANNOT_APPLY[case._testMethodName])
     ours = types.SimpleNamespace(**{**vars(keras_layers), "GRU": GRU, "GRUCell": GRUCell})
