@@ -14,10 +14,10 @@ A step that is masked, or a unit that zoneout holds, is kept to a further share 
 
 Recurrent dropout multiplies h_{t-1} in the three products, one factor a gate, and nowhere else.
 
-What makes it fast (benchmarks/NOTES.md has the figures): the products with x leave the loop, the
-products with the states' gradients become one large product after it, gates are separate
-time-major arrays, and forward and backward passes are XLA programs of their own, so they are
-compiled whether or not the model around them is.
+What makes it fast (benchmarks/NOTES.md has the figures): the forward pass saves its gates, so the
+backward loop is left with products and no transcendental function; the gradients of the weights
+are large products after that loop; saved gates are separate time-major arrays; and both passes
+are XLA programs of their own, compiled whether or not the model around them is.
 
 XLA compiles a program for each shape it meets. A graph whose number of steps is known runs that
 many. Where it is not known (a graph over sequences of any length), or could change from call to
@@ -120,6 +120,8 @@ def _held(mask: Any, zoneout: Any, dtype: tf.DType) -> Any:
     """Return m of the module's equations, [batch | 1, time | 1, units | 1], or None if it is 0."""
     if zoneout is None:
         return None if mask is None else tf.where(mask, tf.zeros([], dtype), tf.ones([], dtype))
+    if isinstance(zoneout, float | int):
+        zoneout = tf.constant(zoneout, dtype)
     zoneout = tf.stop_gradient(tf.cast(zoneout, dtype))
     if zoneout.shape.rank < 3:
         zoneout = tf.reshape(zoneout, [1, 1, 1]) if zoneout.shape.rank == 0 else zoneout[:, None]
@@ -272,23 +274,38 @@ def _forward(
     held, factors, count = context
     reset_after, write = convention
     inputs = _time_major(inputs)
-    xz, xr, xc = (tf.einsum("tbd,du->tbu", inputs, w) for w in _gates(kernel))
-    uz, ur, uc = _gates(recurrent)
     (bz, br, bc), (bz_, br_, bc_) = _gates(bias), _gates(recurrent_bias)
     held_at = _rows(held)
 
     def step(t: Any, h: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        hz, hr, hc = [h, h, h] if factors is None else [h * f for f in factors]
-        k = tf.sigmoid(_signed(xz[t] + hz @ uz + (bz + bz_), write))
-        r = tf.sigmoid(xr[t] + hr @ ur + (br + br_))
-        product = hc @ uc + bc_ if reset_after else (r * hc) @ uc
-        c = tf.tanh(xc[t] + bc + (r * product if reset_after else product))
+        xz, xr, xc = _gates(inputs[t] @ kernel)
+        uz, ur, candidate = _products(h, recurrent, factors, reset_after)
+        k = tf.sigmoid(_signed(xz + uz + (bz + bz_), write))
+        r = tf.sigmoid(xr + ur + (br + br_))
+        product = candidate(r) + bc_
+        c = tf.tanh(xc + bc + (r * product if reset_after else product))
         m, free = held_at(t)
         h = (m + free * k) * h + free * (1.0 - k) * c
         return h, [h, k, r, c, product] if save else [h]
 
     last, arrays = _loop(step, state, _steps(inputs), count, 5 if save else 1)
     return _time_major(arrays[0]), last, *(arrays if save else [])
+
+
+def _products(
+    h: tf.Tensor, recurrent: tf.Tensor, factors: Any, reset_after: bool
+) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Return h Uz, h Ur and r -> the candidate's product; one dot where the operands allow it."""
+    uz, ur, uc = _gates(recurrent)
+    hc = h
+    if factors is not None:
+        hz, hr, hc = (h * f for f in factors)
+        z, r, c = hz @ uz, hr @ ur, hc @ uc  # XLA drops the last where the reset comes before
+    elif reset_after:
+        z, r, c = _gates(h @ recurrent)
+    else:
+        z, r = tf.split(h @ tf.concat([uz, ur], 1), 2, axis=1)
+    return z, r, (lambda r: c) if reset_after else (lambda r: (r * hc) @ uc)
 
 
 def _signed(pre_activation: tf.Tensor, write: bool) -> tf.Tensor:

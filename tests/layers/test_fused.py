@@ -22,7 +22,7 @@ def _sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def _loop(arguments, mask, reset_after, update_gate, go_backwards=False):
+def _loop(arguments, mask, reset_after, update_gate, go_backwards=False, dropout=None, zoneout=0.0):
     """The equations one step at a time, in float64."""
     x, h, kernel, recurrent, bias, recurrent_bias = (
         None if a is None else np.asarray(a, np.float64) for a in arguments
@@ -30,14 +30,19 @@ def _loop(arguments, mask, reset_after, update_gate, go_backwards=False):
     bias = np.zeros(kernel.shape[1]) if bias is None else bias
     recurrent_bias = np.zeros(kernel.shape[1]) if recurrent_bias is None else recurrent_bias
     units, outputs = h.shape[1], []
+    fz, fr, fc = (1.0, 1.0, 1.0) if dropout is None else dropout
+    zoneout = np.broadcast_to(zoneout, (*x.shape[:2], units))
+    uz, ur, uc = np.split(recurrent, 3, axis=1)
     steps = range(x.shape[1])
     for t in reversed(steps) if go_backwards else steps:
-        a, b = x[:, t] @ kernel + bias, h @ recurrent + recurrent_bias
+        a = x[:, t] @ kernel + bias
+        b = np.concatenate([(h * fz) @ uz, (h * fr) @ ur, (h * fc) @ uc], 1) + recurrent_bias
         z = _sigmoid(a[:, :units] + b[:, :units])
         r = _sigmoid(a[:, units : 2 * units] + b[:, units : 2 * units])
-        inner = r * b[:, 2 * units :] if reset_after else (r * h) @ recurrent[:, 2 * units :]
+        inner = r * b[:, 2 * units :] if reset_after else (r * h * fc) @ uc
         c = np.tanh(a[:, 2 * units :] + inner)
         new = z * h + (1 - z) * c if update_gate == "keep" else (1 - z) * h + z * c
+        new = zoneout[:, t] * h + (1 - zoneout[:, t]) * new
         h = new if mask is None else np.where(mask[:, t, None], new, h)
         outputs.append(h)
     return np.stack(outputs, 1), h
@@ -92,27 +97,113 @@ def _finite_difference(function, array, epsilon=1e-6):
     return slope
 
 
-@pytest.mark.parametrize("mask", MASKS)
+def _dropout_factors(rng):
+    return [2.0 * (rng.random((BATCH, UNITS)) < 0.5) for _ in range(3)]
+
+
+def _zoneout_draws(rng):
+    return (rng.random((BATCH, TIME, UNITS)) < 0.3).astype(float)
+
+
+REGULARIZED = {
+    "none": lambda rng: {},
+    "dropout": lambda rng: {"recurrent_dropout": _dropout_factors(rng)},
+    "zoneout rate": lambda rng: {"zoneout": 0.2},
+    "both": lambda rng: {
+        "recurrent_dropout": _dropout_factors(rng),
+        "zoneout": _zoneout_draws(rng),
+    },
+}
+
+
+def _judge(arguments, mask, reset_after, update_gate, options):
+    names = {"recurrent_dropout": "dropout", "zoneout": "zoneout", "go_backwards": "go_backwards"}
+    options = {names[key]: value for key, value in options.items() if key in names}
+    return _loop(arguments, mask, reset_after, update_gate, **options)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("regularized", REGULARIZED)
 @pytest.mark.parametrize(("reset_after", "update_gate"), CONVENTIONS)
-def test_gradients_equal_finite_differences(reset_after, update_gate, mask):
+def test_dropout_and_zoneout_equal_the_loop(reset_after, update_gate, regularized, backwards):
+    options = REGULARIZED[regularized](np.random.default_rng(11)) | {"go_backwards": backwards}
+    arguments, mask = _arguments(8, reset_after=reset_after), MASKS["any"]
+    expected = _judge(arguments, mask, reset_after, update_gate, options)
+    got = _run(arguments, mask, reset_after, update_gate, **options)
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("save", [True, False])
+@pytest.mark.parametrize(
+    ("mask", "regularized"),
+    [*itertools.product(MASKS, ["none"]), ("any", "both"), ("none", "both")],
+)
+@pytest.mark.parametrize(("reset_after", "update_gate"), CONVENTIONS)
+def test_gradients_equal_finite_differences(reset_after, update_gate, mask, regularized, save):
     arguments, mask = _arguments(2, reset_after=reset_after), MASKS[mask]
     by_step, by_last = _loss_weights((BATCH, TIME, UNITS))
+    options = REGULARIZED[regularized](np.random.default_rng(12)) | {"save_gates": save}
 
     def loss():
-        outputs, last = _loop(arguments, mask, reset_after, update_gate)
+        outputs, last = _judge(arguments, mask, reset_after, update_gate, options)
         return (outputs * by_step).sum() + (last * by_last).sum()
 
     tensors = [None if a is None else tf.constant(a) for a in arguments]
     watched = [t for t in tensors if t is not None]
     with tf.GradientTape() as tape:
         tape.watch(watched)
-        outputs, last = _run(tensors, mask, reset_after, update_gate)
+        outputs, last = _run(tensors, mask, reset_after, update_gate, **options)
         total = tf.reduce_sum(outputs * by_step) + tf.reduce_sum(last * by_last)
     gradients = tape.gradient(total, watched)
     arrays = [a for a in arguments if a is not None]
     for gradient, array in zip(gradients, arrays, strict=True):
         expected = _finite_difference(loss, array)
         np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_nothing_on_a_masked_step_comes_through():
+    mask, clean = MASKS["any"], _arguments(9, np.float32)
+    spoilt = [clean[0].copy(), *clean[1:]]
+    clean[0][~mask], spoilt[0][~mask] = 0.0, np.nan
+    gradients = []
+    for arguments in (clean, spoilt):
+        tensors = [tf.constant(a) for a in arguments]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            outputs, _ = _run(tensors, mask, True, "keep")
+        gradients.append([outputs, *tape.gradient(outputs, tensors)])
+    for a, b in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_second_gradients_equal_finite_differences(reset_after, graph):
+    tensors = [tf.constant(a) for a in _arguments(10, reset_after=reset_after) if a is not None]
+
+    def penalty(*tensors):
+        arguments = tensors if reset_after else [*tensors, None]
+        with tf.GradientTape() as inner:
+            inner.watch(tensors)
+            total = tf.reduce_sum(_run(arguments, MASKS["any"], reset_after, "keep")[0] ** 2)
+        return sum(tf.reduce_sum(g**2) for g in inner.gradient(total, tensors))
+
+    def gradient(*tensors):
+        with tf.GradientTape() as outer:
+            outer.watch(tensors)
+            total = penalty(*tensors)
+        return outer.gradient(total, tensors)
+
+    gradients = (tf.function(gradient, autograph=False) if graph else gradient)(*tensors)
+    for i, found in enumerate(gradients):
+        direction = np.random.default_rng(i).normal(size=found.shape)
+        ends = [
+            penalty(*[t + e * direction if j == i else t for j, t in enumerate(tensors)]).numpy()
+            for e in (1e-5, -1e-5)
+        ]
+        expected = (ends[0] - ends[1]) / 2e-5
+        np.testing.assert_allclose(tf.reduce_sum(found * direction), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("missing", [(4,), (5,), (4, 5)])
@@ -133,6 +224,21 @@ def test_half_precision_computes_in_float32():
     outputs, last = _run(arguments, None, True, "keep")
     assert outputs.dtype == last.dtype == tf.float16
     np.testing.assert_allclose(outputs, expected, atol=1e-3)
+
+
+def test_changing_lengths_share_few_programs():
+    from gru_zoo.layers import fused
+
+    weights = [tf.constant(w) for w in _arguments(5, np.float32)[2:]]
+    forward = fused._islands(True, False, True)[0]
+    before = forward.experimental_get_tracing_count()
+    for time in range(33, 65, 3):
+        x, h, *_ = _arguments(6, np.float32, time=time, batch=2)
+        outputs, last = _run([x, h, *weights], None, True, "keep")
+        expected, _ = _loop([x, h, *weights], None, True, "keep")
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(outputs[:, -1], last)
+    assert forward.experimental_get_tracing_count() - before == 1
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

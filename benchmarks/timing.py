@@ -1,0 +1,80 @@
+"""Timing that survives a noisy machine: contenders take turns, and each pair's ratio counts."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+
+def interleaved(
+    calls: Mapping[str, Callable[[], Any]], runs: int, seconds: float = math.inf
+) -> dict[str, list[float]]:
+    """Time every call once a round, for `runs` rounds; after `seconds`, three rounds are enough.
+
+    The order turns by one each round, so no contender always follows the same other one.
+
+    Returns:
+        name -> seconds of each round; equal places of two lists were measured side by side.
+    """
+    names, times = list(calls), {name: [] for name in calls}
+    start = time.perf_counter()
+    for turn in range(runs):
+        if turn >= 3 and time.perf_counter() - start > seconds:
+            break
+        for i in range(len(names)):
+            name = names[(i + turn) % len(names)]
+            began = time.perf_counter()
+            calls[name]()
+            times[name].append(time.perf_counter() - began)
+    return times
+
+
+def ratio(theirs: list[float], ours: list[float]) -> float:
+    """Return how many times as fast we are: the median over rounds of theirs / ours."""
+    return statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """Return the geometric mean, nan for none."""
+    values = list(values)
+    return math.exp(statistics.fmean(map(math.log, values))) if values else math.nan
+
+
+def exponent(sizes: Iterable[float], times: Iterable[float]) -> float:
+    """Return b of the least-squares fit time = a * size^b."""
+    return statistics.linear_regression(
+        list(map(math.log, sizes)), list(map(math.log, times))
+    ).slope
+
+
+def machine(packages: Iterable[str]) -> dict[str, Any]:
+    """Return the processor, its cores, the packages' versions and today's date."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = [line for line in file if line.startswith("model name")]
+    except OSError:
+        lines = []
+    return lines[0].split(":", 1)[1].strip() if lines else platform.processor()
