@@ -185,9 +185,9 @@ def to_builtins(function: Any, holder: tf.Module, weights: str) -> bytes:
     try:
         return converter.convert()
     except Exception as error:  # The converter raises its own private types.
-        reason = str(error).strip().splitlines()
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ValueError(
-            f"model cannot be converted to TFLite's builtin operators: {reason[-1:]}"
+            f"model cannot be converted to TFLite's builtin operators: {reason}"
         ) from error
 
 
