@@ -82,6 +82,7 @@ class MaskedPooling(keras.layers.Layer):
         }
 
     def result(self, state: dict[str, Any]) -> Any:
-        """Return `[batch, 3 * units]` for a running state that has seen at least one step."""
-        mean = state["sum"] / state["count"]
-        return ops.concatenate([state["last"], state["max"], mean], axis=-1)
+        """Return `[batch, 3 * units]` for a running state; zeros before the first step."""
+        mean = state["sum"] / ops.maximum(state["count"], 1)
+        pooled = ops.concatenate([state["last"], state["max"], mean], axis=-1)
+        return pooled * ops.minimum(state["count"], 1)

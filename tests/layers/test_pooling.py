@@ -41,6 +41,7 @@ def test_without_a_mask_every_step_counts():
 def test_the_running_state_gives_the_same():
     layer = MaskedPooling()
     state = layer.initial_state(3, 4)
+    np.testing.assert_array_equal(layer.result(state), np.zeros((3, 12)))
     for step in range(5):
         state = layer.update(state, STATES[:, step])
         expected = by_hand(STATES[:, : step + 1], np.ones((3, step + 1), bool))
