@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from gru_zoo import list_models, load, verify
+from gru_zoo.batching import predict_bucketed, quarter_lengths
 from gru_zoo.card import Card
+from gru_zoo.data import imdb
 from gru_zoo.zoo import card, models_folder
+from tests.real_data import needs_tfds, tfds_folder
 
 pytestmark = pytest.mark.parametrize("name", list_models())
 # Largest difference of a probability from the Keras model's, as the export promises them.
@@ -65,3 +68,23 @@ def test_mediapipe_runs_the_file_as_it_is(name):
     path = models_folder() / name / "model_mediapipe.tflite"
     scores = classify(path, [text.decode() for text in texts])
     np.testing.assert_allclose(scores, expected, atol=1e-3)
+
+
+@pytest.mark.slow
+@needs_tfds
+def test_the_real_test_split_gives_the_cards_accuracy(name, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    dataset, source = imdb.load("test", "tfds")
+    about = card(name)
+    assert about.data["sha256"] == source.sha256
+    rows = list(dataset.as_numpy_iterator())
+    texts, targets = [row["text"] for row in rows], [row["label"] for row in rows]
+    model = load(name)
+    ids = model.tokenizer.encode(texts)
+    probabilities = predict_bucketed(model, ids, quarter_lengths(ids.shape[1]))
+    accuracy = np.mean(probabilities.argmax(axis=1) == np.array(targets))
+    assert accuracy == pytest.approx(about.accuracy, abs=0.001)
+    lite = load(name, format="tflite", variant="int8")
+    chosen = lite.predict(texts).argmax(axis=1)
+    expected = next(row["accuracy"] for row in about.exports if row["variant"] == "int8")
+    assert np.mean(chosen == np.array(targets)) == pytest.approx(expected, abs=0.001)
