@@ -77,9 +77,9 @@ class Train:
     """Share of word vectors' and pooled features dropped in training."""
 
     # Training.
-    epochs: int = 3
+    epochs: int = 2
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
-    patience: int = 2
+    patience: int = 1
     """Epochs without a better validation accuracy before training stops."""
     batch_size: int = 32
     """Reviews of one training step."""
