@@ -19,10 +19,9 @@ backward loop is left with products and no transcendental function; the gradient
 are large products after that loop; saved gates are separate time-major arrays; and both passes
 are XLA programs of their own, compiled whether or not the model around them is.
 
-XLA compiles a program for each shape it meets. A graph whose number of steps is known runs that
-many. Where it is not known (a graph over sequences of any length), or could change from call to
-call (eager mode), the arrays are padded to the next power of two and the loop counts to the true
-length, which XLA sees as data: lengths up to 1,024 are at most eleven programs.
+XLA compiles a program for each shape. Where the number of steps is not known while tracing, or may
+change from call to call (eager mode), arrays are padded to the next power of two and the loop
+counts to the true length, which XLA sees as data: lengths to 1,024 make at most eleven programs.
 """
 
 from __future__ import annotations
@@ -236,13 +235,11 @@ def _time_major(sequence: tf.Tensor) -> tf.Tensor:
     return tf.transpose(sequence, [1, 0, 2])
 
 
-def _steps(sequence: tf.Tensor) -> Any:
-    """Return the number of steps of [time, batch, units]: an int where it is known."""
+def _steps(sequence: tf.Tensor) -> Any:  # an int where it is known
     return tf.shape(sequence)[0] if sequence.shape[0] is None else sequence.shape[0]
 
 
-def _gates(array: tf.Tensor) -> list[tf.Tensor]:
-    """Split [..., 3 units] into the parts of z, r and h."""
+def _gates(array: tf.Tensor) -> list[tf.Tensor]:  # [..., 3 units] -> z, r, h
     return tf.split(array, 3, axis=-1)
 
 
@@ -267,9 +264,9 @@ def _forward(
     convention: tuple[bool, bool],
     save: bool,
 ) -> tuple[tf.Tensor, ...]:
-    """Return outputs, last state and, if `save`, time-major h, k, r, c and the candidate's product.
+    """Return outputs, last state and, if `save`, time-major h_{t-1}, k, r, c and the product in c.
 
-    The last is (h_{t-1} Uc + bc') or (r_t * h_{t-1}) Uc, by the convention.
+    That product is (h_{t-1} Uc + bc') or (r_t * h_{t-1}) Uc, by the convention.
     """
     held, factors, count = context
     reset_after, write = convention
@@ -285,11 +282,11 @@ def _forward(
         product = candidate(r) + bc_
         c = tf.tanh(xc + bc + (r * product if reset_after else product))
         m, free = held_at(t)
-        h = (m + free * k) * h + free * (1.0 - k) * c
-        return h, [h, k, r, c, product] if save else [h]
+        new = (m + free * k) * h + free * (1.0 - k) * c
+        return new, [new, h, k, r, c, product] if save else [new]
 
-    last, arrays = _loop(step, state, _steps(inputs), count, 5 if save else 1)
-    return _time_major(arrays[0]), last, *(arrays if save else [])
+    last, (outputs, *saved) = _loop(step, state, _steps(inputs), count, 6 if save else 1)
+    return _time_major(outputs), last, *saved
 
 
 def _products(
@@ -357,15 +354,16 @@ def _backward(
     reset_after, write = convention
     inputs, state, kernel, recurrent = arguments[:4]
     inputs = _time_major(inputs)
-    states, *saved = saved or [_time_major(outputs)]
-    previous = tf.concat([state[tf.newaxis], states[:-1]], 0)
-    k, r, c, product = saved or _all_gates(context, previous, inputs, arguments, convention)
-    to_outputs, held_at = _time_major(upstream[0]), _rows(held)
+    if not saved:
+        previous = tf.concat([state[tf.newaxis], _time_major(outputs)[:-1]], 0)
+        saved = previous, *_all_gates(context, previous, inputs, arguments, convention)
+    previous, k, r, c, product = saved
+    to_outputs, held_at = upstream[0], _rows(held)
     uz, ur, uc = _gates(recurrent)
     fz, fr, fc = factors or (1.0, 1.0, 1.0)
 
     def step(t: Any, dh: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        dh, kt, rt, ct = dh + to_outputs[t], k[t], r[t], c[t]
+        dh, kt, rt, ct = dh + to_outputs[:, t], k[t], r[t], c[t]
         m, free = held_at(t)
         dz = _signed(dh * free * (previous[t] - ct) * kt * (1.0 - kt), write)
         dc = dh * free * (1.0 - kt) * (1.0 - ct * ct)
