@@ -28,7 +28,7 @@ def outputs_and_gradients(
     def run(**tensors: Any) -> tuple[Any, Any, Any]:
         options = {"initial_state": tensors.get("h0"), "mask": mask, "training": training}
         outputs, last = layer(tensors["x"], **options)
-        loss = ops.sum(outputs * d_states) + ops.sum(last * d_last)
+        loss = ops.sum(ops.multiply(outputs, d_states)) + ops.sum(ops.multiply(last, d_last))
         return outputs, last, loss
 
     backend = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]

@@ -202,8 +202,7 @@ class GRU(keras.layers.RNN):
         zoneout: rate of zoneout, see `GRUCell`.
         layer_norm: layer normalization inside the cell, see `GRUCell`.
         kernel: "auto", "loop", "unrolled", "fused" or "cudnn", see `kernels.py`. "auto" chooses;
-            any other raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran last
-            and why.
+            any other raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran.
         **kwargs: `zero_output_for_mask`, `implementation`, `name`, `dtype`, `trainable`, as Keras'.
 
     Call arguments: sequences `[batch, time, features]` float; initial_state `[batch, units]`;
@@ -211,7 +210,7 @@ class GRU(keras.layers.RNN):
 
     Returns the last state `[batch, units]`, or with return_sequences all `[batch, time, units]`;
     with return_state, that and the last state. At a masked step the output before is repeated,
-    and there are zeros until the first unmasked step, as in Keras.
+    and there are zeros until the first unmasked step, as in Keras on TensorFlow.
 
     Raises:
         ValueError: an argument, a shape or a type outside what is allowed, or a kernel that was

@@ -161,16 +161,11 @@ def run(
         kept = step[:, 3 * units :] if per_step else share
         return cell.recur(step[:, : 3 * units], h, of_state, kept)
 
+    kernel = {"loop": loop, "unrolled": unrolled}[name]
     steps = cell.project(sequences, of_inputs)
-    return loop(
-        recur,
-        ops.concatenate([steps, share], axis=-1) if per_step else steps,
-        state,
-        mask,
-        unroll=name == "unrolled",
-        return_sequences=layer.return_sequences,
-        **options,
-    )
+    steps = ops.concatenate([steps, share], axis=-1) if per_step else steps
+    options["return_sequences"] = layer.return_sequences
+    return kernel(recur, steps, state, mask, **options)
 
 
 def _with_dropout(sequences: Any, kernel: Any, masks: Any) -> tuple[Any, Any]:
@@ -195,10 +190,9 @@ def loop(
     mask: Any = None,
     *,
     go_backwards: bool = False,
-    unroll: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Any, Any]:
-    """Run `recur` over the steps, one after the other.
+    """Run `recur` over the steps in the backend's loop.
 
     Args:
         recur: (what the step reads [batch, any], state [batch, units]) -> state [batch, units].
@@ -206,7 +200,6 @@ def loop(
         state: the initial state, [batch, units], float.
         mask: [batch, time], bool, or None. False keeps the state.
         go_backwards: begin with the last step.
-        unroll: write the steps out instead of looping over them.
         return_sequences: False saves the memory of the states in between.
 
     Returns:
@@ -229,11 +222,28 @@ def loop(
         [state],
         go_backwards=go_backwards,
         mask=mask,
-        unroll=unroll,
         input_length=steps.shape[1],
         return_all_outputs=return_sequences,
     )
     return outputs, states[0]
+
+
+def unrolled(
+    recur: Any,
+    steps: Any,
+    state: Any,
+    mask: Any = None,
+    *,
+    go_backwards: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Any, Any]:
+    """Run `recur` over the steps, written out; arguments and results as of `loop`."""
+    states, order = [], range(steps.shape[1])
+    for t in reversed(order) if go_backwards else order:
+        new_state = recur(steps[:, t], state)
+        state = new_state if mask is None else ops.where(mask[:, t, None], new_state, state)
+        states.append(state)
+    return ops.stack(states if return_sequences else states[-1:], axis=1), state
 
 
 def fused(

@@ -40,11 +40,12 @@ DRAWS = {
 
 def draw_these(layer, draws):
     """Make the layer's cell draw what the reference is given, in place of random numbers."""
-    of_inputs = None if np.isscalar(draws.inputs) else list(draws.inputs)
-    of_state = None if np.isscalar(draws.state) else list(draws.state)
+    tensor = keras.ops.convert_to_tensor
+    of_inputs = None if np.isscalar(draws.inputs) else [tensor(mask) for mask in draws.inputs]
+    of_state = None if np.isscalar(draws.state) else [tensor(mask) for mask in draws.state]
     if of_inputs is not None and len(of_inputs) == 1:
         of_inputs = of_inputs[0]
-    kept = None if np.isscalar(draws.kept) else keras.ops.convert_to_tensor(draws.kept)
+    kept = None if np.isscalar(draws.kept) else tensor(draws.kept)
     layer.cell.dropout_masks = lambda *_: (of_inputs, of_state)
     layer.cell.zoneout_share = lambda *_: kept
     return layer
@@ -113,7 +114,7 @@ def test_layer_norm_makes_the_scale_of_the_weights_irrelevant():
 
 def test_dropout_masks_are_drawn_once_a_sequence_and_scaled():
     cell = GRUCell(50, dropout=0.5, recurrent_dropout=0.25, seed=1)
-    inputs, state = np.ones((8, 40), "float32"), np.ones((8, 50), "float32")
+    inputs, state = keras.ops.ones((8, 40)), keras.ops.ones((8, 50))
     of_inputs, of_state = cell.dropout_masks(inputs, state, training=True)
     for masks, rate in ((of_inputs, 0.5), (of_state, 0.25)):
         masks = np.stack([keras.ops.convert_to_numpy(mask) for mask in masks])

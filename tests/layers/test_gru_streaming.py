@@ -53,7 +53,7 @@ def chunks_equal_the_whole(kernel, chunk, streams):
 def test_steps_of_the_cell_equal_the_whole(convention, streams):
     layer = layer_of({**random_case(dtype="float32"), "x": streams}, convention, kernel="loop")
     whole, _ = layer(streams)
-    state = np.zeros((2, UNITS), "float32")
+    state = keras.ops.zeros((2, UNITS))
     projected = layer.cell.project(streams)
     for t in range(STEPS):
         state = layer.cell.recur(projected[:, t], state)

@@ -1,0 +1,29 @@
+"""The same parity tests under Keras' JAX and PyTorch backends, each in a process of its own."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+TESTS = ["gru_reference", "gru_keras_parity", "gru_streaming", "gru_extras", "gru_bad_input"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_parity_under(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    if keras.backend.backend() == backend:
+        pytest.skip("this is the process")
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow and not gpu"]
+    command += [str(HERE / f"test_{name}.py") for name in TESTS]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    run = subprocess.run(
+        command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
