@@ -270,6 +270,28 @@ def test_dynamic_batch_and_time_in_a_graph(jit_compile, mask):
         assert gradient.shape == (batch, time, FEATURES)
 
 
+@pytest.mark.parametrize("parts", [2, 5])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_divided_batch_changes_nothing(parts, known):
+    tensors = [tf.constant(a) for a in _arguments(13)]
+    rng = np.random.default_rng(14)
+    options = {"recurrent_dropout": _dropout_factors(rng), "zoneout": _zoneout_draws(rng)}
+
+    def results(parts, *tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            outputs, last = _run(tensors, MASKS["any"], True, "write", parts=parts, **options)
+            total = tf.reduce_sum(outputs**2) + tf.reduce_sum(last)
+        return outputs, last, *tape.gradient(total, tensors)
+
+    rows = BATCH if known else None
+    spec = [tf.TensorSpec([rows, *t.shape[1:]], t.dtype) for t in tensors[:2]]
+    spec += [tf.TensorSpec(t.shape, t.dtype) for t in tensors[2:]]
+    divided = tf.function(lambda *t: results(parts, *t), input_signature=spec, autograph=False)
+    for a, b in zip(divided(*tensors), results(1, *tensors), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
 class _Layer(keras.layers.Layer):
     def build(self, shape):
         self.weights_of = [
