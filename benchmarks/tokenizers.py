@@ -211,7 +211,7 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "accuracy_stdev": statistics.stdev(scores) if len(scores) > 1 else None,
                 "gain_over_baseline": statistics.mean(gains) if gains else None,
                 "gain_standard_error": spread,
-                **{key: statistics.mean(r[key] for r in mine if key in r) for key in MEANS},
+                **{key: statistics.mean(r[key] for r in mine) for key in MEANS},
             }
         )
     return rows
@@ -224,7 +224,8 @@ def show(rows: list[dict[str, Any]]) -> None:
 
     table = Table(title="Tokenizers on IMDB's training half")
     for column in ("candidate", "folds", "accuracy %", "gain, points", "parameters"):
-        table.add_column(column, justify="left" if column == "candidate" else "right")
+        left = column == "candidate"
+        table.add_column(column, justify="left" if left else "right", no_wrap=left)
     for column in ("vocabulary KB", "cut %", "lower case %", "UPPER CASE %"):
         table.add_column(column, justify="right")
     for row in rows:
@@ -240,7 +241,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"{100 * row['accuracy_in_lower_case']:.1f}",
             f"{100 * row['accuracy_in_upper_case']:.1f}",
         )
-    Console(width=120).print(table)
+    Console(width=130).print(table)
 
 
 def main(argv: list[str] | None = None) -> None:
