@@ -43,7 +43,8 @@ CONVENTIONS = [Convention(after, gate) for after in (True, False) for gate in ("
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
-    return 0.5 * (1.0 + np.tanh(0.5 * a))
+    small = np.exp(-np.abs(a))  # so that neither end loses digits
+    return np.where(a >= 0.0, 1.0, small) / (1.0 + small)
 
 
 def random_case(

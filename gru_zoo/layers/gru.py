@@ -317,7 +317,7 @@ class GRU(keras.layers.RNN):
         _check_float("inputs", sequences)
         batch, time, _ = sequences.shape
         if time == 0:
-            raise ValueError(f"inputs must have at least one step; got shape {sequences.shape}.")
+            raise ValueError(f"inputs must have at least one step; got {tuple(sequences.shape)}.")
         for given in _tensors(mask):
             _check_shape("mask", given, ("batch", "time"), (batch, time))
         states = _tensors(initial_state)

@@ -26,7 +26,7 @@ LAYER_ARGUMENTS = [
 ]
 CALLS = [
     ({"sequences": X.astype("int32")}, r"inputs must be of a float type .*; got int32\."),
-    ({"sequences": X[:, :0]}, r"inputs must have at least one step; got shape \(3, 0, 4\)\."),
+    ({"sequences": X[:, :0]}, r"inputs must have at least one step; got \(3, 0, 4\)\."),
     ({"sequences": X[0]}, r"expected ndim=3, found ndim=2"),
     ({"sequences": X[None]}, r"expected ndim=3, found ndim=4"),
     (
