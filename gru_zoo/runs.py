@@ -71,6 +71,24 @@ class RunFolder:
                 run.history = [{key: float(value) for key, value in row.items()} for row in rows]
         return run
 
+    def pin_data(self, record: dict[str, Any]) -> None:
+        """Write `data.json`, what the run was trained on; later, check that it is still that.
+
+        Raises:
+            ValueError: the data read now are not those the run was started with.
+        """
+        path = self.path / "data.json"
+        if not path.exists():
+            write_json(path, record)
+            return
+        pinned = json.loads(path.read_text(encoding="utf-8"))
+        if any(pinned[key] != record[key] for key in ("name", "version", "sha256")):
+            raise ValueError(
+                f"source must give {pinned['name']} {pinned['version']}, which the run in "
+                f"{self.path} was trained on; got {record['name']} {record['version']}, whose "
+                "test split may hold what the run has seen."
+            )
+
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write `metrics.json`: what the finished run achieved."""
         write_json(self.path / "metrics.json", metrics)

@@ -151,6 +151,7 @@ def train(config: Train) -> None:
 
     seed_everything(config.seed)
     training, source = _read("train", config)
+    run.pin_data(source.as_dict())
     print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
     validation, _ = _read("validation", config)
     model = _model(config, training)
@@ -303,6 +304,7 @@ def _load(run: RunFolder) -> SequenceClassifier:
 def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     """Read the test split, once, and write `metrics.json`."""
     test, source = _read("test", Train(**run.config))
+    run.pin_data(source.as_dict())
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
     run.write_metrics(
@@ -324,7 +326,8 @@ def _export(run: RunFolder, model: SequenceClassifier) -> None:
     from gru_zoo.card import Score
 
     config, metrics = Train(**run.config), run.metrics()
-    test, _ = _read("test", config)
+    test, source = _read("test", config)
+    run.pin_data(source.as_dict())
     score = Score(
         seed=config.seed,
         accuracy=metrics["accuracy"],

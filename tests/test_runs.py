@@ -75,3 +75,11 @@ def test_missing_runs_and_metrics_are_named(run, tmp_path):
     with pytest.raises(FileNotFoundError, match="has no metrics.json"):
         run.metrics()
     assert newest_run(tmp_path) == run.path
+
+
+def test_other_data_than_the_run_was_trained_on_are_refused(run):
+    record = {"name": "imdb", "version": "1", "sha256": {"a": "00"}, "reason": "prepared"}
+    run.pin_data(record)
+    run.pin_data({**record, "reason": "downloaded"})
+    with pytest.raises(ValueError, match="source must give imdb 1, .* got packaged 2, whose test"):
+        run.pin_data({**record, "name": "packaged", "version": "2"})
