@@ -14,6 +14,7 @@ TESTS = ["gru_reference", "gru_keras_parity", "gru_streaming", "gru_extras", "gr
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # JAX compiles each of hundreds of small loops
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_parity_under(backend):
     if importlib.util.find_spec(backend) is None:
