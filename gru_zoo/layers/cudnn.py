@@ -121,12 +121,12 @@ def cudnn(
     if mask is None:
         return _right_padded(*arrays, go_backwards)
 
-    @tf.function(autograph=False)  # inside a branch a custom gradient cannot reach its tensors
-    def in_fused() -> tuple[Any, Any]:
-        return fused(*arrays, go_backwards=go_backwards)
-
     padded = ~tf.reduce_any(mask[:, 1:] & ~mask[:, :-1])
-    return tf.cond(padded, lambda: _right_padded(*arrays, go_backwards), in_fused)
+    return tf.cond(
+        padded,
+        lambda: _right_padded(*arrays, go_backwards),
+        lambda: fused(*arrays, go_backwards=go_backwards),
+    )
 
 
 def _right_padded(

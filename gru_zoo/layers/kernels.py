@@ -259,12 +259,22 @@ def fused(
         mask: [batch, time], bool, or None.
         **options: of fused.gru_sequence, beyond the convention.
     """
+    import tensorflow as tf
+
     from gru_zoo.layers.fused import gru_sequence
 
     recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     options |= {"reset_after": cell.reset_after, "update_gate": cell.update_gate}
     arrays = sequences, state, mask, kernel, recurrent_kernel, *cell.biases()
-    return gru_sequence(*arrays, **options)
+
+    def run() -> tuple[Any, Any]:
+        return gru_sequence(*arrays, **options)
+
+    graph = type(tf.compat.v1.get_default_graph()).__name__
+    if not tf.executing_eagerly() and graph in ("CondBranchFuncGraph", "WhileBodyFuncGraph"):
+        # There a custom gradient cannot reach the tensors it was given; inside a function it can.
+        return tf.function(run, autograph=False)()
+    return run()
 
 
 def shown_steps(mask: Any, go_backwards: bool, zero_output_for_mask: bool) -> Any:

@@ -105,6 +105,36 @@ def test_unknown_batch_and_time(kernel, jit_compile):
         np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kernel", ["loop", "fused"])
+def test_gradients_from_inside_a_branch_and_a_loop(kernel):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tf.cond and tf.while_loop")
+    layer, x = GRU(FEATURES, kernel=kernel, return_sequences=True), tf.constant(X)
+    layer.build(X.shape)
+
+    def gradient(run):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(run() ** 2)
+        return tape.gradient(loss, [x, *(weight.value for weight in layer.weights)])
+
+    def twice():
+        return layer(layer(x))
+
+    def branch():
+        return tf.cond(x[0, 0, 0] < 9.0, twice, lambda: x)
+
+    def repeat():
+        step = lambda i, y: (i + 1, layer(y))  # noqa: E731
+        return tf.while_loop(lambda i, _: i < 2, step, (0, x), maximum_iterations=2)[1]
+
+    wanted = gradient(twice)
+    for run in (branch, repeat):
+        given = tf.function(gradient)(run)
+        for ours, theirs in zip(given, wanted, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_training_with_jit_compile():
     ends = []
     for jit_compile in (False, True):

@@ -19,6 +19,8 @@ CANNOT_APPLY = {
     "test_fused_gru_eligibility": "asks whether Bidirectional may hand both directions to Keras' "
     "own cuDNN call, which it does for subclasses of keras.layers.GRU only: that call knows "
     "nothing of update_gate, so our GRU is none",
+    "test_torch_cudnn_dispatch_fires": "spies PyTorch's cuDNN, which Keras' own GRU calls",
+    "test_torch_cudnn_bidirectional_gru_dispatch_fires": "spies PyTorch's cuDNN, as above",
 }
 
 
