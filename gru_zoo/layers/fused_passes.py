@@ -185,7 +185,7 @@ def backward(
         saved = previous, *_all_gates(context, previous, inputs, arguments, convention)
     previous, k, r, c, product = saved
     to_outputs, held_at = upstream[0], _rows(held)
-    uz, ur, uc = _gates(recurrent)
+    uz, ur, uc = map(tf.transpose, _gates(recurrent))  # once, not in every step
     fz, fr, fc = factors or (1.0, 1.0, 1.0)
 
     def step(t: Any, dh: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -194,11 +194,11 @@ def backward(
         dz = _signed(dh * free * (previous[t] - ct) * kt * (1.0 - kt), write)
         dc = dh * free * (1.0 - kt) * (1.0 - ct * ct)
         dp = dc * rt if reset_after else dc  # gradient of the candidate's product
-        through = tf.matmul(dp, uc, transpose_b=True) * fc
+        through = (dp @ uc) * fc
         dr = dc * product[t] if reset_after else through * previous[t]
         dr *= rt * (1.0 - rt)
         back = dh * (m + free * kt) + (through if reset_after else through * rt)
-        back += tf.matmul(dz, uz, transpose_b=True) * fz + tf.matmul(dr, ur, transpose_b=True) * fr
+        back += (dz @ uz) * fz + (dr @ ur) * fr
         return back, [dz, dr, dc, dp] if reset_after else [dz, dr, dc]
 
     rows = 4 if reset_after else 3
