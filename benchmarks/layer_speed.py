@@ -253,6 +253,7 @@ def _draw(record: dict[str, Any], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.colors import LogNorm
 
     cells = {
         tuple(k.split("/")[1:]): c["ratios"]["keras"]
@@ -269,7 +270,7 @@ def _draw(record: dict[str, Any], path: Path) -> None:
             [cells.get((mode, str(b), str(t), str(u)), float("nan")) for t in columns]
             for b, u in rows
         ]
-        image = panel.imshow(grid, cmap="RdYlGn", vmin=0, vmax=4, aspect="auto")
+        image = panel.imshow(grid, cmap="RdYlGn", norm=LogNorm(1 / 8, 8), aspect="auto")
         for y, row in enumerate(grid):
             for x, value in enumerate(row):
                 panel.text(x, y, f"{value:.2f}", ha="center", va="center")
@@ -277,7 +278,9 @@ def _draw(record: dict[str, Any], path: Path) -> None:
         panel.set_yticks(range(len(rows)), [f"batch {b}, {u} units" for b, u in rows])
         panel.set_xlabel("time steps")
         panel.set_title("forward, as predict runs it" if mode == "forward" else "training step")
-    figure.colorbar(image, ax=panels, label="times as fast as keras.layers.GRU")
+    bar = figure.colorbar(image, ax=panels, label="times as fast as keras.layers.GRU")
+    ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=120)
     pyplot.close(figure)
