@@ -184,7 +184,8 @@ def load_classifier(path: str | os.PathLike) -> SequenceClassifier:
         raise ValueError(f"path must be a .keras file; {path} does not exist.")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, ValueError) as error:
+        # Keras says "file not found" of a file that is there but no longer a zip archive.
         raise ValueError(f"path must be a whole .keras file; {path} is corrupt: {error}") from error
     if not isinstance(model, SequenceClassifier):
         raise ValueError(f"path must hold a SequenceClassifier; got a {type(model).__name__}.")
