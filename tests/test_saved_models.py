@@ -88,3 +88,16 @@ def test_the_real_test_split_gives_the_cards_accuracy(name, monkeypatch):
     chosen = lite.predict(texts).argmax(axis=1)
     expected = next(row["accuracy"] for row in about.exports if row["variant"] == "int8")
     assert np.mean(chosen == np.array(targets)) == pytest.approx(expected, abs=0.001)
+
+
+@pytest.mark.slow
+@needs_tfds
+def test_mediapipe_on_two_hundred_real_reviews(name, monkeypatch):
+    pytest.importorskip("mediapipe")
+    from gru_zoo.export.mediapipe import classify
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    dataset, _ = imdb.load("test", "tfds")
+    texts = [row["text"].decode() for row in dataset.take(200).as_numpy_iterator()]
+    scores = classify(models_folder() / name / "model_mediapipe.tflite", texts)
+    np.testing.assert_allclose(scores, load(name).predict(texts, verbose=0), atol=1e-3)

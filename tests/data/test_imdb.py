@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.data import imdb, network
+from tests.real_data import needs_tfds, tfds_folder
 
 TRAINING = {f"review {number} <br />'caf\u00e9'": number % 2 for number in range(50)}
 TEST = {f"test {number}": number % 2 for number in range(7)}
@@ -297,22 +298,15 @@ def test_the_newest_prepared_version_is_taken(nothing, tmp_path):
 # On the real reviews, where they are.
 
 
-def real_folder() -> Path | None:
-    for place in (os.environ.get("TFDS_DATA_DIR"), "../shared/data/tfds"):
-        if place and (Path(place) / "imdb_reviews" / "plain_text" / "1.0.0").is_dir():
-            return Path(place)
-    return None
-
-
 def real(split, source):
     dataset, record = imdb.load(split, source)
     rows = next(iter(dataset.batch(50_000)))
     return rows["text"].numpy(), rows["label"].numpy(), record
 
 
-@pytest.mark.skipif(real_folder() is None, reason="no prepared TFDS folder")
+@needs_tfds
 def test_real_tfds_reviews(monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(real_folder()))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
     start = time.monotonic()
     parts = {split: real(split, "tfds") for split in ("train", "validation", "test")}
     assert time.monotonic() - start < 60
@@ -338,10 +332,10 @@ def test_real_packaged_reviews():
 
 
 @pytest.mark.skipif(
-    real_folder() is None or imdb._package_file() is None, reason="needs both sources"
+    tfds_folder() is None or imdb._package_file() is None, reason="needs both sources"
 )
 def test_both_real_sources_hold_the_same_training_reviews(monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(real_folder()))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
 
     def all_of(source, splits):
         rows = [real(split, source) for split in splits]
