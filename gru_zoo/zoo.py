@@ -95,7 +95,7 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
         ValueError: unknown name, format or variant, or a file that is not the card's.
 
     Example:
-        >>> load("sentiment_imdb_gru_small").predict(["A quiet, wonderful film."]).shape
+        >>> load("sentiment_imdb_gru_small").predict(["A quiet, wonderful film."], verbose=0).shape
         (1, 2)
     """
     one_of("format", format, FORMATS)
