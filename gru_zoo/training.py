@@ -18,8 +18,11 @@ from gru_zoo.runs import RunFolder
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow, and let TensorFlow use repeatable kernels only.
 
+    For the whole process and for good: TensorFlow cannot take the second back, and Keras compiles
+    no model with `jit_compile=True` from then on (our fused kernel is compiled all the same).
+
     Example:
-        >>> seed_everything(7)
+        >>> seed_everything(7)  # doctest: +SKIP
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
