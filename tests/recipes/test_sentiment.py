@@ -75,31 +75,52 @@ def weights(run):
         return {name: archive[name] for name in archive.files if name != "history"}
 
 
-def test_a_killed_run_resumes_to_the_same_weights(place, trained):
-    die_after_first_checkpoint = (
-        "import os, signal, sys\n"
-        "from gru_zoo.runs import RunFolder\n"
-        "save = RunFolder.save_checkpoint\n"
-        "def save_and_die(self, arrays):\n"
-        "    save(self, arrays)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "RunFolder.save_checkpoint = save_and_die\n"
-        "from recipes import sentiment\n"
-        "sys.exit(sentiment.main())\n"
-    )
-    arguments = ("train", "--name", "killed", "--no-export", *SMALL)
-    killed = recipe(place, *arguments, code=die_after_first_checkpoint)
+DIE_AFTER_FIRST_CHECKPOINT = """
+import os, signal, sys
+from gru_zoo.runs import RunFolder
+save = RunFolder.save_checkpoint
+def save_and_die(self, arrays):
+    save(self, arrays)
+    os.kill(os.getpid(), signal.SIGKILL)
+RunFolder.save_checkpoint = save_and_die
+from recipes import sentiment
+sys.exit(sentiment.main())
+"""
+
+
+def kill_and_resume(place, name, *flags):
+    """Kill -9 a run after its first epoch, resume it, and return its folder."""
+    arguments = ("train", "--name", name, "--no-export", *SMALL, *flags)
+    killed = recipe(place, *arguments, code=DIE_AFTER_FIRST_CHECKPOINT)
     assert killed.returncode == -9
-    run = place / "runs" / "sentiment" / "killed"
+    run = place / "runs" / "sentiment" / name
     assert len((run / "history.csv").read_text().splitlines()) == 2
     assert not (run / "model.keras").exists()
     resumed = recipe(place, *arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch 1/3" not in resumed.stdout
-    expected, got = weights(place / "runs" / "sentiment" / "whole"), weights(run)
+    return run
+
+
+def check_same_weights(run, other):
+    expected, got = weights(other), weights(run)
     assert expected.keys() == got.keys()
     for name in expected:
         np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(place, trained):
+    run = kill_and_resume(place, "killed")
+    check_same_weights(run, place / "runs" / "sentiment" / "whole")
+
+
+@pytest.mark.slow
+def test_a_killed_run_with_the_fused_kernel_too(place):
+    flags = ("--kernel", "fused", "--batch-size", "32")  # rows enough to divide among the cores
+    done = recipe(place, "train", "--name", "whole-fused", "--no-export", *SMALL, *flags)
+    assert done.returncode == 0, done.stderr
+    run = kill_and_resume(place, "killed-fused", *flags)
+    check_same_weights(run, place / "runs" / "sentiment" / "whole-fused")
 
 
 def test_resuming_with_another_configuration_is_refused(place, trained, capsys, monkeypatch):
