@@ -281,6 +281,7 @@ def _draw(record: dict[str, Any], path: Path) -> None:
     bar = figure.colorbar(image, ax=panels, label="times as fast as keras.layers.GRU")
     ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    bar.ax.minorticks_off()
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=120)
     pyplot.close(figure)
