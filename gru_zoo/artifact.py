@@ -14,8 +14,8 @@ import numpy as np
 
 from gru_zoo.card import Card
 from gru_zoo.export import check
-from gru_zoo.export.saved_model import saved_model
-from gru_zoo.export.tflite import VARIANTS, tflite
+from gru_zoo.export.saved_model_folder import saved_model
+from gru_zoo.export.tflite_file import VARIANTS, tflite
 from gru_zoo.files import sha256, write_beside
 from gru_zoo.models.classifier import SequenceClassifier
 

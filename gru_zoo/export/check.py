@@ -182,7 +182,7 @@ def check(
         ValueError: unknown variant.
 
     Example:
-        >>> from gru_zoo.export.tflite import tflite
+        >>> from gru_zoo.export.tflite_file import tflite
         >>> from gru_zoo.text import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> model = SequenceClassifier(words, units=5)

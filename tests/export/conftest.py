@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from gru_zoo.export.saved_model import saved_model
-from gru_zoo.export.tflite import VARIANTS, tflite
+from gru_zoo.export.saved_model_folder import saved_model
+from gru_zoo.export.tflite_file import VARIANTS, tflite
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text import SPECIAL, WordTokenizer
 

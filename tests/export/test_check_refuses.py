@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.export import check, metadata
-from gru_zoo.export.tflite import describe
+from gru_zoo.export.tflite_file import describe
 from tests.export.conftest import LABELS, REVIEWS, random_reviews
 
 

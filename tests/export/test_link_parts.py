@@ -6,7 +6,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export.link import Linker
-from gru_zoo.export.tflite import to_builtins
+from gru_zoo.export.tflite_file import to_builtins
 
 
 class Step(tf.Module):

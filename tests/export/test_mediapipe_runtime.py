@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.export.mediapipe import classify
-from gru_zoo.export.tflite import tflite
+from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text import WordTokenizer
 from tests.export.conftest import REVIEWS, random_reviews, shake

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.export import check
-from gru_zoo.export.saved_model import saved_model
+from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import LABELS, REVIEWS, make_classifier, random_reviews
 from tests.nasty_texts import NASTY
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-import gru_zoo.export.tflite as module
+import gru_zoo.export.tflite_file as module
 from gru_zoo.export import check
-from gru_zoo.export.tflite import VARIANTS, LoopGraph, tflite, to_builtins
+from gru_zoo.export.tflite_file import VARIANTS, LoopGraph, tflite, to_builtins
 from gru_zoo.text import SPECIAL, WordTokenizer
 from tests.export.conftest import LABELS, REVIEWS, WORDS, make_classifier, random_reviews
 
