@@ -22,6 +22,7 @@ from keras.src.backend import rnn as backend_rnn
 
 from gru_zoo.arguments import one_of
 from gru_zoo.layers import cudnn
+from gru_zoo.layers.exporting import exporting
 
 if TYPE_CHECKING:
     from gru_zoo.layers.gru import GRU
@@ -94,6 +95,8 @@ def _asked(layer: GRU) -> tuple[str | None, str]:
         return _forced.get(), "forced"
     if layer.unroll:
         return "unrolled", "unroll=True"
+    if exporting():  # Another machine may have neither XLA nor a GPU.
+        return "loop", "the graph is being exported"
     if layer.kernel != "auto":
         return layer.kernel, f"kernel={layer.kernel!r}"
     return ("cudnn", "use_cudnn=True") if layer.use_cudnn is True else (None, "")

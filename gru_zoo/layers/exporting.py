@@ -1,0 +1,30 @@
+"""Whether a layer is being traced to be saved, by Keras or by TensorFlow, rather than to be run.
+
+Keras passes no sign of it to a layer's `call`, so the callers are looked at: `model.export` traces
+from `keras.src.export`, `tf.saved_model.save` from `tensorflow.python.saved_model`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+_SAVERS = (
+    "keras.src.export.",
+    "keras.src.backend.tensorflow.export",
+    "tensorflow.python.saved_model.",
+)
+
+
+def exporting() -> bool:
+    """Return whether one of the callers is saving a graph.
+
+    Example:
+        >>> exporting()
+        False
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_SAVERS):
+            return True
+        frame = frame.f_back
+    return False
