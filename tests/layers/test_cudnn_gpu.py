@@ -1,4 +1,7 @@
-"""cuDNN itself, on a machine with a GPU: `pytest -m gpu --require-gpu`."""
+"""cuDNN itself, on a machine with a GPU: `pytest -m gpu --require-gpu`.
+
+With `KERAS_BACKEND=torch` before it, the comparison is made through PyTorch's cuDNN instead.
+"""
 
 import keras
 import numpy as np
@@ -17,6 +20,8 @@ PADDED = [None, MASKS["right padded"], np.array([[1] * 5, [0] * 5, [1, 0, 0, 0, 
 @pytest.fixture
 def operation(monkeypatch):
     """Count the calls of the real op, in exact float32."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("our layer calls cuDNN on the TensorFlow backend only")
     tf = pytest.importorskip("tensorflow")
     calls = []
     real = cudnn._operation
@@ -84,3 +89,21 @@ def test_auto_chooses_cudnn_in_fit_and_exports_without_it(operation, tmp_path):
     with kernels.forced("loop"):
         model.export(tmp_path / "exported", verbose=False)
     assert b"CudnnRNN" not in (tmp_path / "exported" / "saved_model.pb").read_bytes()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's cuDNN")
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_our_loop_equals_the_cudnn_of_keras_torch_backend(go_backwards, monkeypatch):
+    from keras.src.backend.torch import rnn
+
+    calls, real = [], rnn._cudnn_gru
+    monkeypatch.setattr(rnn, "_cudnn_gru", lambda *a, **k: calls.append(1) or real(*a, **k))
+    options = {"return_sequences": True, "return_state": True, "go_backwards": go_backwards}
+    ours, _ = layer_pair(go_backwards=go_backwards)
+    theirs = keras.layers.GRU(UNITS, use_cudnn=True, **options)
+    theirs.build((BATCH, TIME, FEATURES))
+    theirs.set_weights(ours.get_weights())
+    arguments = draw(BATCH, TIME, FEATURES), draw(BATCH, UNITS), None
+    arguments += draw(BATCH, TIME, UNITS), draw(BATCH, UNITS)
+    assert_near(outputs_and_gradients(ours, *arguments), outputs_and_gradients(theirs, *arguments))
+    assert calls
