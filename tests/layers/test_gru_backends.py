@@ -10,7 +10,14 @@ import keras
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-TESTS = ["gru_reference", "gru_keras_parity", "gru_streaming", "gru_extras", "gru_bad_input"]
+TESTS = [
+    "gru_reference",
+    "gru_keras_parity",
+    "gru_streaming",
+    "gru_extras",
+    "gru_bad_input",
+    "gru_in_models",
+]
 
 
 @pytest.mark.slow
@@ -23,7 +30,8 @@ def test_parity_under(backend):
         pytest.skip("this is the process")
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow and not gpu"]
     command += [str(HERE / f"test_{name}.py") for name in TESTS]
-    environment = {**os.environ, "KERAS_BACKEND": backend}
+    # Hundreds of small loops are compiled by JAX: half the time, with the same results.
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     run = subprocess.run(
         command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True, check=False
     )
