@@ -1,0 +1,386 @@
+"""A Keras model as a program over time steps, for graphs of batch 1 that the model itself cannot be.
+
+The same walk over the model's operations serves one step and a whole sequence. Operations that
+treat every step alike (Dense, Embedding, normalization, sums of layers ...) are done here, on rows
+[steps, features] without a batch; what knows time (GRU, pooling) is the business of the caller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+from keras.src.models.functional import Functional
+
+from gru_zoo.convert import from_keras
+from gru_zoo.layers.gru import GRU
+from gru_zoo.layers.pooling import MaskedPooling
+from gru_zoo.layers.stacked import StackedGRU
+from gru_zoo.models.classifier import SequenceClassifier
+
+TIMED = (
+    GRU,
+    StackedGRU,
+    layers.Bidirectional,
+    MaskedPooling,
+    layers.GlobalAveragePooling1D,
+    layers.GlobalMaxPooling1D,
+)
+# Nothing at all once a model is trained.
+_IDLE = (
+    layers.Dropout,
+    layers.SpatialDropout1D,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.AlphaDropout,
+    layers.ActivityRegularization,
+    layers.Identity,
+)
+_ROWWISE = (
+    layers.Dense,
+    layers.Activation,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.ELU,
+    layers.Softmax,
+    layers.Rescaling,
+)
+# They insist on the rank they were built for.
+_NORMALIZATIONS = (
+    layers.LayerNormalization,
+    layers.RMSNormalization,
+    layers.BatchNormalization,
+    layers.UnitNormalization,
+    layers.Normalization,
+)
+# Operations without a layer, such as x + y; named, because Keras does not export their classes.
+_ELEMENTWISE = ("Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum", "Negative")
+_MERGES = (
+    layers.Add,
+    layers.Subtract,
+    layers.Multiply,
+    layers.Average,
+    layers.Maximum,
+    layers.Minimum,
+    layers.Concatenate,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """What a model knows of some consecutive time steps of one sequence.
+
+    Attributes:
+        rows: [steps, features], or ids [steps].
+        mask: [steps] bool, False for padding; None if every step counts.
+        state: name of the state that the last row is, if it is one.
+        bounded: whether the rows lie in [-1, 1].
+    """
+
+    rows: tf.Tensor
+    mask: tf.Tensor | None = None
+    state: str | None = None
+    bounded: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """One input of a network, without batch and time.
+
+    Attributes:
+        kind: "ids", "steps", or "vector" (the same at every step).
+        shape: () for ids, else (features,).
+        length: steps that the model was made for; None if any.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    length: int | None = None
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Type of the input."""
+        return tf.int32 if self.kind == "ids" else tf.float32
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unknown:
+    """What an operation of this name would give: a mask of Keras' own, or a reason to refuse."""
+
+    operation: str
+
+
+class Network:
+    """A model's inputs, outputs, variables, and its walk.
+
+    `keras.layers.GRU` becomes ours, and layers of mixed precision become float32; the model itself
+    stays as it is.
+
+    Args:
+        model: a built `SequenceClassifier`, or a built Keras functional or Sequential model.
+
+    Attributes:
+        inputs: name -> `Given`: "ids" or "inputs" if the model has one, else Keras' names.
+        output_names: "probabilities" of a `SequenceClassifier`, "outputs" of another model with
+            one, else Keras' names.
+
+    Raises:
+        ValueError: another kind of model, or a weight that is NaN or infinite.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), layers.GRU(7), layers.Dense(2)])
+        >>> Network(model).inputs
+        {'inputs': Given(kind='steps', shape=(4,), length=None)}
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._ours: dict[int, keras.layers.Layer] = {}
+        # Names of layers whose states have shorter ones.
+        self.aliases: dict[str, str] = {}
+        if isinstance(model, SequenceClassifier):
+            self.inputs = {"ids": Given("ids", (), model.tokenizer.sequence_length)}
+            self.output_names = ["probabilities"]
+            self.aliases = {model.rnn.name: "last", model.pooling.name: ""}
+            self._program = functools.partial(_classify, model)
+        else:
+            function = _functional(model)
+            self.inputs = _inputs(function)
+            names = list(function.output_names)
+            self.output_names = ["outputs"] if len(names) == 1 else names
+            self._program = functools.partial(_run, function)
+        require_finite(model)
+
+    def walk(
+        self,
+        inputs: Mapping[str, Steps | tf.Tensor],
+        timed: Callable[[str, keras.layers.Layer, Any], Any],
+    ) -> dict[str, Any]:
+        """Run the model.
+
+        Args:
+            inputs: name -> Steps, or a tensor [1, features] for a vector.
+            timed: (name that is unique in the model, layer of `TIMED`, its input) -> its output.
+
+        Returns:
+            name -> Steps, or a tensor [1, ...] where the time is gone.
+
+        Raises:
+            ValueError: a layer that is not known to treat every step alike.
+        """
+        calls: dict[str, int] = {}
+
+        def apply(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            layer = self._own(layer)
+            unknown = [x for x in _tensors(args, kwargs) if isinstance(x, _Unknown)]
+            if not isinstance(layer, layers.Layer):
+                return unknown[0] if unknown else _operation(layer, args, kwargs)
+            if unknown:
+                raise _not_alike(unknown[0].operation)
+            if isinstance(layer, TIMED):
+                calls[layer.name] = count = calls.get(layer.name, 0) + 1
+                name = layer.name if count == 1 else f"{layer.name}_{count}"
+                return timed(name, layer, _only_steps(layer, args, kwargs))
+            if isinstance(layer, (keras.Sequential, Functional)):
+                return _run(_functional(layer), apply, *args)
+            return _alike(layer, apply, args, kwargs)
+
+        results = self._program(apply, *(inputs[name] for name in self.inputs))
+        results = keras.tree.flatten(results)
+        for result in results:
+            if isinstance(result, _Unknown):
+                raise _not_alike(result.operation)
+        return dict(zip(self.output_names, results, strict=True))
+
+    def variables(self) -> list[tf.Variable]:
+        """Return the variables that a graph of a walk reads; complete after a first walk."""
+        held = [self.model, *self._ours.values()]
+        found = {id(v): v.value for layer in held for v in layer.variables}
+        return list(found.values())
+
+    def _own(self, layer: Any) -> Any:
+        """Return our counterpart of a layer, in float32; most are their own."""
+        if id(layer) not in self._ours:
+            ours = layer
+            both = [layer]
+            if isinstance(layer, layers.Bidirectional):
+                both = [layer.forward_layer, layer.backward_layer]
+            if all(type(part) is layers.GRU for part in both):
+                ours = from_keras(layer)
+            if getattr(ours, "compute_dtype", "float32") != "float32" and not isinstance(
+                ours, keras.Model
+            ):
+                ours = _in_float32(ours)
+            if ours is layer:
+                return layer
+            self._ours[id(layer)] = ours
+        return self._ours[id(layer)]
+
+
+def require_finite(model: keras.Model) -> None:
+    """Raise ValueError if a weight of the model is NaN or infinite."""
+    for weight in model.weights:
+        value = weight.numpy()
+        if value.dtype.kind == "f" and not keras.ops.all(keras.ops.isfinite(value)):
+            raise ValueError(
+                f"model must have finite weights; {weight.path} holds NaN or infinity."
+            )
+
+
+def _classify(model: SequenceClassifier, apply: Callable, ids: Any) -> Any:
+    """The classifier's call, without its dropout."""
+    states = apply(model.rnn, apply(model.embedding, ids))
+    return apply(model.head, apply(model.pooling, states))
+
+
+def _run(function: Any, apply: Callable, *inputs: Any) -> Any:
+    """Run a functional model's operations, each through `apply`."""
+    values = dict(zip(map(id, function.inputs), keras.tree.flatten(inputs), strict=True))
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        for node in function._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            known = dict(values)
+            for mask in _own_masks(node):
+                known[id(mask)] = None  # Steps carry it already.
+            args, kwargs = node.arguments.fill_in(known)
+            results = keras.tree.flatten(apply(node.operation, *args, **kwargs))
+            values.update(zip(map(id, node.outputs), results, strict=True))
+    return [values[id(tensor)] for tensor in function.outputs]
+
+
+def _own_masks(node: Any) -> list[Any]:
+    """Return the masks that Keras itself handed on with a node's inputs."""
+    masks = [getattr(tensor, "_keras_mask", None) for tensor in node.arguments.keras_tensors]
+    return [mask for mask in masks if mask is not None]
+
+
+def _functional(model: Any) -> Any:
+    """Return the model as a functional one."""
+    if isinstance(model, keras.Sequential):
+        if not model.built:
+            raise ValueError(f"model must be built; {model.name!r} is not: give it keras.Input.")
+        return model._functional
+    if isinstance(model, Functional):
+        return model
+    raise ValueError(
+        "model must be a SequenceClassifier or a Keras functional or Sequential model; "
+        f"got {type(model).__name__}."
+    )
+
+
+def _inputs(function: Any) -> dict[str, Given]:
+    """Return the inputs of a functional model by name."""
+    found = {}
+    for tensor in function.inputs:
+        name = tensor.name
+        readers = [n.operation for n in tensor._keras_history.operation._outbound_nodes]
+        embedded = any(isinstance(reader, layers.Embedding) for reader in readers)
+        if len(tensor.shape) == 2 and (embedded or "int" in tensor.dtype):
+            given = Given("ids", (), tensor.shape[1])
+        elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
+            given = Given("steps", (tensor.shape[2],), tensor.shape[1])
+        elif len(tensor.shape) == 2 and tensor.shape[1] is not None:
+            given = Given("vector", (tensor.shape[1],))
+        else:
+            raise ValueError(
+                f"input {name!r} of the model must be ids [batch, time], or [batch, time, "
+                f"features] or [batch, features] with known features; got {tensor.shape}."
+            )
+        found[name] = given
+    if len(found) == 1:
+        (given,) = found.values()
+        return {"ids" if given.kind == "ids" else "inputs": given}
+    return found
+
+
+def _only_steps(layer: Any, args: tuple, kwargs: Mapping[str, Any]) -> Steps:
+    """Return the one argument of a layer that knows time."""
+    given = _tensors(args, kwargs)
+    if len(given) == 1 and isinstance(given[0], Steps):
+        return given[0]
+    raise ValueError(
+        f"layer {layer.name!r} ({type(layer).__name__}) must read one sequence and nothing else, "
+        f"no initial state and no mask of its own; got {len(given)} tensors."
+    )
+
+
+def _operation(operation: Any, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    """Run an operation that is no layer."""
+    given = _tensors(args, kwargs)
+    if not any(isinstance(x, Steps) for x in given):
+        return operation(*args, **kwargs)
+    if type(operation).__name__ in _ELEMENTWISE and all(isinstance(x, Steps) for x in given):
+        rows = keras.tree.map_structure(
+            lambda x: x.rows if isinstance(x, Steps) else x, (args, dict(kwargs))
+        )
+        return Steps(operation(*rows[0], **rows[1]), _common_mask(operation, given))
+    return _Unknown(f"operation {operation.name!r} ({type(operation).__name__})")
+
+
+def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    """Run a layer that treats every step alike, or one behind the last that knows time."""
+    given = _tensors(args, kwargs)
+    if not any(isinstance(x, Steps) for x in given):
+        return layer(*args, **kwargs)
+    x, kind = given[0], type(layer)
+    if kind in _IDLE:
+        return x
+    if kind is layers.Embedding:
+        # Not the Keras layer: it adds operators for negative ids.
+        mask = tf.not_equal(x.rows, 0) if layer.mask_zero else None
+        return Steps(tf.gather(layer.embeddings.value, x.rows), mask)
+    if kind is layers.Masking:
+        mask = tf.reduce_any(tf.not_equal(x.rows, layer.mask_value), axis=-1)
+        return Steps(tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows)), mask)
+    if kind is layers.TimeDistributed and not isinstance(layer.layer, TIMED):
+        return apply(layer.layer, x)
+    if kind in _ROWWISE and getattr(layer, "axis", -1) in (-1, 2):
+        return Steps(layer(x.rows), x.mask)
+    if kind in _NORMALIZATIONS and _last_axis_only(layer):
+        return Steps(layer(x.rows[None])[0], x.mask)
+    if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
+        mask = _common_mask(layer, given)
+        return Steps(layer([x.rows for x in given]), mask)
+    raise _not_alike(f"layer {layer.name!r} ({kind.__name__})")
+
+
+def _not_alike(what: str) -> ValueError:
+    return ValueError(
+        f"{what} must be a GRU, a pooling over time, or something that treats every time step "
+        "alike; it is not known to."
+    )
+
+
+def _common_mask(operation: Any, given: list[Any]) -> tf.Tensor | None:
+    """Return the mask of sequences that are merged."""
+    masks = {id(x.mask): x.mask for x in given if isinstance(x, Steps) and x.mask is not None}
+    if len(masks) > 1 or not all(isinstance(x, Steps) for x in given):
+        raise ValueError(
+            f"{operation.name!r} ({type(operation).__name__}) must merge sequences of one mask."
+        )
+    return next(iter(masks.values()), None)
+
+
+def _last_axis_only(layer: Any) -> bool:
+    return all(axis in (-1, 2) for axis in keras.tree.flatten(layer.axis))
+
+
+def _tensors(args: tuple, kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return the values among an operation's arguments."""
+    flat = keras.tree.flatten((args, dict(kwargs)))
+    return [x for x in flat if isinstance(x, (Steps, _Unknown)) or tf.is_tensor(x)]
+
+
+def _in_float32(layer: Any) -> Any:
+    """Return a copy of a built layer that computes in float32."""
+    copy = type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+    if layer.built and layer.weights:
+        copy.build_from_config(layer.get_build_config())
+        copy.set_weights(layer.get_weights())
+    return copy
