@@ -20,6 +20,7 @@ FLOORS = [
     {"export"},
     {"card", "artifact"},
     {"zoo"},
+    {"demo"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted([*ROOT.glob("gru_zoo/**/*.py"), *ROOT.glob("recipes/**/*.py")])

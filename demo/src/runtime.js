@@ -1,0 +1,22 @@
+// LiteRT.js, loaded once.
+
+import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
+
+export { Tensor };
+
+let loaded;
+
+/** Compile a model for WebAssembly. @param {Uint8Array} bytes of a .tflite file */
+export async function compile(bytes) {
+  loaded ??= load();
+  await loaded;
+  return loadAndCompile(bytes, { accelerator: "wasm" });
+}
+
+async function load() {
+  // The runtime prints its log, a line a call, as if all of it were errors.
+  globalThis.Module = {
+    printErr: (line) => (/^(INFO|WARNING):/.test(line) ? console.debug(line) : console.error(line)),
+  };
+  await loadLiteRt(new URL("../node_modules/@litertjs/core/wasm/", import.meta.url).href);
+}

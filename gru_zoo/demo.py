@@ -1,0 +1,263 @@
+"""Serve `demo/`, the page that runs the zoo's models in a browser, or write it out as a folder.
+
+    python -m gru_zoo.demo                  http://localhost:8000, for this machine only
+    python -m gru_zoo.demo --out site       the same files as a folder for any static server
+
+The page, LiteRT.js and the models make one closed set of files, the `site`; nothing else of the
+disk can be asked for, and the page asks for nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import http
+import http.server
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gru_zoo import zoo
+from gru_zoo.files import write_beside
+
+PAGE = Path(__file__).resolve().parents[1] / "demo"
+# Variants whose inputs and outputs LiteRT.js has types for: float32, int32 and uint8 only.
+VARIANTS = ("float32", "int8")
+PRESETS = "models/presets.json"
+
+_LITERT = "node_modules/@litertjs"
+# The build for browsers with relaxed SIMD, and the one for those without. No threads: a GRU's step
+# is far too small to share, so the page needs no cross-origin isolation either.
+RUNTIME = (
+    f"{_LITERT}/core/dist/index.js",
+    f"{_LITERT}/core/wasm/litert_wasm_internal.js",
+    f"{_LITERT}/core/wasm/litert_wasm_internal.wasm",
+    f"{_LITERT}/core/wasm/litert_wasm_compat_internal.js",
+    f"{_LITERT}/core/wasm/litert_wasm_compat_internal.wasm",
+    f"{_LITERT}/wasm-utils/dist/index.js",
+)
+# Not from the system's table, which differs between machines: browsers refuse a module or stream
+# no wasm under another type.
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".tflite": "application/octet-stream",
+    ".wasm": "application/wasm",
+}
+
+
+def presets() -> list[dict[str, Any]]:
+    """Return what the page shows to choose from: the zoo's text classifiers, checksums compared.
+
+    Returns:
+        One record a model: name, summary, labels, scored_on, and files, one for each of
+        `VARIANTS`: variant, path, bytes, sha256, accuracy.
+
+    Raises:
+        ValueError: a model's file is missing or not the one its card speaks of.
+
+    Example:
+        >>> [file["variant"] for file in presets()[0]["files"]]
+        ['float32', 'int8']
+    """
+    records = []
+    for card in map(zoo.card, zoo.list_models()):
+        if card.task != "text-classification":
+            continue
+        exports = [export for export in card.exports if export["variant"] in VARIANTS]
+        for export in exports:
+            zoo.verify(card.name, export["file"])
+        records.append(
+            {
+                "name": card.name,
+                "summary": card.summary,
+                "labels": card.model["labels"],
+                "scored_on": card.scored_on,
+                "files": [
+                    {
+                        "variant": export["variant"],
+                        "path": f"{card.name}/{export['file']}",
+                        **card.files[export["file"]],
+                        "accuracy": export["accuracy"],
+                    }
+                    for export in exports
+                ],
+            }
+        )
+    return records
+
+
+def site() -> dict[str, Path | bytes]:
+    """Return every file of the page: path in the address -> file on the disk, or its bytes.
+
+    Raises:
+        ValueError: the page or LiteRT.js is not there, there is no model, or one is damaged.
+
+    Example:
+        >>> site()["index.html"].name  # doctest: +SKIP
+        'index.html'
+    """
+    if not (PAGE / "index.html").is_file():
+        raise ValueError(f"the page is a folder of the repository; {PAGE} is not there.")
+    missing = next((path for path in RUNTIME if not (PAGE / path).is_file()), None)
+    if missing:
+        raise ValueError(
+            f"LiteRT.js is not installed ({PAGE / missing} is missing). Run once: "
+            f"npm install --ignore-scripts --prefix {PAGE}"
+        )
+    models = presets()
+    if not models:
+        raise ValueError(f"no text classifier was found in {zoo.models_folder()}.")
+    own = [PAGE / "index.html", *(PAGE / "src").iterdir()]
+    files = {path.relative_to(PAGE).as_posix(): path for path in sorted(own)}
+    files |= {path: PAGE / path for path in RUNTIME}
+    for file in (file for model in models for file in model["files"]):
+        files[f"models/{file['path']}"] = zoo.models_folder() / file["path"]
+    return {**files, PRESETS: json.dumps(models, ensure_ascii=False).encode()}
+
+
+def write(folder: str | os.PathLike) -> int:
+    """Write the page as a folder that any static server can serve.
+
+    Returns:
+        number of files written.
+
+    Raises:
+        FileExistsError: `folder` is there already.
+        ValueError: as `site`.
+        OSError: the folder cannot be written; nothing is left half written.
+
+    Example:
+        >>> write("site")  # doctest: +SKIP
+        18
+    """
+    if Path(folder).exists():
+        raise FileExistsError(errno.EEXIST, "out must be a new folder", os.fspath(folder))
+    files = site()
+    with write_beside(folder) as partial:
+        for path, content in files.items():
+            place = partial / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                place.write_bytes(content)
+            else:
+                shutil.copyfile(content, place)
+    return len(files)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers GET and HEAD for the files of the server's `site`, everything else with an error."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds after which a connection without a request is closed
+
+    def do_GET(self) -> None:  # noqa: N802
+        """Send a file."""
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        """Send what would come before the file."""
+        self._answer(with_body=False)
+
+    def _answer(self, with_body: bool) -> None:
+        path = self.path.partition("?")[0].removeprefix("/") or "index.html"
+        content = self.server.site.get(path)
+        if content is None:
+            self.send_error(http.HTTPStatus.NOT_FOUND)
+            return
+        body = content if isinstance(content, bytes) else content.read_bytes()
+        self.send_response(http.HTTPStatus.OK)
+        self.send_header("Content-Type", TYPES[Path(path).suffix])
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet: the terminal is for the address and for errors."""
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A server of the page on 127.0.0.1; a context manager.
+
+    Args:
+        port: 0 takes a free one.
+
+    Raises:
+        ValueError: as `site`.
+        OSError: the port is taken, or not allowed.
+
+    Example:
+        >>> with Server(0) as server:  # doctest: +SKIP
+        ...     server.serve_forever()
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.site = site()
+        super().__init__(("127.0.0.1", port), Handler)
+
+    @property
+    def address(self) -> str:
+        """The page's address."""
+        return f"http://localhost:{self.server_port}/"
+
+    def handle_error(self, *_: Any) -> None:
+        """Pass over a browser that has gone away; tell of everything else."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(*_)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, or 2 after a mistake in the input.
+
+    Example:
+        >>> main(["--port", "70000"])
+        Traceback (most recent call last):
+        SystemExit: 2
+    """
+    parser = argparse.ArgumentParser(
+        "python -m gru_zoo.demo", description=__doc__.partition("\n")[0]
+    )
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--port", type=_port, default=8000, help="of localhost; 0 takes a free one (default: 8000)"
+    )
+    choice.add_argument("--out", help="write the page into this new folder instead of serving it")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.out is not None:
+            print(f"{write(chosen.out)} files are in {chosen.out}.")
+            return 0
+        with Server(chosen.port) as server:
+            print(f"The page is at {server.address} (Ctrl-C ends it).", flush=True)
+            server.serve_forever()
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        about = f"--out {chosen.out}" if chosen.out is not None else f"--port {chosen.port}"
+        print(f"error: {about}: {error.strerror}.", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535; got {text!r}.")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

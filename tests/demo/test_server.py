@@ -1,0 +1,223 @@
+"""`python -m gru_zoo.demo`: what it serves, what it writes, what it refuses."""
+
+import contextlib
+import http.client
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from gru_zoo import demo, list_models
+from gru_zoo.demo import RUNTIME, Server, main
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """Put a page with a stand-in for LiteRT.js in the place of `demo/`; return its folder."""
+    folder = tmp_path / "page"
+    shutil.copytree(demo.PAGE / "src", folder / "src")
+    shutil.copy(demo.PAGE / "index.html", folder)
+    for path in RUNTIME:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(f"stand-in for {path}".encode())
+    monkeypatch.setattr(demo, "PAGE", folder)
+    return folder
+
+
+@contextlib.contextmanager
+def running():
+    """Run a server; yield a function (method, path) -> (status, headers, body)."""
+    with Server(0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+
+        def ask(path, method="GET"):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+
+        try:
+            yield ask
+        finally:
+            connection.close()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def ask(page):
+    with running() as ask:
+        yield ask
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/index.html?x=1", "text/html; charset=utf-8"),
+        ("/src/app.js", "text/javascript; charset=utf-8"),
+        ("/src/style.css", "text/css; charset=utf-8"),
+        ("/src/icon.svg", "image/svg+xml"),
+        ("/node_modules/@litertjs/core/wasm/litert_wasm_internal.wasm", "application/wasm"),
+        ("/models/presets.json", "application/json; charset=utf-8"),
+    ],
+)
+def test_files_have_the_types_that_browsers_ask_for(ask, path, kind):
+    status, headers, body = ask(path)
+    assert status == 200
+    assert headers["Content-Type"] == kind
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert int(headers["Content-Length"]) == len(body) > 0
+
+
+def test_the_presets_name_files_that_are_served(ask):
+    presets = json.loads(ask("/models/presets.json")[2])
+    assert [preset["name"] for preset in presets] == list_models()
+    for preset in presets:
+        assert [file["variant"] for file in preset["files"]] == ["float32", "int8"]
+        for file in preset["files"]:
+            status, headers, body = ask(f"/models/{file['path']}")
+            assert (status, len(body)) == (200, file["bytes"])
+            assert headers["Content-Type"] == "application/octet-stream"
+            assert 0.5 < file["accuracy"] < 1
+
+
+def test_a_question_about_a_file_sends_no_file(ask):
+    status, headers, body = ask("/src/app.js", "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["Content-Length"]) > 1000
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/secret.txt",
+        "/src/",
+        "/src",
+        "/../secret.txt",
+        "/src/../../secret.txt",
+        "/%2e%2e/secret.txt",
+    ]
+    + ["/package.json", "//etc/passwd", "/models/../secret.txt", "/src/app.js/"],
+)
+def test_nothing_else_can_be_asked_for(ask, page, path):
+    (page.parent / "secret.txt").write_text("secret")
+    (page / "secret.txt").write_text("secret")
+    status, _, body = ask(path)
+    assert status == 404
+    assert body.count(b"secret") <= body.count(b"secret.txt")
+
+
+def test_other_methods_are_refused(ask):
+    assert ask("/", "POST")[0] == 501
+
+
+def test_only_this_machine_can_reach_it(page):
+    with Server(0) as server:
+        assert server.server_address[0] == "127.0.0.1"
+        assert server.address == f"http://localhost:{server.server_port}/"
+
+
+def test_the_folder_is_what_the_server_serves(page, tmp_path, capsys):
+    out = tmp_path / "site"
+    assert main(["--out", str(out)]) == 0
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert capsys.readouterr().out == f"{len(written)} files are in {out}.\n"
+    with running() as ask:
+        for path in written:
+            assert ask(f"/{path}")[2] == (out / path).read_bytes()
+    assert written == set(demo.site())
+    assert not any(path.endswith(".map") for path in written)
+
+
+def test_an_existing_folder_is_refused(page, tmp_path, capsys):
+    (tmp_path / "kept").mkdir()
+    assert main(["--out", str(tmp_path / "kept")]) == 2
+    assert "kept: out must be a new folder." in capsys.readouterr().err
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_it_says_what_to_do_without_litert(page, capsys):
+    shutil.rmtree(page / "node_modules")
+    assert main(["--port", "0"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: LiteRT.js is not installed (")
+    assert f"npm install --ignore-scripts --prefix {page}" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_folder_is_not_half_written(page, tmp_path):
+    (page / RUNTIME[-1]).unlink()
+    assert main(["--out", str(tmp_path / "site")]) == 2
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_installation_without_the_page_says_so(page, capsys):
+    (page / "index.html").unlink()
+    assert main(["--port", "0"]) == 2
+    assert "error: the page is a folder of the repository; " in capsys.readouterr().err
+
+
+def test_no_models(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "none"))
+    assert main(["--port", "0"]) == 2
+    assert capsys.readouterr().err == f"error: no text classifier was found in {tmp_path}/none.\n"
+
+
+def test_a_damaged_model_is_refused(page, tmp_path, monkeypatch, capsys):
+    name = list_models()[0]
+    source = demo.zoo.models_folder() / name
+    copy = tmp_path / "zoo" / name
+    copy.mkdir(parents=True)
+    for file in ("card.json", "model_float32.tflite", "model_int8.tflite"):
+        shutil.copy(source / file, copy)
+    with open(copy / "model_int8.tflite", "r+b") as file:
+        file.seek(5000)
+        byte = file.read(1)
+        file.seek(5000)
+        file.write(bytes([byte[0] ^ 1]))
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    assert main(["--port", "0"]) == 2
+    assert "model_int8.tflite must have SHA-256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "80.5", ""])
+def test_a_bad_port_is_refused(page, port, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([f"--port={port}"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith(f"argument --port: must be a number from 0 to 65535; got {port!r}.")
+
+
+def test_a_port_in_use_is_refused(page, capsys):
+    with Server(0) as server:
+        assert main(["--port", str(server.server_port)]) == 2
+    error = capsys.readouterr().err
+    assert error == f"error: --port {server.server_port}: Address already in use.\n"
+
+
+def test_help_comes_at_once():
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "gru_zoo.demo", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--port" in done.stdout and "--out" in done.stdout
+    assert "tensorflow" not in done.stderr and "keras" not in done.stderr
+    assert time.perf_counter() - start < 5  # under 0.5 s on an idle machine; imports decide
+
+
+def test_the_lock_names_no_machine():
+    lock = json.loads((demo.Path(demo.__file__).parents[1] / "demo/package-lock.json").read_text())
+    for path, package in lock["packages"].items():
+        if path:
+            assert package["integrity"].startswith("sha512-")
+            assert "resolved" not in package
