@@ -16,7 +16,6 @@ from keras import layers
 
 from gru_zoo.export.network import Steps
 from gru_zoo.layers.gru import GRU
-from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.layers.stacked import StackedGRU
 
 STATE = "state_"

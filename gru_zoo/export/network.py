@@ -1,4 +1,4 @@
-"""A Keras model as a program over time steps, for graphs of batch 1 that the model itself cannot be.
+"""A Keras model as a program over time steps, for graphs that the model itself cannot be.
 
 The same walk over the model's operations serves one step and a whole sequence. Operations that
 treat every step alike (Dense, Embedding, normalization, sums of layers ...) are done here, on rows
