@@ -13,7 +13,15 @@ MODULES = [
     if path.name != "__init__.py"
 ]
 # Packages that only this module's examples need.
-NEEDS = {"gru_zoo.convert.onnx_gru": "onnx"}
+NEEDS = {
+    "gru_zoo.convert.onnx_gru": "onnx",
+    "gru_zoo.export.onnx_file": "onnxruntime",
+    "gru_zoo.export.onnx_graph": "onnx",
+    "gru_zoo.export.onnx_layers": "onnx",
+    "gru_zoo.export.onnx_model": "onnx",
+    "gru_zoo.export.onnx_recurrent": "onnx",
+    "gru_zoo.export.onnx_walk": "onnx",
+}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 
