@@ -1,5 +1,9 @@
 """Texts that tokenizers stumble over, as bytes."""
 
+import random
+
+import tensorflow as tf
+
 NASTY = [
     text if isinstance(text, bytes) else text.encode()
     for text in (
@@ -32,3 +36,35 @@ NASTY = [
         "x" * 70_000,
     )
 ]
+
+
+def random_texts(count: int) -> list[bytes]:
+    """Return texts of pieces that delimiters are made of, in random order."""
+    pieces = ["'", "''", "\u2019", " ", "<br />", "<BR/>", "<br", "/>", "\u0301", "\u0907", "a"]
+    pieces += [
+        "don't",
+        "Great",
+        "GREAT",
+        "7",
+        "\u00e9",
+        "\U0001f600",
+        "\ufe0f",
+        "\u200d",
+        "\t",
+        "-",
+    ]
+    raw = [piece.encode() for piece in pieces] + [b"\xff", b"\xe2\x82", b"\xc3", b"\x80"]
+    draw = random.Random(3)
+    return [b"".join(draw.choices(raw, k=draw.randint(1, 20))) for _ in range(count)]
+
+
+def known_characters() -> list[str]:
+    """Return the characters that TensorFlow's RE2 has in its tables, without the largest scripts.
+
+    Letters of a later Unicode version are words to one of two runtimes and not to the other; new
+    emoji, like everything unknown, stand between words for both.
+    """
+    points = [*range(0x1, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x1FC00)]
+    characters = tf.constant([chr(point) for point in points])
+    known = tf.strings.regex_full_match(characters, r"\p{L}|\p{M}|\p{N}|\p{P}|\p{S}|\p{Z}|\p{C}")
+    return [text.decode() for text in characters[known].numpy()]

@@ -1,6 +1,5 @@
 """WordTokenizer against the real thing: the tokenizer inside MediaPipe's own runtime."""
 
-import random
 import warnings
 
 import numpy as np
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from gru_zoo.export.metadata import TextMetadata, attach
 from gru_zoo.text import SPECIAL, WordTokenizer, split_words
-from tests.nasty_texts import NASTY
+from tests.nasty_texts import NASTY, known_characters, random_texts
 
 TextClassifier = pytest.importorskip("mediapipe.tasks.python.text").TextClassifier
 
@@ -58,26 +57,6 @@ def device_ids(classifier, text: bytes, length: int) -> list[int]:
     return ids.tolist()
 
 
-def random_texts(count: int) -> list[bytes]:
-    """Return texts of pieces that delimiters are made of, in random order."""
-    pieces = ["'", "''", "\u2019", " ", "<br />", "<BR/>", "<br", "/>", "\u0301", "\u0907", "a"]
-    pieces += [
-        "don't",
-        "Great",
-        "GREAT",
-        "7",
-        "\u00e9",
-        "\U0001f600",
-        "\ufe0f",
-        "\u200d",
-        "\t",
-        "-",
-    ]
-    raw = [piece.encode() for piece in pieces] + [b"\xff", b"\xe2\x82", b"\xc3", b"\x80"]
-    draw = random.Random(3)
-    return [b"".join(draw.choices(raw, k=draw.randint(1, 20))) for _ in range(count)]
-
-
 @pytest.mark.parametrize("fold_case", [False, True])
 def test_ids_equal_those_of_mediapipe(fold_case, tmp_path):
     texts = NASTY + random_texts(400)
@@ -99,18 +78,6 @@ def test_ids_equal_those_of_mediapipe(fold_case, tmp_path):
     with TextClassifier.create_from_model_path(str(path)) as classifier:
         for text, ids in zip(texts, ours, strict=True):
             assert device_ids(classifier, text, LENGTH) == ids, text
-
-
-def known_characters() -> list[str]:
-    """Return the characters that TensorFlow's RE2 has in its tables, without the largest scripts.
-
-    Letters of a later Unicode version are words to one of two runtimes and not to the other; new
-    emoji, like everything unknown, stand between words for both.
-    """
-    points = [*range(0x1, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x1FC00)]
-    characters = tf.constant([chr(point) for point in points])
-    known = tf.strings.regex_full_match(characters, r"\p{L}|\p{M}|\p{N}|\p{P}|\p{S}|\p{Z}|\p{C}")
-    return [text.decode() for text in characters[known].numpy()]
 
 
 def test_every_character_is_the_same_part_of_a_text_for_mediapipe(tmp_path):

@@ -1,0 +1,38 @@
+"""Chromium with the page open; tests that ask for it are skipped where a part is missing."""
+
+import threading
+
+import pytest
+
+from gru_zoo import demo
+from tests.demo.chromium import Chromium, executable
+
+
+def why_not() -> str | None:
+    """Return why the page cannot be opened here, or None."""
+    if executable() is None:
+        return "needs Chromium (Debian: apt-get install chromium)"
+    if not (demo.PAGE / "node_modules").is_dir():
+        return "needs LiteRT.js (npm install --ignore-scripts --prefix demo)"
+    return None
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """Return a browser with an empty page."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(chromium):
+    """Return the address of a server of the zoo's models."""
+    with demo.Server(0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.address
+        server.shutdown()
+        thread.join()

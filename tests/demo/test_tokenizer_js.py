@@ -1,0 +1,105 @@
+"""The page's tokenizer against `WordTokenizer`, id for id, in the browser's own JavaScript."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gru_zoo import list_models
+from gru_zoo.export import metadata
+from gru_zoo.text import DELIMITER, SPECIAL, WordTokenizer, split_words
+from gru_zoo.zoo import models_folder
+from tests.nasty_texts import NASTY, known_characters, random_texts
+
+pytestmark = pytest.mark.slow
+
+LENGTH = 24
+
+
+@pytest.fixture(scope="module")
+def ids_on_the_page(chromium, address):
+    """Return a function (tokenizer, texts) -> ids [texts, length] that runs on the page."""
+    chromium.open(address)
+
+    def encode(tokenizer: WordTokenizer, texts: list[str]) -> list[list[int]]:
+        given = [list(tokenizer.table().items()), tokenizer.delimiter_pattern]
+        return chromium.evaluate(f"""(async () => {{
+            const {{ WordTokenizer }} = await import("./src/tokenizer.js");
+            const [table, pattern] = {json.dumps(given)};
+            const tokenizer = new WordTokenizer(new Map(table), pattern, {tokenizer.sequence_length});
+            return {json.dumps(texts)}.map((text) => [...tokenizer.encode(text).ids]);
+        }})()""")
+
+    return encode
+
+
+def readable(texts: list[bytes]) -> list[str]:
+    """Return texts as a browser decodes them: no other text can be typed or pasted there."""
+    return [text.decode(errors="replace") for text in texts]
+
+
+@pytest.mark.parametrize("fold_case", [False, True])
+def test_ids_equal_pythons(ids_on_the_page, fold_case):
+    texts = readable(NASTY + random_texts(400))
+    found = {word.decode() for words in split_words(tf.constant(texts)).to_list() for word in words}
+    words = sorted({word.lower() for word in found} if fold_case else found)[::2]
+    tokenizer = WordTokenizer([*SPECIAL, *words], LENGTH, fold_case)
+    expected = tokenizer.encode(texts).tolist()
+    assert len({tuple(ids) for ids in expected}) > 100
+    given = ids_on_the_page(tokenizer, texts)
+    for text, ours, theirs in zip(texts, expected, given, strict=True):
+        assert theirs == ours, text
+
+
+def test_every_character_is_the_same_part_of_a_text(ids_on_the_page):
+    characters = known_characters()
+    assert len(characters) > 30_000
+    tokenizer = WordTokenizer([*SPECIAL, "a"], 4100)
+    texts = [
+        # One unknown word where the character belongs to it, two known ones where it parts.
+        " ".join(f"a{character}a" for character in characters[start : start + 2000])
+        for start in range(0, len(characters), 2000)
+    ]
+    given = np.array(ids_on_the_page(tokenizer, texts))
+    np.testing.assert_array_equal(given, tokenizer.encode(texts))
+
+
+def test_half_a_surrogate_pair_is_what_utf8_makes_of_it(ids_on_the_page):
+    tokenizer = WordTokenizer([*SPECIAL, "a", "b"], 6)
+    # U+FFFD parts words.
+    assert ids_on_the_page(tokenizer, ["a\ud83d b", "a\udc00b"]) == [[1, 3, 4, 0, 0, 0]] * 2
+
+
+@pytest.mark.parametrize("piece", [" ", "'", "<br />", "a'", "\u0301", "' <"])
+def test_long_runs_of_delimiters_take_no_time(chromium, ids_on_the_page, piece):
+    tokenizer = WordTokenizer([*SPECIAL, "a"], 8)
+    text = "a " + piece * 50_000 + " a"
+    assert ids_on_the_page(tokenizer, [text]) == tokenizer.encode([text]).tolist()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_file_tells_the_page_what_it_tells_python(chromium, address, name):
+    chromium.open(address)
+    inside = metadata.read(models_folder() / name / "model_int8.tflite")
+    told = chromium.evaluate(f"""(async () => {{
+        const {{ readMetadata }} = await import("./src/metadata.js");
+        const file = await (await fetch("models/{name}/model_int8.tflite")).arrayBuffer();
+        const about = readMetadata(file);
+        return {{ ...about, vocabulary: [...about.vocabulary] }};
+    }})()""")
+    lines = "".join(f"{word} {number}\n" for word, number in told["vocabulary"]).encode()
+    assert lines == inside.vocabulary
+    assert tuple(told["labels"]) == inside.labels
+    assert told["pattern"] == inside.pattern == DELIMITER
+
+
+def test_a_shuffled_review_of_the_models_own_words(chromium, ids_on_the_page):
+    inside = metadata.read(models_folder() / list_models()[0] / "model_int8.tflite")
+    tokenizer = WordTokenizer.from_vocabulary_bytes(inside.vocabulary, 400)
+    draw = random.Random(1)
+    spellings = list(tokenizer.table())
+    texts = [" ".join(draw.choices(spellings, k=350)) for _ in range(20)]
+    given = np.array(ids_on_the_page(tokenizer, texts))
+    np.testing.assert_array_equal(given, tokenizer.encode(texts))
