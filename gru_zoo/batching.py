@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,73 @@ class BucketedBatches:
             tf.TensorSpec([self.batch_size, None], self.ids.dtype),
             tf.TensorSpec([self.batch_size, *self.targets.shape[1:]], self.targets.dtype),
         )
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+class StreamBatches:
+    """Texts put one after the other, read by many readers at once, piece by piece.
+
+    The texts, in the order of epoch `e`, are one long row of tokens; each of `streams` readers has
+    an equal part of it and reads `steps` tokens at a time, so that the state after one piece is
+    the state before the next. The order is a function of `(seed, e)` alone. The last tokens that
+    fill no whole piece are left out of that epoch.
+
+    Args:
+        tokens: of all texts, one after the other, `[tokens]` int32.
+        starts: where each text starts in `tokens`, ascending, the first one 0.
+        streams: rows of a batch.
+        steps: tokens of a piece.
+        seed: of the order.
+
+    Raises:
+        ValueError: fewer tokens than one piece for each stream.
+
+    Example:
+        >>> batches = StreamBatches(np.arange(9, dtype="int32"), [0, 4], streams=2, steps=2, seed=0)
+        >>> ids, targets, keep = next(batches.epoch(0))
+        >>> ids.shape, bool((targets[:, 0] == ids[:, 1]).all()), keep.tolist()
+        ((2, 2), True, [0.0, 0.0])
+    """
+
+    def __init__(
+        self, tokens: np.ndarray, starts: Sequence[int], streams: int, steps: int, seed: int
+    ) -> None:
+        self.streams = positive_int("streams", streams)
+        self.steps = positive_int("steps", steps)
+        if len(tokens) <= streams * steps:
+            raise ValueError(f"tokens must be more than {streams * steps}; got {len(tokens)}.")
+        self.tokens, self.seed = tokens, seed
+        self.texts = np.split(tokens, starts[1:])
+
+    def __len__(self) -> int:
+        return (len(self.tokens) - 1) // (self.streams * self.steps)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield ids and the tokens after them `[streams, steps]`, and 0 where a stream begins."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.texts))
+        tokens = np.concatenate([self.texts[i] for i in order])
+        width = len(self) * self.steps
+        ids = tokens[: self.streams * width].reshape(self.streams, width)
+        targets = tokens[1 : self.streams * width + 1].reshape(self.streams, width)
+        for start in range(0, width, self.steps):
+            piece = slice(start, start + self.steps)
+            yield ids[:, piece], targets[:, piece], np.full(self.streams, start > 0, np.float32)
+
+    def dataset(self, first_part: int, parts: int, parts_per_epoch: int) -> tf.data.Dataset:
+        """Return the batches of parts `first_part` to `parts - 1`, equal parts of an epoch each."""
+        import tensorflow as tf
+
+        size = len(self) // parts_per_epoch
+
+        def generate() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+            for epoch in range(first_part // parts_per_epoch, -(-parts // parts_per_epoch)):
+                done = max(0, first_part - epoch * parts_per_epoch)
+                pieces = itertools.islice(self.epoch(epoch), size * parts_per_epoch)
+                yield from itertools.islice(pieces, done * size, None)
+
+        shape = self.streams, self.steps
+        signature = (tf.TensorSpec(shape, self.tokens.dtype),) * 2
+        signature += (tf.TensorSpec(shape[:1], tf.float32),)
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 

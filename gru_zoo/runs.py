@@ -154,14 +154,16 @@ class RunFolder:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        metrics = [name[4:] for name in self.history[0] if name.startswith("val_")]
+        figure = Figure(figsize=(4 * len(metrics), 3.2), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, 2)
+        axes = figure.subplots(1, len(metrics), squeeze=False)[0]
         epochs = [row["epoch"] for row in self.history]
-        for axis, metric in zip(axes, ("loss", "accuracy"), strict=True):
+        for axis, metric in zip(axes, metrics, strict=True):
             for prefix, label in (("", "training"), ("val_", "validation")):
-                values = [row[prefix + metric] for row in self.history]
-                axis.plot(epochs, values, marker="o", label=label)
+                if prefix + metric in self.history[0]:
+                    values = [row[prefix + metric] for row in self.history]
+                    axis.plot(epochs, values, marker="o", label=label)
             axis.set(xlabel="epoch", ylabel=metric, xticks=epochs)
             axis.spines[["top", "right"]].set_visible(False)
         axes[0].legend(frameon=False)

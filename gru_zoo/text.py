@@ -218,12 +218,16 @@ class WordTokenizer(tf.Module):
         Returns:
             ids, int32 [batch, sequence_length].
         """
-        words = split_words(tf.convert_to_tensor(texts, tf.string))  # [batch, (words)]
-        ids = words.with_values(self._lookup.lookup(words.values))
+        ids = self.words(texts)
         room = self.sequence_length - 1
         ids = ids[:, :room].to_tensor(default_value=0, shape=(None, room))
         # [batch, sequence_length - 1] -> [batch, sequence_length]
         return tf.pad(ids, [[0, 0], [1, 0]], constant_values=SPECIAL.index(START))
+
+    def words(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Return the ids of all words, int32 [batch, (words)]: no `<START>`, nothing cut off."""
+        words = split_words(tf.convert_to_tensor(texts, tf.string))
+        return words.with_values(self._lookup.lookup(words.values))
 
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """Return the ids of many texts, int32 [texts, sequence_length]."""

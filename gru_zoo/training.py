@@ -36,8 +36,9 @@ def fit(
     run: RunFolder,
     epochs: int,
     patience: int,
+    monitor: str = "accuracy",
 ) -> None:
-    """Train until `epochs`, or until validation accuracy has not risen for `patience` epochs.
+    """Train until `epochs`, or until validation has not improved for `patience` epochs.
 
     After every epoch the run folder gets one checkpoint with everything the next epoch depends
     on (weights, optimizer, random states, best weights, history), so a killed run that is
@@ -45,19 +46,20 @@ def fit(
     of the best epoch in the model.
 
     Args:
-        model: compiled, with an "accuracy" metric.
+        model: compiled.
         train: `train(first_epoch, epochs)` gives the batches of those epochs, in order.
         steps_per_epoch: batches of one epoch.
-        validate: gives {"loss": ..., "accuracy": ...} on validation data, after each epoch.
+        validate: gives {"loss": ..., and others} on validation data, after each epoch.
         run: where checkpoints go and come from.
         epochs: at most so many.
-        patience: epochs without a better validation accuracy before training stops.
+        patience: epochs without a better validation before training stops.
+        monitor: which of `validate`'s figures is to rise, or "loss", which is to fall.
 
     Raises:
         FloatingPointError: the loss is no longer finite.
         ValueError: the checkpoint is corrupt or belongs to another model.
     """
-    keeper = _Keeper(run, validate, patience)
+    keeper = _Keeper(run, validate, patience, monitor)
     model.optimizer.build(model.trainable_variables)
     first_epoch = keeper.restore(model)
     if first_epoch < epochs and not keeper.exhausted:
@@ -78,17 +80,22 @@ class _Keeper(keras.callbacks.Callback):
     """Validates, keeps the best weights, writes the checkpoint, stops early."""
 
     def __init__(
-        self, run: RunFolder, validate: Callable[[], dict[str, float]], patience: int
+        self,
+        run: RunFolder,
+        validate: Callable[[], dict[str, float]],
+        patience: int,
+        monitor: str,
     ) -> None:
         super().__init__()
-        self.run, self.validate, self.patience = run, validate, patience
+        self.run, self.validate, self.patience, self.monitor = run, validate, patience, monitor
         self.best: list[np.ndarray] = []
         self.started = 0.0
 
     @property
     def best_epoch(self) -> int:
-        """Index of the epoch with the highest validation accuracy, the first one of equals."""
-        return int(np.argmax([row["val_accuracy"] for row in self.run.history]))
+        """Index of the epoch with the best validation, the first one of equals."""
+        figures = np.array([row[f"val_{self.monitor}"] for row in self.run.history])
+        return int(np.argmax(-figures if self.monitor == "loss" else figures))
 
     @property
     def exhausted(self) -> bool:
@@ -104,9 +111,9 @@ class _Keeper(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(f"loss must stay finite; epoch {epoch + 1} gave {logs}.")
         validation = {f"val_{name}": value for name, value in self.validate().items()}
-        logs.update(validation)  # for the progress line and TensorBoard
-        row = {"epoch": epoch + 1, "loss": logs["loss"], "accuracy": logs["accuracy"]}
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         self.run.history.append({**row, **validation, "seconds": round(seconds, 3)})
+        logs.update(validation)  # for the progress line and TensorBoard
         if self.best_epoch == epoch:
             self.best = [np.array(weight) for weight in self.model.weights]
         self.run.save_checkpoint(

@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"arguments", "files"},
     {"data"},
-    {"text", "audio"},
+    {"text", "wordpiece", "audio"},
     {"layers"},
     {"convert", "gates", "gates_figure"},
     {"models"},
-    {"batching", "runs", "training", "metrics", "decoding"},
+    {"batching", "runs", "training", "truncated", "metrics", "decoding"},
     {"export"},
     {"card", "artifact"},
     {"zoo"},

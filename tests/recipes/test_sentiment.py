@@ -1,21 +1,17 @@
 """The recipe in smoke size, as a user runs it: a subprocess, on reviews written for the tests."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gru_zoo import list_models, load, verify
 from recipes import sentiment
+from tests.recipes.running import check_same_weights, kill_and_resume, recipe
 from tests.small_reviews import write_package
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "--source packaged --vocabulary-size 60 --sequence-length 12 --embedding-dim 4 --units 5 "
     "--epochs 3 --patience 3 --kernel loop --learning-rate 0.02"
@@ -27,21 +23,10 @@ def place(tmp_path_factory):
     return write_package(tmp_path_factory.mktemp("place"))
 
 
-def recipe(place, *arguments, code=None, **options):
-    """Run `python -m recipes.sentiment ...`, or `code` with the same arguments, in `place`."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{place}", "PYTHONWARNINGS": ""}
-    environment.pop("TFDS_DATA_DIR", None)
-    program = ["-c", code] if code else ["-m", "recipes.sentiment"]
-    command = [sys.executable, *program, *arguments]
-    return subprocess.run(
-        command, cwd=place, env=environment, capture_output=True, text=True, **options
-    )
-
-
 @pytest.fixture(scope="module")
 def trained(place):
     """An undisturbed run with its artifact."""
-    done = recipe(place, "train", "--name", "whole", *SMALL)
+    done = recipe("sentiment", place, "train", "--name", "whole", *SMALL)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -70,56 +55,26 @@ def test_training_ends_with_one_table_and_all_files(place, trained):
     assert metrics["accuracy"] > 0.9
 
 
-def weights(run):
-    with np.load(run / "checkpoint.npz") as archive:
-        return {name: archive[name] for name in archive.files if name != "history"}
-
-
-DIE_AFTER_FIRST_CHECKPOINT = """
-import os, signal, sys
-from gru_zoo.runs import RunFolder
-save = RunFolder.save_checkpoint
-def save_and_die(self, arrays):
-    save(self, arrays)
-    os.kill(os.getpid(), signal.SIGKILL)
-RunFolder.save_checkpoint = save_and_die
-from recipes import sentiment
-sys.exit(sentiment.main())
-"""
-
-
-def kill_and_resume(place, name, *flags):
+def kill_and_resume_sentiment(place, name, *flags):
     """Kill -9 a run after its first epoch, resume it, and return its folder."""
     arguments = ("train", "--name", name, "--no-export", *SMALL, *flags)
-    killed = recipe(place, *arguments, code=DIE_AFTER_FIRST_CHECKPOINT)
-    assert killed.returncode == -9
-    run = place / "runs" / "sentiment" / name
-    assert len((run / "history.csv").read_text().splitlines()) == 2
-    assert not (run / "model.keras").exists()
-    resumed = recipe(place, *arguments, "--resume")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "Epoch 1/3" not in resumed.stdout
-    return run
-
-
-def check_same_weights(run, other):
-    expected, got = weights(other), weights(run)
-    assert expected.keys() == got.keys()
-    for name in expected:
-        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+    assert "Epoch 1/3" not in kill_and_resume("sentiment", place, *arguments)
+    return place / "runs" / "sentiment" / name
 
 
 def test_a_killed_run_resumes_to_the_same_weights(place, trained):
-    run = kill_and_resume(place, "killed")
+    run = kill_and_resume_sentiment(place, "killed")
     check_same_weights(run, place / "runs" / "sentiment" / "whole")
 
 
 @pytest.mark.slow
 def test_a_killed_run_with_the_fused_kernel_too(place):
     flags = ("--kernel", "fused", "--batch-size", "32")  # rows enough to divide among the cores
-    done = recipe(place, "train", "--name", "whole-fused", "--no-export", *SMALL, *flags)
+    done = recipe(
+        "sentiment", place, "train", "--name", "whole-fused", "--no-export", *SMALL, *flags
+    )
     assert done.returncode == 0, done.stderr
-    run = kill_and_resume(place, "killed-fused", *flags)
+    run = kill_and_resume_sentiment(place, "killed-fused", *flags)
     check_same_weights(run, place / "runs" / "sentiment" / "whole-fused")
 
 
@@ -200,7 +155,7 @@ def test_predict_from_arguments_a_file_and_standard_input(zoo, place, tmp_path, 
 
 
 def test_predict_reads_standard_input(zoo, place):
-    done = recipe(place, "predict", input="The music is moving.\nThe music is cold.\n")
+    done = recipe("sentiment", place, "predict", input="The music is moving.\nThe music is cold.\n")
     assert done.returncode == 0, done.stderr
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["positive", "negative"]
 
@@ -209,7 +164,7 @@ def test_evaluate_repeats_the_figure(place, trained):
     metrics = place / "runs/sentiment/whole/metrics.json"
     before = json.loads(metrics.read_text())
     metrics.unlink()
-    done = recipe(place, "evaluate", "--run", "runs/sentiment/whole")
+    done = recipe("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
     assert done.returncode == 0, done.stderr
     assert json.loads(metrics.read_text()) == before
 
@@ -219,7 +174,7 @@ def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained)
     whole = table.read_text()
     try:
         table.write_text(whole + "One more film.,1,imdb\n")
-        done = recipe(place, "evaluate", "--run", "runs/sentiment/whole")
+        done = recipe("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
     finally:
         table.write_text(whole)
     assert done.returncode == 2
@@ -264,7 +219,7 @@ def test_help_does_not_wait_for_tensorflow(place):
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)\n"
     )
     started = time.monotonic()
-    done = recipe(place, code=code)
+    done = recipe("sentiment", place, code=code)
     assert done.returncode == 0, done.stderr
     assert "--learning-rate" in done.stdout
     assert time.monotonic() - started < 30  # a hang, not a speed, is what this line catches

@@ -1,0 +1,63 @@
+"""A recipe as a user runs it: a subprocess; and one that is killed and resumed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_DIE_AFTER_FIRST_CHECKPOINT = """
+import os, signal, sys
+from gru_zoo.runs import RunFolder
+save = RunFolder.save_checkpoint
+def save_and_die(self, arrays):
+    save(self, arrays)
+    os.kill(os.getpid(), signal.SIGKILL)
+RunFolder.save_checkpoint = save_and_die
+from recipes import {name}
+sys.exit({name}.main())
+"""
+
+
+def recipe(
+    name: str, place: Path, *arguments: str, code: str | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m recipes.<name> ...`, or `code` with the same arguments, in `place`."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{place}", "PYTHONWARNINGS": ""}
+    environment.pop("TFDS_DATA_DIR", None)
+    program = ["-c", code] if code else ["-m", f"recipes.{name}"]
+    command = [sys.executable, *program, *arguments]
+    return subprocess.run(
+        command, cwd=place, env=environment, capture_output=True, text=True, **options
+    )
+
+
+def kill_and_resume(name: str, place: Path, *arguments: str) -> str:
+    """Kill -9 a training run after its first checkpoint, resume it; return what it then printed."""
+    killed = recipe(name, place, *arguments, code=_DIE_AFTER_FIRST_CHECKPOINT.format(name=name))
+    assert killed.returncode == -9, killed.stderr
+    run = place / "runs" / name / arguments[arguments.index("--name") + 1]
+    assert len((run / "history.csv").read_text().splitlines()) == 2
+    assert not (run / "model.keras").exists()
+    resumed = recipe(name, place, *arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    return resumed.stdout
+
+
+def check_same_weights(run: Path, other: Path) -> None:
+    """Fail unless two runs' checkpoints hold the same arrays."""
+    expected, got = _weights(other), _weights(run)
+    assert expected.keys() == got.keys()
+    for name in expected:
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+
+
+def _weights(run: Path) -> dict[str, np.ndarray]:
+    with np.load(run / "checkpoint.npz") as archive:
+        return {name: archive[name] for name in archive.files if name != "history"}
