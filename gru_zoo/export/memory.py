@@ -7,6 +7,7 @@ mean over time        s, n              s' = s + x,  n' = n + 1,  mean = s / n
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,10 +16,25 @@ import tensorflow as tf
 from keras import layers
 
 from gru_zoo.export.network import Steps
+from gru_zoo.export.recurrence import recur
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
 
 STATE = "state_"
+
+
+def looks_ahead(layer: keras.layers.Layer) -> str | None:
+    """Return why a layer needs later steps for an earlier one's output, or None if it does not.
+
+    Example:
+        >>> looks_ahead(GRU(7, go_backwards=True))
+        'go_backwards must be False; got True'
+    """
+    if isinstance(layer, layers.Bidirectional) or getattr(layer, "bidirectional", False):
+        return "it is bidirectional, and the backward direction starts at the last step"
+    if getattr(layer, "go_backwards", False):
+        return "go_backwards must be False; got True"
+    return None
 
 
 class Memory:
@@ -27,8 +43,9 @@ class Memory:
     Args:
         before: name -> [1, size], the states before the step; None takes the initial ones.
         aliases: layer's name -> shorter one for its states, or "".
-        projected: GRU's name -> [1, 3 units], its input's projection where it is known already.
+        projected: GRU's name -> [3 units], its input's projection where it is known already.
         advance: False leaves the states as they are: outputs are those of the step before.
+        masked: whether a masked step leaves the states as they are; a stream has no such steps.
 
     Attributes:
         initial: name -> [1, size], the states before the first step. Names begin with "state_".
@@ -49,11 +66,13 @@ class Memory:
         aliases: Mapping[str, str] | None = None,
         projected: Mapping[str, tf.Tensor] | None = None,
         advance: bool = True,
+        masked: bool = False,
     ) -> None:
         self._before = before
         self._aliases = aliases or {}
         self._projected = projected or {}
         self._advance = advance
+        self._masked = masked
         self.initial: dict[str, tf.Tensor] = {}
         self.after: dict[str, tf.Tensor] = {}
         self.gates: dict[str, tf.Tensor] = {}
@@ -64,15 +83,8 @@ class Memory:
         Raises:
             ValueError: the layer looks ahead.
         """
-        if isinstance(layer, layers.Bidirectional) or getattr(layer, "bidirectional", False):
-            raise ValueError(
-                f"layer {name!r} must read in one direction for a graph of one step; it is "
-                "bidirectional: the backward direction starts at the last step."
-            )
-        if getattr(layer, "go_backwards", False):
-            raise ValueError(
-                f"layer {name!r} must have go_backwards=False for a graph of one step; got True."
-            )
+        if reason := looks_ahead(layer):
+            raise ValueError(f"layer {name!r} cannot run step by step: {reason}.")
         if isinstance(layer, GRU):
             return self._gru(name, layer, x)
         if isinstance(layer, StackedGRU):
@@ -85,12 +97,12 @@ class Memory:
         if self._advance:
             projected = self._projected.get(name)
             projected = cell.project(x.rows) if projected is None else projected
-            z, r, _ = cell.gates(projected, h)
+            new, z, r = recur(cell, projected, h)
             self.gates |= {f"{name}_z": z, f"{name}_r": r}
-            h = cell.recur(projected, h, kept=cell.zoneout_share(h, training=False))
+            h = self._unless_masked(x, new, h)
         self.after[state] = h
         bounded = cell.activation is keras.activations.tanh
-        output = Steps(h, state=state, bounded=bounded) if gru.return_sequences else h
+        output = Steps(h, x.mask, state, bounded, known=False) if gru.return_sequences else h
         return (output, h) if gru.return_state else output
 
     def _stacked(self, name: str, stacked: StackedGRU, x: Steps) -> Any:
@@ -98,17 +110,20 @@ class Memory:
         for layer, (gru,) in enumerate(stacked.grus):
             x, h = self._gru(f"{name}_{layer}", gru, x)
             last.append(h)
+        if self._masked and x.mask is not None:  # Unlike a GRU it does not repeat itself.
+            x = x.like(tf.where(x.mask[:, None], x.rows, tf.zeros_like(x.rows)))
         return (x, tf.stack(last)) if stacked.return_state else x
 
     def _pooling(self, name: str, layer: keras.layers.Layer, x: Steps) -> tf.Tensor:
         if isinstance(layer, layers.GlobalMaxPooling1D):
-            return self._largest(name, x)
-        count = self._update(name, "count", tf.zeros((1, 1)), lambda n: n + 1)
-        total = self._update(name, "sum", tf.zeros_like(x.rows), lambda s: s + x.rows)
+            return self._largest(name, dataclasses.replace(x, mask=None))  # As in Keras.
+        count = self._update(x, self._name(name, "count"), tf.zeros((1, 1)), lambda n: n + 1)
+        zeros = tf.zeros_like(x.rows)
+        total = self._update(x, self._name(name, "sum"), zeros, lambda s: s + x.rows)
         if isinstance(layer, layers.GlobalAveragePooling1D):
             return total / tf.maximum(count, 1)
         if x.state is None:
-            last = self._update(name, "last", tf.zeros_like(x.rows), lambda _: x.rows)
+            last = self._update(x, self._name(name, "last"), zeros, lambda _: x.rows)
         else:
             last = self.after[x.state]
         largest = self._largest(name, x)
@@ -116,30 +131,39 @@ class Memory:
 
     def _largest(self, name: str, x: Steps) -> tf.Tensor:
         """Return the largest of each feature so far."""
+        state = self._name(name, "max")
         if x.bounded:
             # Neutral, and it survives integer quantization, unlike -inf.
-            return self._update(name, "max", -tf.ones_like(x.rows), lambda m: tf.maximum(m, x.rows))
-        begun = self._update(name, "begun", tf.zeros((1, 1)), tf.ones_like, new=False)
+            lowest = -tf.ones_like(x.rows)
+            return self._update(x, state, lowest, lambda m: tf.maximum(m, x.rows))
+        begun = self._name(name, "begun")
+        self._update(x, begun, tf.zeros((1, 1)), tf.ones_like)
+        before = self._value(begun, self.initial[begun])
         return self._update(
-            name,
-            "max",
+            x,
+            state,
             tf.zeros_like(x.rows),
-            lambda m: tf.where(begun > 0, tf.maximum(m, x.rows), x.rows),
+            lambda m: tf.where(before > 0, tf.maximum(m, x.rows), x.rows),
         )
 
     def _update(
         self,
-        name: str,
-        part: str,
+        x: Steps,
+        state: str,
         initial: tf.Tensor,
         change: Callable[[tf.Tensor], tf.Tensor],
-        new: bool = True,
     ) -> tf.Tensor:
-        """Change a state; return it after the step, or with new=False before it."""
-        state = self._name(name, part)
+        """Return a state after the step."""
         before = self._value(state, initial)
-        self.after[state] = change(before) if self._advance else before
-        return self.after[state] if new else before
+        self.after[state] = before
+        if self._advance:
+            self.after[state] = self._unless_masked(x, change(before), before)
+        return self.after[state]
+
+    def _unless_masked(self, x: Steps, new: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+        if self._masked and x.mask is not None:
+            return tf.where(x.mask[:, None], new, before)
+        return new
 
     def _name(self, layer: str, part: str = "") -> str:
         names = (self._aliases.get(layer, layer), part)

@@ -80,12 +80,18 @@ class Steps:
         mask: [steps] bool, False for padding; None if every step counts.
         state: name of the state that the last row is, if it is one.
         bounded: whether the rows lie in [-1, 1].
+        known: whether the rows of all steps can be had before the first GRU has run.
     """
 
     rows: tf.Tensor
     mask: tf.Tensor | None = None
     state: str | None = None
     bounded: bool = False
+    known: bool = True
+
+    def like(self, rows: tf.Tensor) -> Steps:
+        """Return other rows for the same steps."""
+        return Steps(rows, self.mask, known=self.known)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,6 +202,13 @@ class Network:
             if isinstance(result, _Unknown):
                 raise _not_alike(result.operation)
         return dict(zip(self.output_names, results, strict=True))
+
+    def rows(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, Any]:
+        """Return what `walk` takes, for inputs without the batch axis."""
+        return {
+            name: inputs[name] if given.kind == "vector" else Steps(inputs[name])
+            for name, given in self.inputs.items()
+        }
 
     def variables(self) -> list[tf.Variable]:
         """Return the variables that a graph of a walk reads; complete after a first walk."""
@@ -319,7 +332,7 @@ def _operation(operation: Any, args: tuple, kwargs: Mapping[str, Any]) -> Any:
         rows = keras.tree.map_structure(
             lambda x: x.rows if isinstance(x, Steps) else x, (args, dict(kwargs))
         )
-        return Steps(operation(*rows[0], **rows[1]), _common_mask(operation, given))
+        return _merged(operation, given).like(operation(*rows[0], **rows[1]))
     return _Unknown(f"operation {operation.name!r} ({type(operation).__name__})")
 
 
@@ -337,16 +350,16 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         return Steps(tf.gather(layer.embeddings.value, x.rows), mask)
     if kind is layers.Masking:
         mask = tf.reduce_any(tf.not_equal(x.rows, layer.mask_value), axis=-1)
-        return Steps(tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows)), mask)
+        rows = tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows))
+        return Steps(rows, mask, known=x.known)
     if kind is layers.TimeDistributed and not isinstance(layer.layer, TIMED):
         return apply(layer.layer, x)
     if kind in _ROWWISE and getattr(layer, "axis", -1) in (-1, 2):
-        return Steps(layer(x.rows), x.mask)
+        return x.like(layer(x.rows))
     if kind in _NORMALIZATIONS and _last_axis_only(layer):
-        return Steps(layer(x.rows[None])[0], x.mask)
+        return x.like(layer(x.rows[None])[0])
     if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
-        mask = _common_mask(layer, given)
-        return Steps(layer([x.rows for x in given]), mask)
+        return _merged(layer, given).like(layer([x.rows for x in given]))
     raise _not_alike(f"layer {layer.name!r} ({kind.__name__})")
 
 
@@ -357,14 +370,15 @@ def _not_alike(what: str) -> ValueError:
     )
 
 
-def _common_mask(operation: Any, given: list[Any]) -> tf.Tensor | None:
-    """Return the mask of sequences that are merged."""
+def _merged(operation: Any, given: list[Any]) -> Steps:
+    """Return what is common to sequences that are merged."""
     masks = {id(x.mask): x.mask for x in given if isinstance(x, Steps) and x.mask is not None}
     if len(masks) > 1 or not all(isinstance(x, Steps) for x in given):
         raise ValueError(
             f"{operation.name!r} ({type(operation).__name__}) must merge sequences of one mask."
         )
-    return next(iter(masks.values()), None)
+    mask = next(iter(masks.values()), None)
+    return Steps(given[0].rows, mask, known=all(x.known for x in given))
 
 
 def _last_axis_only(layer: Any) -> bool:

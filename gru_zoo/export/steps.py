@@ -30,14 +30,14 @@ class StepGraph(tf.Module):
             states by name. A state has the same name going in and coming out.
     """
 
-    def __init__(self, network: Network, gates: bool) -> None:
+    def __init__(self, network: Network, gates: bool, memory: type[Memory] = Memory) -> None:
         super().__init__()
         self.inputs = {
             name: tf.TensorSpec((1, *given.shape), given.dtype, name)
             for name, given in network.inputs.items()
         }
         # A plain function: tf.Module would track, and try to save, the Keras model itself.
-        self._run = functools.partial(_step, network, gates)
+        self._run = functools.partial(_step, network, gates, memory)
         zeros = {name: tf.zeros(spec.shape, spec.dtype) for name, spec in self.inputs.items()}
         outputs, memory = self._run(zeros, None)
         self._initial = {name: value.numpy() for name, value in memory.initial.items()}
@@ -55,7 +55,9 @@ class StepGraph(tf.Module):
         return {**outputs, **memory.after}
 
 
-def step_graph(model: keras.Model, *, gates: bool = False) -> StepGraph:
+def step_graph(
+    model: keras.Model, *, gates: bool = False, memory: type[Memory] = Memory
+) -> StepGraph:
     """Return one time step of a causal model.
 
     Args:
@@ -63,6 +65,7 @@ def step_graph(model: keras.Model, *, gates: bool = False) -> StepGraph:
             layers (ours, Keras', stacked), layers that treat every step alike, and pooling over
             time.
         gates: also give "<layer>_z" and "<layer>_r" [1, units] of each GRU as outputs.
+        memory: how the states are kept.
 
     Raises:
         ValueError: the model cannot stream; the message names the layer.
@@ -76,24 +79,21 @@ def step_graph(model: keras.Model, *, gates: bool = False) -> StepGraph:
         >>> sorted(graph.step(inputs=tf.ones((1, 4)), **graph.initial()))
         ['outputs', 'state_gru']
     """
-    return StepGraph(Network(model), gates)
+    return StepGraph(Network(model), gates, memory)
 
 
 def _step(
     network: Network,
     gates: bool,
+    kind: type[Memory],
     inputs: Mapping[str, tf.Tensor],
     states: Mapping[str, tf.Tensor] | None,
 ) -> tuple[dict[str, tf.Tensor], Memory]:
     """Return a step's outputs by name, and the memory with the states."""
-    memory = Memory(states, network.aliases)
-    given = {
-        name: inputs[name] if about.kind == "vector" else Steps(inputs[name])
-        for name, about in network.inputs.items()
-    }
+    memory = kind(states, network.aliases)
     outputs = {
         name: value.rows if isinstance(value, Steps) else value
-        for name, value in network.walk(given, memory).items()
+        for name, value in network.walk(network.rows(inputs), memory).items()
     }
     return {**outputs, **(memory.gates if gates else {})}, memory
 
