@@ -7,8 +7,14 @@ only the fields that a text classifier needs are written here.
 
     ModelMetadata
       SubGraphMetadata
-        input   "ids"            RegexTokenizerOptions: pattern, vocab.txt
-        output  "probabilities"  labels.txt
+        input "ids"              words: RegexTokenizerOptions with pattern and vocab.txt
+        "mask", "segment_ids"    WordPiece: two more inputs
+        input process unit       WordPiece: BertTokenizerOptions with vocab.txt
+        output "probabilities"   labels.txt; a threshold for all labels: ScoreThresholdingOptions;
+                                 one for each: ScoreCalibrationOptions, score_calibration.txt
+
+The calibration is the identity where a score reaches its label's threshold, and NO_SCORE below it,
+which the global threshold then removes.
 """
 
 from __future__ import annotations
@@ -20,22 +26,32 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import flatbuffers
+import flatbuffers.number_types as types
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from flatbuffers.table import Table
+
+from gru_zoo.export.flat_tables import Offset, Reader, table, vector
 
 NAME = b"TFLITE_METADATA"
 VOCABULARY_FILE = "vocab.txt"
 LABELS_FILE = "labels.txt"
 CHECKSUM_FILE = "sha256.txt"  # of all bytes before the archive; no runtime reads it, `read` does
 
+CALIBRATION_FILE = "score_calibration.txt"
+WORD_INPUTS = ("ids",)
+PIECE_INPUTS = ("ids", "mask", "segment_ids")  # names that MediaPipe looks for
+NO_SCORE = -1.0
+
 # Enumerations of metadata_schema.fbs.
-_FILE_LABELS, _FILE_VOCABULARY = 2, 5  # AssociatedFileType.TENSOR_AXIS_LABELS, .VOCABULARY
+# AssociatedFileType.TENSOR_AXIS_LABELS, .TENSOR_AXIS_SCORE_CALIBRATION, .VOCABULARY
+_FILE_LABELS, _FILE_CALIBRATION, _FILE_VOCABULARY = 2, 4, 5
 _CONTENT_FEATURE = 1  # ContentProperties.FeatureProperties
-_UNIT_REGEX_TOKENIZER = 6  # ProcessUnitOptions.RegexTokenizerOptions
+# ProcessUnitOptions.ScoreCalibrationOptions, .ScoreThresholdingOptions, .BertTokenizerOptions,
+# .RegexTokenizerOptions
+_UNIT_CALIBRATION, _UNIT_THRESHOLD, _UNIT_BERT, _UNIT_REGEX = 2, 3, 4, 6
+_INVERSE_LOGISTIC = 2  # ScoreTransformationType: log(x) - log(1 - x)
 # The first version of the schema whose parsers know RegexTokenizerOptions.
 _PARSER_VERSION = "1.2.1"
 
@@ -45,18 +61,28 @@ class TextMetadata:
     """What a text classifier's file says about itself.
 
     Attributes:
-        vocabulary: bytes of the vocabulary file, a word and its id on each line.
+        vocabulary: bytes of the vocabulary file: a word and its id on each line, or for WordPiece
+            a piece on each line, in the order of their ids.
         labels: names of the classes, in the order of the probabilities.
-        pattern: RE2 pattern of what stands between words.
+        pattern: RE2 pattern of what stands between words; None says that the vocabulary is
+            WordPiece's.
+        thresholds: probabilities below which MediaPipe leaves a label out of its answer: none,
+            one for all labels, or one for each.
         name: the model's name, for people.
         description: one sentence, for people.
     """
 
     vocabulary: bytes
     labels: tuple[str, ...]
-    pattern: str
+    pattern: str | None
+    thresholds: tuple[float, ...] = ()
     name: str = "text classifier"
     description: str = ""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the file's inputs."""
+        return PIECE_INPUTS if self.pattern is None else WORD_INPUTS
 
 
 class AlignedBuilder(flatbuffers.Builder):
@@ -75,27 +101,34 @@ class AlignedBuilder(flatbuffers.Builder):
 def attach(model: bytes, metadata: TextMetadata) -> bytes:
     """Return a TFLite file with the metadata and its files inside.
 
-    The first input is named "ids" and the first output "probabilities", in the tensors as well as
-    in the metadata.
+    The inputs are named "ids" (and "mask", "segment_ids" for WordPiece) and the first output
+    "probabilities", in the tensors as well as in the metadata.
 
     Args:
-        model: bytes of a `.tflite` file with one input and one output.
+        model: bytes of a `.tflite` file with those inputs, in that order, and one output.
         metadata: what to say about it.
 
     Returns:
         The new file's bytes; the weights are the same, byte for byte.
 
     Raises:
-        ValueError: a label is empty, repeated or holds a line break.
+        ValueError: a label is empty, repeated or holds a line break; another number of thresholds
+            than none, one, or one a label; a threshold out of range; another number of inputs.
 
     Example:
         >>> text = TextMetadata(b"<PAD> 0\\n", labels=("negative", "positive"), pattern=r"(\\W+)")
         >>> file = attach(converter.convert(), text)  # doctest: +SKIP
     """
     _check_labels(metadata.labels)
+    _check_thresholds(metadata)
     content = schema.ModelT.InitFromPackedBuf(model)
     main = content.subgraphs[0]
-    main.tensors[main.inputs[0]].name = "ids"
+    if len(main.inputs) != len(metadata.inputs):
+        raise ValueError(
+            f"model must have the inputs {', '.join(metadata.inputs)}; got {len(main.inputs)}."
+        )
+    for number, name in zip(main.inputs, metadata.inputs, strict=True):
+        main.tensors[number].name = name
     main.tensors[main.outputs[0]].name = "probabilities"
 
     buffer, entry = schema.BufferT(), schema.MetadataT()
@@ -110,6 +143,7 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
     files = {
         VOCABULARY_FILE: metadata.vocabulary,
         LABELS_FILE: "".join(f"{label}\n" for label in metadata.labels).encode(),
+        **({CALIBRATION_FILE: _calibration(metadata)} if len(metadata.thresholds) > 1 else {}),
         CHECKSUM_FILE: hashlib.sha256(content).hexdigest().encode(),
     }
     return content + _archive(files)
@@ -118,30 +152,25 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
 def describe(metadata: TextMetadata) -> bytes:
     """Return the `ModelMetadata` flatbuffer (file identifier M001) for a text classifier."""
     builder = flatbuffers.Builder(1024)
-    files = {
-        name: _table(builder, 5, {0: name, 1: text, 2: kind})
-        for name, text, kind in (
-            (VOCABULARY_FILE, "Words and their ids.", _FILE_VOCABULARY),
-            (LABELS_FILE, "Names of the classes, one a line.", _FILE_LABELS),
-        )
-    }
-    vocabulary = _vector(builder, [files[VOCABULARY_FILE]])
-    tokenizer = _table(builder, 2, {0: metadata.pattern, 1: vocabulary})
-    unit = _table(builder, 2, {0: _UNIT_REGEX_TOKENIZER, 1: tokenizer})
-    feature = _table(builder, 3, {0: _CONTENT_FEATURE, 1: _table(builder, 0, {})})
-    ids = _tensor(builder, "ids", "Word ids of the text.", feature, units=[unit])
-    probabilities = _tensor(
-        builder, "probabilities", "One probability a label.", feature, files=[files[LABELS_FILE]]
-    )
-    inputs, outputs = _vector(builder, [ids]), _vector(builder, [probabilities])
-    subgraph = _table(builder, 10, {2: inputs, 3: outputs})
+    vocabulary = vector(builder, [_file(builder, VOCABULARY_FILE, _FILE_VOCABULARY)])
+    subgraph = {}
+    if metadata.pattern is None:
+        inputs = [_tensor(builder, name) for name in metadata.inputs]
+        bert = table(builder, 1, {0: vocabulary})
+        subgraph[5] = vector(builder, [_unit(builder, _UNIT_BERT, bert)])
+    else:
+        regex = table(builder, 2, {0: metadata.pattern, 1: vocabulary})
+        inputs = [_tensor(builder, "ids", units=[_unit(builder, _UNIT_REGEX, regex)])]
+    files, units = _scores(builder, metadata.thresholds)
+    outputs = vector(builder, [_tensor(builder, "probabilities", units, files)])
+    subgraph |= {2: vector(builder, inputs), 3: outputs}
     fields = {
         0: metadata.name,
         1: metadata.description,
-        3: _vector(builder, [subgraph]),
+        3: vector(builder, [table(builder, 10, subgraph)]),
         7: _PARSER_VERSION,
     }
-    builder.Finish(_table(builder, 8, fields), b"M001")
+    builder.Finish(table(builder, 8, fields), b"M001")
     return bytes(builder.Output())
 
 
@@ -165,6 +194,8 @@ def read(path: str | os.PathLike) -> TextMetadata:
             checksum = archive.read(CHECKSUM_FILE).decode()
             vocabulary = archive.read(VOCABULARY_FILE)
             labels = archive.read(LABELS_FILE).decode().split("\n")[:-1]
+            calibrated = CALIBRATION_FILE in archive.namelist()
+            calibration = archive.read(CALIBRATION_FILE).decode() if calibrated else ""
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ValueError(
             f"path must be a whole TFLite file with its vocabulary inside; {path} is cut short, "
@@ -175,11 +206,27 @@ def read(path: str | os.PathLike) -> TextMetadata:
     model = schema.Model.GetRootAs(data)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     number = next(entry.Buffer() for entry in entries if entry.Name() == NAME)
-    root = _Reader.root(model.Buffers(number).DataAsNumpy().tobytes())
-    tokenizer = root.first(3).first(2).first(4).child(1)
+    root = Reader.root(model.Buffers(number).DataAsNumpy().tobytes())
+    (subgraph,) = root.children(3)
+    words = _options(subgraph.children(2)[0].children(4), _UNIT_REGEX)
+    threshold = _options(subgraph.children(3)[0].children(4), _UNIT_THRESHOLD)
+    thresholds = () if threshold is None else (threshold.number(0),)
+    if calibration:
+        thresholds = tuple(float(line.split(",")[-1]) for line in calibration.splitlines())
     return TextMetadata(
-        vocabulary, tuple(labels), tokenizer.string(0), root.string(0), root.string(1)
+        vocabulary,
+        tuple(labels),
+        None if words is None else words.string(0),
+        tuple(float(np.float32(value)) for value in thresholds),
+        root.string(0),
+        root.string(1),
     )
+
+
+def _options(units: Sequence[Reader], kind: int) -> Reader | None:
+    """Return the options of the first process unit of a kind."""
+    found = (unit for unit in units if unit.number(0, types.Uint8Flags) == kind)
+    return next((unit.child(1) for unit in found), None)
 
 
 def _check_labels(labels: Sequence[str]) -> None:
@@ -188,6 +235,41 @@ def _check_labels(labels: Sequence[str]) -> None:
             raise ValueError(f"labels must be names without line breaks; got {label!r}.")
     if len(set(labels)) != len(labels):
         raise ValueError(f"labels must differ from each other; got {tuple(labels)!r}.")
+
+
+def _check_thresholds(metadata: TextMetadata) -> None:
+    count = len(metadata.thresholds)
+    if count not in (0, 1, len(metadata.labels)):
+        raise ValueError(
+            f"thresholds must be one, or one for each of {len(metadata.labels)} labels; "
+            f"got {count}."
+        )
+    for value in metadata.thresholds:
+        if not 0 < value < 1:
+            raise ValueError(f"thresholds must lie between 0 and 1; got {value!r}.")
+
+
+def _calibration(metadata: TextMetadata) -> bytes:
+    """Return score_calibration.txt: scale, slope, offset and least score of each label.
+
+    MediaPipe takes a line break at the end for one more label.
+    """
+    return "\n".join(f"1,1,0,{np.float32(value)}" for value in metadata.thresholds).encode()
+
+
+def _scores(
+    builder: flatbuffers.Builder, thresholds: Sequence[float]
+) -> tuple[list[Offset], list[Offset]]:
+    """Return the files and process units of the output."""
+    files, units = [_file(builder, LABELS_FILE, _FILE_LABELS)], []
+    if len(thresholds) > 1:
+        files.append(_file(builder, CALIBRATION_FILE, _FILE_CALIBRATION))
+        options = table(builder, 2, {0: _INVERSE_LOGISTIC, 1: NO_SCORE})
+        units.append(_unit(builder, _UNIT_CALIBRATION, options))
+    if thresholds:
+        options = table(builder, 1, {0: float(min(thresholds))})
+        units.append(_unit(builder, _UNIT_THRESHOLD, options))
+    return files, units
 
 
 def _archive(files: dict[str, bytes]) -> bytes:
@@ -200,71 +282,24 @@ def _archive(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def _file(builder: flatbuffers.Builder, name: str, kind: int) -> Offset:
+    return table(builder, 5, {0: name, 2: kind})
+
+
+def _unit(builder: flatbuffers.Builder, kind: int, options: Offset) -> Offset:
+    return table(builder, 2, {0: kind, 1: options})
+
+
 def _tensor(
     builder: flatbuffers.Builder,
     name: str,
-    description: str,
-    content: Any,
-    units: Sequence[Any] = (),
-    files: Sequence[Any] = (),
-) -> Any:
-    fields = {0: name, 1: description, 3: content}
+    units: Sequence[Offset] = (),
+    files: Sequence[Offset] = (),
+) -> Offset:
+    feature = table(builder, 3, {0: _CONTENT_FEATURE, 1: table(builder, 0, {})})
+    fields = {0: name, 3: feature}
     if units:
-        fields[4] = _vector(builder, units)
+        fields[4] = vector(builder, units)
     if files:
-        fields[6] = _vector(builder, files)
-    return _table(builder, 7, fields)
-
-
-class _Offset(int):
-    """The place of a finished table in a builder."""
-
-
-def _vector(builder: flatbuffers.Builder, tables: Sequence[_Offset]) -> _Offset:
-    builder.StartVector(4, len(tables), 4)
-    for table in reversed(tables):
-        builder.PrependUOffsetTRelative(table)
-    return _Offset(builder.EndVector())
-
-
-def _table(builder: flatbuffers.Builder, slots: int, fields: dict[int, Any]) -> _Offset:
-    """Write a table: strings and offsets by reference, other numbers as single bytes."""
-    values = {
-        slot: _Offset(builder.CreateString(value)) if isinstance(value, str) else value
-        for slot, value in fields.items()
-    }
-    builder.StartObject(slots)
-    for slot, value in values.items():
-        if isinstance(value, _Offset):
-            builder.PrependUOffsetTRelativeSlot(slot, value, 0)
-        else:
-            builder.PrependUint8Slot(slot, value, 0)
-    return _Offset(builder.EndObject())
-
-
-class _Reader:
-    """A table of a flatbuffer, read by slot numbers."""
-
-    def __init__(self, data: bytes, position: int) -> None:
-        self._table = Table(data, position)
-
-    @classmethod
-    def root(cls, data: bytes) -> _Reader:
-        return cls(data, int.from_bytes(data[:4], "little"))
-
-    def _field(self, slot: int) -> int:
-        offset = self._table.Offset(4 + 2 * slot)
-        if not offset:
-            raise ValueError(f"the metadata has no field {slot} where a text classifier has one.")
-        return offset
-
-    def string(self, slot: int) -> str:
-        return self._table.String(self._field(slot) + self._table.Pos).decode()
-
-    def child(self, slot: int) -> _Reader:
-        return _Reader(self._table.Bytes, self._table.Indirect(self._field(slot) + self._table.Pos))
-
-    def first(self, slot: int) -> _Reader:
-        return _Reader(
-            self._table.Bytes, self._table.Indirect(self._table.Vector(self._field(slot)))
-        )
+        fields[6] = vector(builder, files)
+    return table(builder, 7, fields)

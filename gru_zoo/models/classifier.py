@@ -16,6 +16,7 @@ from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.text import WordTokenizer
+from gru_zoo.wordpiece import WordPieceTokenizer
 
 # "keras_gru" is the same network around Keras' own layer: the baseline that speed is measured by.
 CELLS = ("gru", "keras_gru")
@@ -58,7 +59,7 @@ class SequenceClassifier(keras.Model):
 
     def __init__(
         self,
-        tokenizer: WordTokenizer,
+        tokenizer: WordTokenizer | WordPieceTokenizer,
         labels: Sequence[str] = ("negative", "positive"),
         embedding_dim: int = 64,
         units: int = 128,
@@ -164,9 +165,8 @@ class SequenceClassifier(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SequenceClassifier:
         """Make the model of `get_config`, with new weights."""
-        config = dict(config)
-        config["tokenizer"] = WordTokenizer.from_config(config["tokenizer"])
-        return cls(**config)
+        tokenizer = WordPieceTokenizer if "pieces" in config["tokenizer"] else WordTokenizer
+        return cls(**{**config, "tokenizer": tokenizer.from_config(config["tokenizer"])})
 
 
 def load_classifier(path: str | os.PathLike) -> SequenceClassifier:

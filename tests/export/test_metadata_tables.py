@@ -1,5 +1,6 @@
 """The metadata inside a file, read back by ourselves and by MediaPipe's generated schema."""
 
+import dataclasses
 import io
 import zipfile
 
@@ -20,19 +21,27 @@ TEXT = TextMetadata(
 )
 
 
-def tiny_model(weights: np.ndarray) -> bytes:
-    """Return a model without operators: an input, an output, and a constant of many bytes."""
+PIECES = TextMetadata(
+    vocabulary=b"[PAD]\n[UNK]\n[CLS]\n[SEP]\ncaf\xc3\xa9\n",
+    labels=("negative", "mixed", "positive"),
+    pattern=None,
+    thresholds=(0.5, 0.25, 0.75),
+)
+
+
+def tiny_model(weights: np.ndarray, inputs: int = 1) -> bytes:
+    """Return a model without operators: inputs, an output, and a constant of many bytes."""
     model = schema.ModelT()
     model.version, model.operatorCodes = 3, []
     model.buffers = [schema.BufferT(), schema.BufferT()]
     model.buffers[1].data = weights.view(np.uint8)
     graph = schema.SubGraphT()
     graph.tensors = []
-    for number in (0, 0, 1):
+    for number in (*[0] * inputs, 0, 1):
         tensor = schema.TensorT()
         tensor.shape, tensor.buffer = np.array([weights.size if number else 1], np.int32), number
         graph.tensors.append(tensor)
-    graph.inputs, graph.outputs, graph.operators = [0], [1], []
+    graph.inputs, graph.outputs, graph.operators = [*range(inputs)], [inputs], []
     model.subgraphs = [graph]
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -46,13 +55,44 @@ def path(tmp_path):
     return path
 
 
-def test_reads_back_what_was_attached(path):
-    assert read(path) == TEXT
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        dataclasses.replace(TEXT, thresholds=(0.25,)),
+        dataclasses.replace(TEXT, thresholds=(0.25, 0.5)),
+        PIECES,
+        dataclasses.replace(PIECES, thresholds=()),
+    ],
+)
+def test_reads_back_what_was_attached(tmp_path, text):
+    model = tiny_model(np.arange(5, dtype=np.float32), len(text.inputs))
+    (tmp_path / "tiny.tflite").write_bytes(attach(model, text))
+    assert read(tmp_path / "tiny.tflite") == text
+
+
+def test_word_pieces_need_three_inputs():
+    with pytest.raises(ValueError, match="must have the inputs ids, mask, segment_ids; got 1"):
+        attach(tiny_model(np.ones(1, np.float32)), PIECES)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ((0.5, 0.5, 0.5), "one for each of 2 labels; got 3"),
+        ((0.0,), "must lie between 0 and 1; got 0.0"),
+        ((1.0,), "must lie between 0 and 1; got 1.0"),
+        ((float("nan"),), "must lie between 0 and 1; got nan"),
+        ((0.5, 50), "must lie between 0 and 1; got 50"),
+    ],
+)
+def test_thresholds_that_a_file_cannot_hold(thresholds, message):
+    text = dataclasses.replace(TEXT, thresholds=thresholds)
+    with pytest.raises(ValueError, match=message):
+        attach(tiny_model(np.ones(1, np.float32)), text)
 
 
 def test_attaching_again_replaces(path):
-    import dataclasses
-
     other = dataclasses.replace(TEXT, name="another", labels=("x", "y", "z"))
     path.write_bytes(attach(path.read_bytes(), other))
     assert read(path) == other
@@ -130,3 +170,27 @@ def test_mediapipes_schema_reads_the_tables():
     for tensor in (ids, probabilities):
         kind = generated.ContentProperties.FeatureProperties
         assert tensor.content.contentPropertiesType == kind
+
+
+def test_mediapipes_schema_reads_word_pieces_and_thresholds():
+    generated = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
+    packed = describe(PIECES)
+    root = generated.ModelMetadataT.InitFromObj(generated.ModelMetadata.GetRootAs(packed))
+    (graph,) = root.subgraphMetadata
+    names = [tensor.name for tensor in graph.inputTensorMetadata]
+    assert names == [b"ids", b"mask", b"segment_ids"]
+    (unit,) = graph.inputProcessUnits
+    assert unit.optionsType == generated.ProcessUnitOptions.BertTokenizerOptions
+    (vocabulary,) = unit.options.vocabFile
+    assert vocabulary.name == b"vocab.txt"
+    (probabilities,) = graph.outputTensorMetadata
+    calibration, threshold = probabilities.processUnits
+    assert calibration.optionsType == generated.ProcessUnitOptions.ScoreCalibrationOptions
+    kind = generated.ScoreTransformationType.INVERSE_LOGISTIC
+    assert calibration.options.scoreTransformation == kind
+    assert calibration.options.defaultScore == -1
+    assert threshold.optionsType == generated.ProcessUnitOptions.ScoreThresholdingOptions
+    assert threshold.options.globalScoreThreshold == 0.25
+    _, file = probabilities.associatedFiles
+    assert file.name == b"score_calibration.txt"
+    assert file.type == generated.AssociatedFileType.TENSOR_AXIS_SCORE_CALIBRATION

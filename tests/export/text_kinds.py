@@ -1,0 +1,61 @@
+"""Classifiers of every kind that MediaPipe's TextClassifier can be given, written to files."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gru_zoo.export.mediapipe import describe, flat, resized
+from gru_zoo.export.metadata import attach
+from gru_zoo.export.tflite_file import to_builtins
+from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.wordpiece import WordPieceTokenizer
+from tests.export.conftest import LABELS, make_classifier, shake
+
+PIECES = (
+    "[PAD] [UNK] [CLS] [SEP] ! , . ' - / < > ( ) the a mov ##ie ##s ##ed lov wonder ##ful qui ##et "
+    "film pl ##ot is ##n t do don good great bad dull so very end music but br 10 ##0 i it"
+).split()
+EACH = {"negative": 0.5, "mixed": 0.2, "positive": 0.3}
+
+
+def piece_classifier(length: int = 16, **arguments) -> SequenceClassifier:
+    """Return a classifier of word pieces with random asymmetric weights."""
+    keras.utils.set_random_seed(6)
+    tokenizer = WordPieceTokenizer(PIECES, length)
+    model = SequenceClassifier(
+        tokenizer, LABELS, **{"embedding_dim": 10, "units": 14, "dropout": 0.1, **arguments}
+    )
+    shake(model, seed=6)
+    return model
+
+
+# name -> (model, thresholds)
+KINDS = {
+    "words": lambda: (make_classifier(), None),
+    "longer": lambda: (resized(make_classifier(), 33), None),
+    "one threshold": lambda: (make_classifier(), 0.3),
+    "a threshold each": lambda: (make_classifier(), EACH),
+    "keras, both directions": lambda: (make_classifier(cell="keras_gru", bidirectional=True), None),
+    "pieces": lambda: (piece_classifier(), None),
+    "pieces, all": lambda: (piece_classifier(9, bidirectional=True), EACH),
+}
+
+
+def write(kind: str, path: Path) -> tuple[SequenceClassifier, np.ndarray]:
+    """Write a kind's file; return its model and the thresholds [labels] in it, 0 for none."""
+    model, thresholds = KINDS[kind]()
+    convert = functools.partial(to_builtins, weights="float32")
+    path.write_bytes(attach(flat(model, convert), describe(model, thresholds)))
+    if isinstance(thresholds, dict):
+        return model, np.array([thresholds[label] for label in LABELS])
+    return model, np.full(len(LABELS), thresholds or 0)
+
+
+def expected(model: SequenceClassifier, thresholds: np.ndarray, texts: list[str]) -> np.ndarray:
+    """Return the model's probabilities, NaN where a threshold leaves a label out."""
+    probabilities = model.predict(texts, verbose=0)
+    return np.where(probabilities >= thresholds, probabilities, np.nan)
