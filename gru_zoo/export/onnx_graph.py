@@ -35,7 +35,6 @@ class Graph:
 
     Attributes:
         nodes: in the order they were added, which is the order they run in.
-        rows: name of an input of ids -> how many ids there are, where an embedding reads it.
 
     Example:
         >>> graph = Graph()
@@ -48,7 +47,6 @@ class Graph:
     def __init__(self, reserved: Iterable[str] = ()) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
-        self.rows: dict[str, int] = {}
         self._taken: collections.Counter[str] = collections.Counter(reserved)
         self._made: dict[tuple, Any] = {}
 

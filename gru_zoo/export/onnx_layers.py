@@ -78,9 +78,7 @@ def softmax(graph: Graph, layer: Any, x: Value) -> Value:
 
 def embedding(graph: Graph, layer: Any, x: Value) -> Value:
     """Add an Embedding as a Gather; with mask_zero id 0 is masked."""
-    table = _array(layer.embeddings)
-    graph.rows[x.name] = min(graph.rows.get(x.name, len(table)), len(table))
-    name = graph.constant(table, f"{layer.name}/embeddings")
+    name = graph.constant(_array(layer.embeddings), f"{layer.name}/embeddings")
     ids = graph.add("Cast", x.name, to=_INT32)
     mask = graph.add("Not", graph.add("Equal", ids, np.int32(0))) if layer.mask_zero else None
     return Value(graph.add("Gather", name, ids, axis=0), mask)

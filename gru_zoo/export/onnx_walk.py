@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 from keras import layers, tree
+from keras.src.models.functional import Functional
 
 from gru_zoo.export import onnx_layers, onnx_recurrent
 from gru_zoo.export.onnx_graph import Graph, Value
@@ -82,8 +83,6 @@ def write_model(graph: Graph, model: keras.Model, inputs: Sequence[Value]) -> li
     """
     if isinstance(model, SequenceClassifier):
         return [_classifier(graph, model, inputs[0])]
-    if not model.built:
-        raise ValueError(f"model must be built, so that it has weights; got {model.name!r}.")
     known = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
     return [_value_of(graph, tensor, known) for tensor in model.outputs]
 
@@ -130,7 +129,7 @@ def _write_layer(graph: Graph, layer: Any, args: Sequence[Any], kwargs: dict[str
         for name, value in kwargs.items()
         if name != "training" and any(one is not None for one in tree.flatten(value))
     }
-    if isinstance(layer, keras.Sequential) or type(layer) is keras.Model:
+    if isinstance(layer, keras.Sequential | Functional):
         results = write_model(graph, layer, tree.flatten(args))
         return results if len(results) > 1 else results[0]
     if isinstance(layer, layers.TimeDistributed) and type(layer.layer) in _EVERY_STEP:

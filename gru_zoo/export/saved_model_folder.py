@@ -1,22 +1,31 @@
-"""A classifier as a SavedModel: raw texts in, labelled probabilities out, TensorFlow alone.
+"""A model as a SavedModel: what a user has goes in, and TensorFlow alone runs it.
+
+A `SequenceClassifier` takes raw texts:
 
     text [batch] string  ->  label          [batch]          string, the most probable
                              score          [batch]          float32, its probability
                              labels         [batch, labels]  string, the same names in each row
                              probabilities  [batch, labels]  float32
 
+Another model takes and gives arrays by the names that they have in a TFLite file too: "inputs"
+[batch, time, features] float32 or "ids" [batch, time] int32, and "outputs"; or, where there are
+several, Keras' names. Time is dynamic where the model leaves it open, and the batch always.
 Every output has the batch in front, as TensorFlow Serving asks for JSON rows.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from gru_zoo.export import check
+from gru_zoo.export.network import Network
+from gru_zoo.export.probes import as_called, plain_loops, probes
 from gru_zoo.files import write_beside
-from gru_zoo.layers import kernels
 from gru_zoo.models.classifier import SequenceClassifier
 
 
@@ -33,7 +42,7 @@ class TextServer(tf.Module):
         self.model_variables = [variable.value for variable in model.variables]
         self.label_names = tf.constant(model.labels)
         # A plain function: tf.Module would save the Keras model itself as an attribute.
-        self._classify = lambda ids: model(ids, training=False)
+        self._classify = lambda ids: _plain(model, ids)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -41,8 +50,7 @@ class TextServer(tf.Module):
         ids = self.tokenizer(text)  # [batch, sequence_length]
         # No step is spent where every text of the batch has ended.
         longest = tf.reduce_max(tf.reduce_sum(tf.cast(ids != 0, tf.int32), axis=1, keepdims=True))
-        with kernels.forced("loop"):  # No XLA island and no cuDNN operator in the graph.
-            probabilities = self._classify(ids[:, : tf.maximum(longest, 1)])
+        probabilities = self._classify(ids[:, : tf.maximum(longest, 1)])
         best = tf.argmax(probabilities, axis=1)
         names = tf.broadcast_to(self.label_names, tf.shape(probabilities))
         return {
@@ -52,15 +60,58 @@ class TextServer(tf.Module):
             "probabilities": probabilities,
         }
 
+    def signature(self) -> Any:
+        """Return the concrete function that is served."""
+        return self.__call__.get_concrete_function()
 
-def saved_model(model: SequenceClassifier, folder: str | os.PathLike) -> None:
-    """Write a classifier as a SavedModel folder, after comparing it with the model.
+
+class ArrayServer(tf.Module):
+    """A Sequential or functional model as a function of named arrays; holds its variables.
 
     Args:
-        model: a built `SequenceClassifier`.
-        folder: where it goes; an existing one is replaced, and only by one that passed.
+        model: a built model.
 
     Raises:
+        ValueError: the model has another kind of input, or fixes its batch.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__()
+        network = Network(model)
+        for tensor in model.inputs:
+            if tensor.shape[0] is not None:
+                raise ValueError(
+                    f"model must leave the batch open; input {tensor.name!r} has shape "
+                    f"{tensor.shape}."
+                )
+        self.model_variables = [variable.value for variable in model.variables]
+        names = network.output_names
+
+        def outputs(**arrays: tf.Tensor) -> dict[str, tf.Tensor]:
+            called = as_called(model, (arrays[name] for name in network.inputs))
+            return dict(zip(names, keras.tree.flatten(_plain(model, called)), strict=True))
+
+        self.outputs = tf.function(outputs, autograph=False)
+        self._specs = {}
+        for name, given in network.inputs.items():
+            time = [] if given.kind == "vector" else [given.length]
+            self._specs[name] = tf.TensorSpec([None, *time, *given.shape], given.dtype, name)
+
+    def signature(self) -> Any:
+        """Return the concrete function that is served."""
+        return self.outputs.get_concrete_function(**self._specs)
+
+
+def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = False) -> None:
+    """Write a model as a SavedModel folder, after comparing it with the model.
+
+    Args:
+        model: a built `SequenceClassifier`, or a built `keras.Sequential` or functional model.
+        folder: where it goes.
+        overwrite: whether an existing folder is replaced, by one that passed.
+
+    Raises:
+        FileExistsError: `folder` exists.
         ValueError: a model that cannot be exported, with the reason.
         check.Refused: what was written differs from the model.
         OSError: it could not be written.
@@ -68,19 +119,42 @@ def saved_model(model: SequenceClassifier, folder: str | os.PathLike) -> None:
     Example:
         >>> from gru_zoo.text import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
-        >>> saved_model(SequenceClassifier(words, units=5), "/tmp/fine")
-        >>> tf.saved_model.load("/tmp/fine")(["a fine film"])["label"].shape
+        >>> saved_model(SequenceClassifier(words, units=5), "fine")
+        >>> tf.saved_model.load("fine")(["a fine film"])["label"].shape
         TensorShape([1])
     """
-    check.exportable(model)
-    server = TextServer(model)
-    reference = check.Reference.of(model, check.probes(model))
+    if Path(folder).exists() and not overwrite:
+        raise FileExistsError(
+            f"folder must be new, or overwrite=True; {os.fspath(folder)!r} exists."
+        )
+    if isinstance(model, SequenceClassifier):
+        check.exportable(model)
+        server: TextServer | ArrayServer = TextServer(model)
+        reference = check.Reference.of(model, check.probes(model))
+    else:
+        server = ArrayServer(model)
     with write_beside(folder) as partial:
         try:
-            tf.saved_model.save(
-                server, os.fspath(partial), signatures=server.__call__.get_concrete_function()
-            )
+            tf.saved_model.save(server, os.fspath(partial), signatures=server.signature())
         except (tf.errors.OpError, OSError) as error:
             message = f"folder {os.fspath(folder)!r} could not be written: {error}"
             raise OSError(message) from error
-        check.compare(partial, reference, "saved_model")
+        if isinstance(model, SequenceClassifier):
+            check.compare(partial, reference, "saved_model")
+        else:
+            _compare(partial, model)
+
+
+def _plain(model: keras.Model, inputs: Any) -> Any:
+    """Return a model's outputs; no XLA island and no cuDNN operator is in the graph."""
+    with plain_loops(model):
+        return model(inputs, training=False)
+
+
+def _compare(folder: Path, model: keras.Model) -> None:
+    """Raise Refused unless a folder runs on any device and does what the model does."""
+    check.inspect(folder)
+    loaded = tf.saved_model.load(os.fspath(folder))  # owns the variables of its signatures
+    for probe in probes(model):
+        tensors = {name: tf.constant(array) for name, array in probe.inputs.items()}
+        probe.compare(loaded.signatures["serving_default"](**tensors), folder)

@@ -17,14 +17,10 @@ from tests.nasty_texts import NASTY
 
 def test_fresh_process_needs_tensorflow_alone(classifier, exported, tmp_path):
     program = """
-        import importlib.abc, json, sys
+        import json, sys
 
-        class Absent(importlib.abc.MetaPathFinder):
-            def find_spec(self, name, path=None, target=None):
-                if name.partition(".")[0] in ("gru_zoo", "ai_edge_litert"):
-                    raise ImportError(f"{name} is not to be had here")
-
-        sys.meta_path.insert(0, Absent())
+        # None forbids the import.
+        sys.modules.update(dict.fromkeys(("gru_zoo", "keras", "ai_edge_litert")))
         import tensorflow as tf
 
         folder, texts = sys.argv[1], json.loads(sys.argv[2])
@@ -93,7 +89,10 @@ def test_folder_is_replaced_whole(classifier, tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "left_over").write_text("of an older model")
-    saved_model(classifier, folder)
+    with pytest.raises(FileExistsError, match="folder must be new, or overwrite=True"):
+        saved_model(classifier, folder)
+    assert (folder / "left_over").exists()
+    saved_model(classifier, folder, overwrite=True)
     assert not (folder / "left_over").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
@@ -103,6 +102,6 @@ def test_full_disk_leaves_the_old_folder(classifier, tmp_path, full_disk):
     folder.mkdir()
     (folder / "old").write_text("the one before")
     with full_disk, pytest.raises(OSError, match="model' could not be written"):
-        saved_model(classifier, folder)
+        saved_model(classifier, folder, overwrite=True)
     assert [path.name for path in folder.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

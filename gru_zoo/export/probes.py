@@ -1,0 +1,132 @@
+"""Random inputs for a model and what Keras makes of them, to compare an exported file with."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from gru_zoo.export.check import Refused
+from gru_zoo.export.network import Network
+from gru_zoo.layers import kernels
+
+LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """One call of a model.
+
+    Attributes:
+        inputs: name -> array [batch, ...], int32 for ids, else float32.
+        outputs: name -> the model's result.
+    """
+
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+
+    def compare(self, outputs: Mapping[str, Any], path: Any) -> float:
+        """Return the largest difference of a file's outputs from the model's.
+
+        Args:
+            outputs: name -> array, as the file gives them for `inputs`.
+            path: of the file, for the message.
+
+        Raises:
+            Refused: a number differs by more than `LIMIT`.
+        """
+        worst = 0.0
+        for name, wanted in self.outputs.items():
+            given = np.asarray(outputs[name])
+            # Equal NaN is equal: Keras' average over no step at all is one.
+            difference = np.where(np.isnan(wanted) & np.isnan(given), 0, np.abs(given - wanted))
+            if not (difference <= LIMIT * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
+                raise Refused(
+                    f"{path} must be within {LIMIT:g} of the model; output {name!r} differs by "
+                    f"{difference.max():.3g}."
+                )
+            worst = max(worst, float(difference.max(initial=0)))
+        return worst
+
+
+def probes(model: keras.Model) -> Iterator[Probe]:
+    """Yield calls of a model of several sizes.
+
+    Ids and steps are zero in places, which a mask may take for padding: on the right, on the left
+    and in between.
+
+    Args:
+        model: a built `SequenceClassifier`, or a `keras.Sequential` or functional model.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> [probe.outputs["outputs"].shape for probe in probes(model)]
+        [(1, 7), (3, 7)]
+    """
+    network = Network(model)
+    # A whole model is one of its own layers; of its embeddings the smallest allows the fewest ids.
+    rows = [
+        layer.input_dim
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding)
+    ]
+    for batch, time in ((1, 1), (3, 6)):
+        inputs = {
+            name: _random(given, min(rows, default=1), batch, time)
+            for name, given in network.inputs.items()
+        }
+        with plain_loops(model):
+            results = keras.tree.flatten(model(as_called(model, inputs.values()), training=False))
+        arrays = [keras.ops.convert_to_numpy(result) for result in results]
+        yield Probe(inputs, dict(zip(network.output_names, arrays, strict=True)))
+
+
+def as_called(model: keras.Model, inputs: Any) -> Any:
+    """Return arrays, one for each input of a model, as the model wants to be called with them."""
+    tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
+    if len(tensors) == 1:
+        return tensors[0]
+    return keras.tree.pack_sequence_as(model.input, tensors)
+
+
+@contextlib.contextmanager
+def plain_loops(model: keras.Model) -> Iterator[None]:
+    """Run the GRU layers of a model, ours and Keras', as a plain loop: no XLA and no cuDNN.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> with plain_loops(model):
+        ...     model.layers[0].use_cudnn
+        False
+    """
+    may = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    before = [layer.use_cudnn for layer in may]
+    try:
+        for layer in may:
+            layer.use_cudnn = False
+        with kernels.forced("loop"):
+            yield
+    finally:
+        for layer, value in zip(may, before, strict=True):
+            layer.use_cudnn = value
+
+
+def _random(given: Any, rows: int, batch: int, time: int) -> np.ndarray:
+    """Return an array [batch, ...] for an input of a network."""
+    random = np.random.default_rng(0)
+    if given.kind == "vector":
+        return random.normal(size=(batch, *given.shape)).astype(np.float32)
+    time = given.length or time
+    if given.kind == "ids":
+        array = random.integers(rows, size=(batch, time), dtype=np.int32)
+    else:
+        array = random.normal(size=(batch, time, *given.shape)).astype(np.float32)
+    if batch > 1:
+        array[0, time // 2 :] = 0
+        array[1, : time // 3] = 0
+        array[2, 1::2] = 0
+    return array

@@ -1,0 +1,143 @@
+"""SavedModel of models over arrays: any batch and length, and TensorFlow alone."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from gru_zoo import GRU
+from gru_zoo.export import check, probes, saved_model_folder
+from gru_zoo.export.saved_model_folder import saved_model
+from tests.export.conftest import shake
+
+T, D, U, IDS = 5, 4, 7, 11
+
+
+def sequential(shape, *members):
+    return keras.Sequential([layers.Input(shape), *members])
+
+
+def functional():
+    sound = layers.Input((None, D), name="sound")
+    words = layers.Input((None,), name="words", dtype="int32")
+    x = layers.Embedding(IDS, 6, mask_zero=True)(words)
+    x = layers.Bidirectional(GRU(U, return_sequences=True), name="states")(x)
+    pooled = layers.GlobalAveragePooling1D()(x)
+    h = layers.GRU(U)(sound)
+    joined = layers.Dense(3, name="joined")(layers.Concatenate()([h, pooled]))
+    return keras.Model({"sound": sound, "words": words}, {"joined": joined, "states": x})
+
+
+MODELS = {
+    "fused": lambda: sequential((None, D), GRU(U, kernel="fused", return_sequences=True)),
+    "keras": lambda: sequential((None, D), layers.GRU(U, use_cudnn="auto"), layers.Dense(2)),
+    "fixed time": lambda: sequential((T, D), layers.GRU(U), layers.Dense(2)),
+    "ids": lambda: sequential((None,), layers.Embedding(IDS, 6, mask_zero=True), layers.GRU(U)),
+    "zoneout": lambda: sequential((None, D), GRU(U, zoneout=0.2, layer_norm=True)),
+    "functional": functional,
+}
+PROGRAM = """
+    import sys
+
+    sys.modules.update(dict.fromkeys(("gru_zoo", "keras")))  # None forbids the import.
+    import numpy as np
+    import tensorflow as tf
+
+    for folder in sys.argv[1:]:
+        loaded = tf.saved_model.load(folder)
+        arrays = dict(np.load(folder + ".npz"))
+        served = loaded.signatures["serving_default"](
+            **{name: tf.constant(array) for name, array in arrays.items()}
+        )
+        np.savez(folder + ".out.npz", **{name: y.numpy() for name, y in served.items()})
+"""
+
+
+def inputs_of(signature, batch, time):
+    """Random arrays for a signature, the last steps zero."""
+    random = np.random.default_rng(5)
+    arrays = {}
+    for name, spec in signature.structured_input_signature[1].items():
+        shape = [batch, spec.shape[1] or time, *spec.shape[2:]]
+        drawn = random.integers(1, IDS, size=shape) if spec.dtype == tf.int32 else None
+        arrays[name] = random.normal(size=shape) if drawn is None else drawn
+        arrays[name] = arrays[name].astype(spec.dtype.as_numpy_dtype)
+        arrays[name][0, -1:] = 0
+    return arrays
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return name -> model and folder of every model, and what TensorFlow alone makes of it."""
+    folder, made, batches = tmp_path_factory.mktemp("saved"), {}, {}
+    for number, name in enumerate(MODELS):
+        model = MODELS[name]()
+        shake(model, 3)
+        path = folder / str(number)
+        saved_model(model, path)
+        signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+        batches[name] = inputs_of(signature, batch=2, time=9)
+        np.savez(f"{path}.npz", **batches[name])
+        made[name] = model, path
+    program = [sys.executable, "-I", "-c", textwrap.dedent(PROGRAM)]
+    run = subprocess.run([*program, *(str(p) for _, p in made.values())], capture_output=True)
+    assert run.returncode == 0, run.stderr.decode()[-2000:]
+    return {
+        name: (model, batches[name], dict(np.load(f"{path}.out.npz")), path)
+        for name, (model, path) in made.items()
+    }
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_tensorflow_alone_gives_what_keras_gives(name, saved):
+    model, arrays, given, path = saved[name]
+    with probes.plain_loops(model):
+        wanted = model(arrays if len(arrays) > 1 else next(iter(arrays.values())))
+    if not isinstance(wanted, dict):
+        wanted = {"outputs": wanted}
+    assert given.keys() == wanted.keys()
+    for key, array in given.items():
+        np.testing.assert_allclose(array, wanted[key], rtol=1e-5, atol=1e-5)
+    operators = check.inspect(path)["operators"]
+    assert not [one for one in operators if one.startswith(("Cudnn", "Xla"))]
+
+
+@pytest.mark.parametrize("batch, time", [(1, 1), (3, 2), (5, 30)])
+def test_batch_and_time_are_dynamic(batch, time, saved):
+    model, _, _, path = saved["functional"]
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures["serving_default"]
+    arrays = inputs_of(signature, batch, time)
+    given = signature(**{name: tf.constant(array) for name, array in arrays.items()})
+    assert given["states"].shape == (batch, time, 2 * U)
+    with probes.plain_loops(model):
+        np.testing.assert_allclose(given["joined"], model(arrays)["joined"], atol=1e-5)
+
+
+def test_layers_are_left_as_they_were(saved):
+    layer = saved["keras"][0].layers[0]
+    assert layer.use_cudnn == "auto"
+
+
+def test_a_folder_that_differs_is_refused(monkeypatch, tmp_path):
+    def off(model, inputs):
+        return model(inputs, training=False) + tf.constant(1e-4)
+
+    monkeypatch.setattr(saved_model_folder, "_plain", off)
+    with pytest.raises(check.Refused, match="must be within 1e-05 of the model; output 'outputs'"):
+        saved_model(MODELS["ids"](), tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_served(tmp_path):
+    stateful = keras.Sequential([layers.Input((T, D), batch_size=2), layers.GRU(U, stateful=True)])
+    with pytest.raises(ValueError, match=r"must leave the batch open; input .* \(2, 5, 4\)"):
+        saved_model(stateful, tmp_path / "model")
+    with pytest.raises(ValueError, match="model must be .* got GRU"):
+        saved_model(GRU(U), tmp_path / "model")
+    assert not list(tmp_path.iterdir())
