@@ -1,0 +1,51 @@
+"""What a model remembers, in a form that integers can hold over any number of steps.
+
+A GRU's state and a maximum stay within a fixed range; 8 bits hold them. A sum does not: over 1,000
+steps one unit of 8 bits would be 8, and no step would ever change it. Nor does a running mean,
+whose changes (x - mean) / n soon fall below half a unit. So a sum is kept in int32 fixed point,
+where adding is exact, and its steps in int32:
+
+    s' = s + round(2^12 x),  n' = n + 1,  mean = 2^-12 floor(s' / n')
+
+The division is of integers too: a sum that is quantized before it is divided would be rounded to
+one of 256 numbers between the smallest and the largest sum.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from gru_zoo.export.memory import Memory
+from gru_zoo.export.network import Steps
+
+# One unit of a sum is 2^-12. The sum of numbers up to m in size then holds for 2^19 / m steps.
+UNITS = 2.0**12
+
+
+class IntegerMemory(Memory):
+    """A `Memory` whose sums, counts and flags are int32; the other states are the same float32.
+
+    Example:
+        >>> memory = IntegerMemory()
+        >>> pooling = tf.keras.layers.GlobalAveragePooling1D()
+        >>> memory("mean", pooling, Steps(tf.constant([[0.5, -0.25]]))).numpy()
+        array([[ 0.5 , -0.25]], dtype=float32)
+        >>> memory.after["state_mean_sum"].numpy()
+        array([[ 2048, -1024]], dtype=int32)
+    """
+
+    def _update(self, x: Steps, state: str, initial: tf.Tensor, change: Any) -> tf.Tensor:
+        """Change a state; a sum comes back as the mean, and its count as 1, to be divided by."""
+        part = state.rpartition("_")[2]
+        if part not in ("sum", "count", "begun"):
+            return super()._update(x, state, initial, change)
+        before = tf.cast(initial, tf.int32)
+        if part != "sum":
+            after = super()._update(x, state, before, change)
+            return after if part == "begun" else tf.ones_like(initial)
+        added = tf.cast(tf.round(UNITS * change(tf.zeros_like(initial))), tf.int32)
+        after = super()._update(x, state, before, lambda total: total + added)
+        steps = tf.maximum(self.after[state.removesuffix("sum") + "count"], 1)
+        return tf.cast(tf.math.floordiv(after, steps), tf.float32) / UNITS

@@ -1,0 +1,105 @@
+"""The sequences that a conversion to integers is calibrated on, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from gru_zoo.export.network import Given, Network
+
+
+def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str, np.ndarray]]:
+    """Return representative sequences as arrays by input name; raise if one cannot be used.
+
+    Padding is no step of a stream: where an embedding masks the id 0, zeros are taken out.
+
+    Args:
+        model: the model that will be converted.
+        representative: sequences: ids [time] of an integer type, or [time, features] of a float
+            type; for a model of several inputs name -> such an array, all of one length.
+
+    Returns:
+        For every sequence, name -> [time] int32 or [time, features] float32.
+
+    Raises:
+        ValueError: there is none, or one has another shape, type or names, holds NaN or infinity,
+            or an id outside the vocabulary; its number is in the message.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> checked(model, [np.ones((5, 3), "float32")])
+        Traceback (most recent call last):
+        ValueError: representative[0] must have shape [time, 4] with ...; got (5, 3).
+    """
+    if representative is None or isinstance(representative, (str, bytes, Mapping)):
+        given = type(representative).__name__
+        raise ValueError(f"representative must be sequences of the model's inputs; got {given}.")
+    items = list(representative)
+    if not items:
+        raise ValueError("representative must hold at least one sequence; got none.")
+    inputs, embeddings = Network(model).inputs, _embeddings(model)
+    words = min((layer.input_dim for layer in embeddings), default=None)
+    padded = any(layer.mask_zero for layer in embeddings)
+    return [
+        _checked_item(f"representative[{number}]", item, inputs, words, padded)
+        for number, item in enumerate(items)
+    ]
+
+
+def _embeddings(model: keras.Model) -> list[keras.layers.Embedding]:
+    layers = model._flatten_layers(include_self=False)
+    return [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
+
+
+def _checked_item(
+    where: str, item: Any, inputs: Mapping[str, Given], words: int | None, padded: bool
+) -> dict[str, np.ndarray]:
+    """Return one sequence by input name."""
+    if not isinstance(item, Mapping):
+        if len(inputs) > 1:
+            raise ValueError(
+                f"{where} must map {', '.join(map(repr, inputs))} to arrays; got "
+                f"{type(item).__name__}."
+            )
+        item = {next(iter(inputs)): item}
+    if set(item) != set(inputs):
+        names = ", ".join(map(repr, inputs))
+        raise ValueError(f"{where} must have the names {names}; got {sorted(item)}.")
+    arrays = {name: _array(where, item[name], about, words) for name, about in inputs.items()}
+    if padded and len(arrays) == 1:
+        arrays = {name: x[x != 0] if x.ndim == 1 else x for name, x in arrays.items()}
+    lengths = {len(x) for x in arrays.values()}
+    if lengths == {0}:
+        raise ValueError(f"{where} must have at least one step; got none.")
+    if len(lengths) > 1:
+        raise ValueError(f"{where} must have inputs of one length; got {sorted(lengths)}.")
+    return arrays
+
+
+def _array(where: str, value: Any, about: Given, words: int | None) -> np.ndarray:
+    """Return one input [time, ...] in the type that the model takes."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{where} must be one array; got rows of different lengths.") from None
+    ids = about.kind == "ids"
+    if array.dtype.kind not in ("iu" if ids else "f"):
+        allowed = "an integer" if ids else "a float"
+        raise ValueError(f"{where} must be of {allowed} type; got {array.dtype}.")
+    if array.ndim != 1 + len(about.shape) or array.shape[1:] != about.shape or not len(array):
+        shape = ", ".join(["time", *map(str, about.shape)])
+        raise ValueError(
+            f"{where} must have shape [{shape}] with at least one step; got {array.shape}."
+        )
+    if not ids:
+        array = array.astype(np.float32)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{where} must be finite; it holds NaN or infinity.")
+        return array
+    if words is not None and (array.min() < 0 or array.max() >= words):
+        wrong = array[(array < 0) | (array >= words)][0]
+        raise ValueError(f"{where} must hold ids from 0 to {words - 1}; got {wrong}.")
+    return array.astype(np.int32)
