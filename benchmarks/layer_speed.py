@@ -1,12 +1,15 @@
 """How fast is our GRU? The layer against its peers, over a grid of shapes, on this machine's CPU.
 
-    python -m benchmarks.layer_speed                              # all; goes on where it stopped
-    python -m benchmarks.layer_speed --batch 32 --time 200 --units 128 --fresh
-    python -m benchmarks.layer_speed --report-only                # table and picture of the results
+    python -m benchmarks.layer_speed                  # all; goes on where it stopped
+    python -m benchmarks.layer_speed --minutes 8      # begins no further cell after 8 minutes
+    python -m benchmarks.layer_speed --batch 32 --time 200 --units 128 --results /tmp/one.json
+    python -m benchmarks.layer_speed --report-only    # tables and picture of the results
 
 Forward is what `predict` runs and train what `fit` runs, weight gradients included. Contenders
-take turns in one process, each with the library's own number of threads (one a core); a ratio is
-the median over the rounds of theirs / ours. Peak memory is measured in a process of its own.
+take turns in one process, in a new order each round, each with the library's own number of threads
+(one a core); a ratio is the median over the rounds of theirs / ours. Peak memory is measured in a
+process of its own. Every finished cell is kept in the results file with what it was measured of;
+cells of another machine, other versions or other code are measured anew.
 Needs the extra `bench`, and torch, jax and flax for those peers; a missing one is named.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import hashlib
 import json
 import os
 import statistics
@@ -26,15 +30,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from benchmarks import timing
-from gru_zoo.files import write_beside, write_json
+from benchmarks import layer_report, timing
+from benchmarks.layer_report import OURS
+from gru_zoo.files import write_json
 
 if TYPE_CHECKING:
     from benchmarks.peers import Case
 
-OURS = "gru_zoo"
+ROOT = Path(__file__).resolve().parents[1]
+CODE = [
+    *sorted((ROOT / "gru_zoo" / "layers").glob("fused*.py")),
+    *(ROOT / "gru_zoo" / "layers" / name for name in ("gru.py", "kernels.py")),
+    *(ROOT / "benchmarks" / name for name in ("peers.py", "timing.py")),
+]
 PACKAGES = ("gru-zoo", "tensorflow", "keras", "torch", "jax", "flax", "onnxruntime", "numpy")
-Peer = Literal["keras", "keras_xla", "torch", "jax", "onnx"]
+Peer = Literal["keras", "keras_xla", "torch", "jax", "onnx", "gru_zoo_xla", "empty"]
 Variant = Literal["plain", "reset_before", "masked", "bidirectional"]
 
 
@@ -48,25 +58,36 @@ class Config:
     units: tuple[int, ...] = (32, 128, 256)
     features: int = 64
     variants: tuple[Variant, ...] = ("plain", "reset_before", "masked", "bidirectional")
-    """All but plain run at `variant_time` steps only."""
-    variant_time: int = 200
+    """All but plain run at `variant_time` steps only, and against `variant_peers`."""
+    variant_time: tuple[int, ...] = (50, 200)
     modes: tuple[Literal["forward", "train"], ...] = ("forward", "train")
-    peers: tuple[Peer, ...] = ("keras", "keras_xla", "torch", "jax", "onnx")
+    peers: tuple[Peer, ...] = (
+        "keras",
+        "keras_xla",
+        "torch",
+        "jax",
+        "onnx",
+        "gru_zoo_xla",
+        "empty",
+    )
+    """Where the batch is 1, gru_zoo_xla is our layer with jit_compile=True; empty is a graph that
+    computes nothing."""
+    variant_peers: tuple[Peer, ...] = ("keras", "keras_xla")
 
     # Care.
     runs: int = 20
     """Rounds per cell; a ratio's median is over them."""
     seconds: float = 1e9
     """A cell that has taken so long stops after its third round or later."""
+    minutes: float = 1e9
+    """Begin no further cell after so many minutes."""
     memory: bool = True
     """Also measure the training step's peak memory, at the grid's middle and largest cells."""
 
     # Files.
     results: Path = Path("benchmarks/results/layer_speed.json")
-    fresh: bool = False
-    """Forget what the results file has."""
     report_only: bool = False
-    """Measure nothing: print the table and draw the picture."""
+    """Measure nothing: write the tables and the picture."""
 
     # Of no use by hand.
     memory_of: str = ""
@@ -82,21 +103,30 @@ def main(arguments: list[str] | None = None) -> int:
         print(_peak_memory(config.memory_of, config.features))
         return 0
     record = {"cells": {}, "memory": {}}
-    if config.results.exists() and not config.fresh:
+    if config.results.exists():
         record = json.loads(config.results.read_text(encoding="utf-8"))
     if not config.report_only:
-        record |= timing.machine(PACKAGES)
-        _measure(config, record)
-    _print(record)
-    _draw(record, config.results.with_suffix(".png"))
+        _measure(config, _begin(record))
+    layer_report.write(record, config.results)
     return 0
+
+
+def _begin(record: dict[str, Any]) -> dict[str, Any]:
+    """Keep of the record what this code measured on this machine with these versions."""
+    machine = timing.machine(PACKAGES)
+    date = machine.pop("date")
+    machine["code"] = hashlib.sha256(b"".join(path.read_bytes() for path in CODE)).hexdigest()[:16]
+    if any(record.get(name) != value for name, value in machine.items()):
+        record |= {"cells": {}, "memory": {}}
+    record |= machine | {"date": date}
+    return record
 
 
 def _cases(config: Config) -> Iterable[Case]:
     from benchmarks.peers import Case
 
     for variant in config.variants:
-        for steps in config.time if variant == "plain" else (config.variant_time,):
+        for steps in config.time if variant == "plain" else config.variant_time:
             for batch in config.batch:
                 for units in config.units:
                     for mode in config.modes:
@@ -104,19 +134,23 @@ def _cases(config: Config) -> Iterable[Case]:
 
 
 def _measure(config: Config, record: dict[str, Any]) -> None:
+    began = time.monotonic()
     for case in _cases(config):
-        done = record["cells"].get(case.key)
-        if done is None or done["rounds"] < min(3, config.runs):
-            record["cells"][case.key] = cell = _cell(case, config)
-            write_json(config.results, record)
-            ratios = " ".join(f"{name} {value:.2f}" for name, value in cell["ratios"].items())
-            print(f"{case.key:32s} {cell['ms'][OURS]:9.2f} ms   {ratios}", flush=True)
+        if case.key in record["cells"]:
+            continue
+        if time.monotonic() - began > 60 * config.minutes:
+            print("time is up; the same command goes on here", file=sys.stderr)
+            return
+        record["cells"][case.key] = cell = _cell(case, config)
+        write_json(config.results, record)
+        ratios = " ".join(f"{name} {value:.2f}" for name, value in cell["ratios"].items())
+        print(f"{case.key:32s} {cell['ms'][OURS]:9.2f} ms   {ratios}", flush=True)
     if not config.memory:
         return
     for batch, steps, units in {(32, 200, 128), (max(config.batch), 200, max(config.units))}:
         for peer in (OURS, *config.peers):
             key = f"{peer}:{batch}:{steps}:{units}"
-            if peer != "onnx" and key not in record["memory"]:
+            if peer not in ("onnx", "gru_zoo_xla", "empty") and key not in record["memory"]:
                 record["memory"][key] = _in_own_process(key, config.features)
                 write_json(config.results, record)
 
@@ -130,7 +164,7 @@ def _cell(case: Case, config: Config) -> dict[str, Any]:
 
     keras.utils.set_random_seed(0)
     calls, compile_seconds = {}, {}
-    for name in (OURS, *config.peers):
+    for name in (OURS, *(config.peers if case.variant == "plain" else config.variant_peers)):
         try:
             call = PEERS[name](case)
         except ImportError as error:
@@ -191,100 +225,6 @@ def _peak_memory(key: str, features: int) -> int:
 def _status(name: str) -> int:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
-
-
-def _summary(cells: dict[str, Any], variant: str, mode: str) -> list[tuple[str, float, float]]:
-    """Return for each peer, and for the better of Keras' modes, (name, geometric mean, lowest)."""
-    chosen = [c["ratios"] for k, c in cells.items() if k.startswith(f"{variant}/{mode}/")]
-    chosen = [
-        r | ({"keras, better mode": min(r["keras"], r["keras_xla"])} if "keras_xla" in r else {})
-        for r in chosen
-    ]
-    names = dict.fromkeys(name for ratios in chosen for name in ratios)
-    values = {name: [r[name] for r in chosen if name in r] for name in names}
-    return [(n, timing.geometric_mean(v), min(v)) for n, v in values.items()]
-
-
-def _exponents(cells: dict[str, Any], axis: int) -> list[float]:
-    """Return our training time's exponents in batch (axis 2) or time (axis 3), a line a fit."""
-    lines: dict[tuple, list[tuple[int, float]]] = {}
-    for key, cell in cells.items():
-        parts = key.split("/")
-        if parts[:2] == ["plain", "train"] and parts[2] != "1":
-            rest = tuple(parts[:axis] + parts[axis + 1 :])
-            lines.setdefault(rest, []).append((int(parts[axis]), cell["ms"][OURS]))
-    return [timing.exponent(*zip(*line, strict=True)) for line in lines.values() if len(line) > 1]
-
-
-def _print(record: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console, cells = Console(), record["cells"]
-    console.print(f"{record.get('cpu')}, {record.get('cores')} cores, one thread a core.")
-    table = Table("variant", "pass", "peer", "times as fast: mean", "lowest cell")
-    for variant in dict.fromkeys(key.split("/")[0] for key in cells):
-        for mode in ("forward", "train"):
-            for name, mean, lowest in _summary(cells, variant, mode):
-                table.add_row(variant, mode, name, f"{mean:.2f}", f"{lowest:.2f}")
-    console.print(table)
-    for axis, name in ((2, "batch"), (3, "time")):
-        found = _exponents(cells, axis)
-        if found:
-            console.print(f"training time ~ {name}^b: b = {min(found):.2f} to {max(found):.2f}")
-    ours = {k: c for k, c in cells.items() if k.startswith("plain/")}
-    for key, cell in ours.items():
-        if "/128/" in key and key.endswith("/256"):
-            share = cell["share_of_product_rate"]
-            console.print(f"{key}: {share:.0%} of the rate of a 2048 x 2048 product")
-    firsts = [c["first_call_s"] for k, c in ours.items() if "keras_xla" in c["first_call_s"]]
-    if firsts:
-        mean = timing.geometric_mean(f[OURS] / f["keras_xla"] for f in firsts)
-        console.print(f"first call, compilation included: {mean:.2f} of Keras' with XLA")
-    for key, peak in record["memory"].items():
-        console.print(
-            f"peak memory {key}: " + ("missing" if peak is None else f"{peak / 1e6:.0f} MB")
-        )
-
-
-def _draw(record: dict[str, Any], path: Path) -> None:
-    """Draw how many times as fast as Keras we are, a panel a pass, a cell a shape."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from matplotlib.colors import LogNorm
-
-    cells = {
-        tuple(k.split("/")[1:]): c["ratios"]["keras"]
-        for k, c in record["cells"].items()
-        if k.startswith("plain/") and "keras" in c["ratios"]
-    }
-    if not cells:
-        return
-    rows = sorted({(int(b), int(u)) for _, b, _, u in cells})
-    columns = sorted({int(t) for _, _, t, _ in cells})
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 5), layout="constrained", sharey=True)
-    for panel, mode in zip(panels, ("forward", "train"), strict=True):
-        grid = [
-            [cells.get((mode, str(b), str(t), str(u)), float("nan")) for t in columns]
-            for b, u in rows
-        ]
-        image = panel.imshow(grid, cmap="RdYlGn", norm=LogNorm(1 / 8, 8), aspect="auto")
-        for y, row in enumerate(grid):
-            for x, value in enumerate(row):
-                panel.text(x, y, f"{value:.2f}", ha="center", va="center")
-        panel.set_xticks(range(len(columns)), columns)
-        panel.set_yticks(range(len(rows)), [f"batch {b}, {u} units" for b, u in rows])
-        panel.set_xlabel("time steps")
-        panel.set_title("forward, as predict runs it" if mode == "forward" else "training step")
-    bar = figure.colorbar(image, ax=panels, label="times as fast as keras.layers.GRU")
-    ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
-    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
-    bar.ax.minorticks_off()
-    with write_beside(path) as partial:
-        figure.savefig(partial, dpi=120)
-    pyplot.close(figure)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,21 @@ def gru_zoo(case: Case) -> Run:
     return _keras_layer(case, GRU, jit_compile=False)
 
 
+def gru_zoo_xla(case: Case) -> Run | None:
+    from gru_zoo import GRU
+
+    return _keras_layer(case, GRU, jit_compile=True) if case.batch == 1 else None
+
+
+def empty(case: Case) -> Run:
+    """A graph that computes nothing: what calling one costs before any layer starts."""
+    import tensorflow as tf
+
+    inputs = tf.constant(case.inputs)
+    function = tf.function(lambda x: x[0, 0, 0] + 1.0, autograph=False)
+    return lambda: function(inputs)
+
+
 def keras(case: Case) -> Run:
     import keras
 
@@ -192,6 +207,8 @@ def _onnx_model(case: Case) -> bytes:
 
 PEERS: dict[str, Callable[[Case], Run | None]] = {
     "gru_zoo": gru_zoo,
+    "gru_zoo_xla": gru_zoo_xla,
+    "empty": empty,
     "keras": keras,
     "keras_xla": keras_xla,
     "torch": torch,

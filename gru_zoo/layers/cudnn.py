@@ -37,6 +37,8 @@ def why_not_cudnn(layer: GRU, mask: Any = None, training: bool = False) -> str |
         return "it needs unroll=False"
     if reason := why_not_these_equations(cell) or why_not_mask(mask):
         return reason
+    if cell.layer_norm:
+        return "it has no layer normalization"
     if cell.zoneout:
         return "it has no zoneout"
     if training and cell.recurrent_dropout:
@@ -55,7 +57,7 @@ def why_not_these_equations(cell: Any) -> str | None:
         given = keras.activations.serialize(getattr(cell, argument))
         if given != wanted:
             return f"it needs {argument} {wanted!r}, and the layer has {given!r}"
-    return "it has no layer normalization" if cell.layer_norm else None
+    return None
 
 
 def why_not_mask(mask: Any) -> str | None:

@@ -23,7 +23,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from gru_zoo.layers.fused_passes import Context, backward, forward, input_gradient
+from gru_zoo.layers.fused_gradients import input_gradient
+from gru_zoo.layers.fused_passes import Context, Convention, backward, forward
 
 _FEWEST_ROWS = 16  # below that, half a batch takes about as long as all of it
 _MOST_PARTS = 4
@@ -35,11 +36,12 @@ def gru_sequence(
     mask: Any,
     kernel: Any,
     recurrent_kernel: Any,
-    input_bias: Any,
-    recurrent_bias: Any,
+    bias: Any,
+    gain: Any = None,
     *,
     reset_after: bool,
     update_gate: str,
+    epsilon: float = 1e-5,
     go_backwards: bool = False,
     recurrent_dropout: Any = None,
     zoneout: Any = None,
@@ -48,7 +50,7 @@ def gru_sequence(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Run a GRU over a sequence and return every state and the last one.
 
-    Differentiable in `inputs`, `initial_state`, both kernels and both biases, any number of times
+    Differentiable in `inputs`, `initial_state`, both kernels, bias and gain, any number of times
     (the first time fast). Half precision is computed in float32.
 
     Args:
@@ -57,11 +59,13 @@ def gru_sequence(
         mask: bool [batch, time], or None. False keeps the previous state.
         kernel: [features, 3 * units], gates packed z, r, h.
         recurrent_kernel: [units, 3 * units].
-        input_bias: [3 * units], or None.
-        recurrent_bias: [3 * units], or None (always None for reset_after=False).
+        bias: [2, 3 * units], that of the inputs and that of the state, for reset_after=True;
+            [3 * units] for reset_after=False; or None.
+        gain: [2, 3 * units], of a layer normalization of both products, or None without one.
         reset_after: True applies the reset gate after the recurrent product.
         update_gate: "keep" (z keeps the state) or "write" (z takes the candidate).
         go_backwards: True reads the sequence from its end; outputs come in the order processed.
+        epsilon: added to the layer normalization's variance.
         recurrent_dropout: None, or three factors [batch, units] for the state in the products of
             z, r and h (as masks of zeros and 1 / (1 - rate)).
         zoneout: None, or the share of the previous state to keep: a number, [batch, units], or
@@ -74,24 +78,26 @@ def gru_sequence(
         Outputs [batch, time, units] and last state [batch, units], in the dtype of `inputs`.
 
     Raises:
-        ValueError: `recurrent_bias` is given with reset_after=False.
+        ValueError: `bias` is not of the shape that `reset_after` asks for.
 
     Example:
         >>> x, h, w, u = tf.ones([2, 5, 4]), tf.zeros([2, 3]), tf.ones([4, 9]), tf.ones([3, 9])
         >>> options = {"reset_after": True, "update_gate": "keep"}
-        >>> outputs, last = gru_sequence(x, h, None, w, u, None, None, **options)
+        >>> outputs, last = gru_sequence(x, h, None, w, u, None, **options)
         >>> outputs.shape, last.shape
         (TensorShape([2, 5, 3]), TensorShape([2, 3]))
     """
-    if recurrent_bias is not None and not reset_after:
-        raise ValueError("recurrent_bias must be None with reset_after=False; got a bias.")
+    if bias is not None and len(bias.shape) != 1 + reset_after:
+        wanted = "[2, 3 * units]" if reset_after else "[3 * units]"
+        shape = list(bias.shape)
+        raise ValueError(f"bias must be {wanted} with reset_after={reset_after}; got {shape}.")
     inputs = tf.convert_to_tensor(inputs)
     dtype = inputs.dtype
     math = tf.float64 if dtype == tf.float64 else tf.float32
     inputs, kernel = tf.cast(inputs, math), tf.cast(kernel, math)
     state, recurrent = tf.cast(initial_state, math), tf.cast(recurrent_kernel, math)
-    no_bias = tf.zeros([recurrent.shape[-1]], math)
-    biases = [no_bias if b is None else tf.cast(b, math) for b in (input_bias, recurrent_bias)]
+    bias = tf.zeros([recurrent.shape[-1]], math) if bias is None else tf.cast(bias, math)
+    weights = [kernel, recurrent, bias, *([] if gain is None else [tf.cast(gain, math)])]
     if mask is not None:  # what stands on a masked step, NaN included, must not come through
         mask = tf.cast(mask, tf.bool)[:, :, tf.newaxis]
         inputs = tf.where(mask, inputs, tf.zeros([], math))
@@ -108,10 +114,10 @@ def gru_sequence(
     run = _differentiable(
         _sizes(inputs, parts),
         (held, factors, count),
-        (reset_after, update_gate == "write"),
-        save_gates,
+        Convention(reset_after, update_gate == "write", None if gain is None else epsilon),
+        save_gates and gain is None,
     )
-    outputs, last = run(inputs, state, kernel, recurrent, *biases)
+    outputs, last = run(inputs, state, *weights)
     if count is not None:
         outputs = outputs[:, :time]
     return tf.cast(outputs, dtype), tf.cast(last, dtype)
@@ -177,10 +183,10 @@ def _join(parts: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _differentiable(
-    sizes: list[Any], context: Context, convention: tuple[bool, bool], save: bool
+    sizes: list[Any], context: Context, convention: Convention, save: bool
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Return (inputs, state, kernel, recurrent, bias, recurrent bias) -> (outputs, last state)."""
-    run_forward, run_backward, run_input_gradient = _islands(*convention, save)
+    """Return (inputs, state, *weights) -> (outputs, last state)."""
+    run_forward, run_backward, run_input_gradient = _islands(convention, save)
     contexts = _divide_context(context, sizes)
 
     def divided(arguments: tuple[tf.Tensor, ...]) -> list[list[tf.Tensor]]:
@@ -204,8 +210,9 @@ def _differentiable(
                 found = [run_backward(c, part, u, r[0], r[2:]) for c, part, u, r in jobs]
                 states, *weights = zip(*(rest for rest, _ in found), strict=True)
                 # Programs of their own, so that a graph drops them if nobody asks for the result.
-                inputs = [run_input_gradient(given[4], columns) for _, columns in found]
-                gradients = (_join(inputs), _join(states), *map(tf.add_n, weights))
+                inputs = [run_input_gradient(given[4], by_x) for _, by_x in found]
+                weights = [w[0] if len(w) == 1 else tf.add_n(w) for w in weights]
+                gradients = (_join(inputs), _join(states), *weights)
                 return gradients, functools.partial(_second, context, convention, given)
 
             return first(*upstream, *arguments)
@@ -217,7 +224,7 @@ def _differentiable(
 
 def _second(
     context: Context,
-    convention: tuple[bool, bool],
+    convention: Convention,
     given: tuple[tf.Tensor, ...],
     *upstream: tf.Tensor,
 ) -> list[tf.Tensor]:
@@ -236,14 +243,13 @@ def _second(
 
 
 @functools.cache
-def _islands(reset_after: bool, write: bool, save: bool) -> tuple[Any, Any, Any]:
+def _islands(convention: Convention, save: bool) -> tuple[Any, Any, Any]:
     """Return one convention's programs: forward, backward, and the gradient of the inputs."""
 
     def compiled(function: Callable[..., Any], **options: Any) -> Any:
         function = functools.partial(function, **options)
         return tf.function(function, jit_compile=True, autograph=False)
 
-    convention = (reset_after, write)
     return (
         compiled(forward, convention=convention, save=save),
         compiled(backward, convention=convention),

@@ -13,52 +13,33 @@ A step that is masked, or a unit that zoneout holds, is kept to a further share 
     h_t = m_t * h_{t-1} + (1 - m_t) * (k_t * h_{t-1} + (1 - k_t) * c_t)
 
 Recurrent dropout multiplies h_{t-1} in the three products, one factor a gate, and nowhere else.
+Layer normalization (fused_norm.py) replaces each product by gain * n(product), before the biases.
 
 The functions are traced into XLA programs by fused.py. Throughout, `context` is what has no
-gradient: m, the three factors of recurrent dropout, and the number of true steps, each or None;
-`convention` is (reset_after, whether the update gate writes).
+gradient: m, the three factors of recurrent dropout, and the number of true steps, each or None.
+States stand as fused_layout.py says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from gru_zoo.layers.fused_gradients import weight_gradients
+from gru_zoo.layers.fused_layout import ROWS, Layout, layout_for, loop
+from gru_zoo.layers.fused_norm import Group, before, gained
 
 Context = tuple[Any, Any, Any]
 
 
-def _loop(
-    step: Callable[[Any, tf.Tensor], tuple[tf.Tensor, list[tf.Tensor]]],
-    state: tf.Tensor,
-    time: Any,
-    count: Any,
-    rows: int,
-    *,
-    backwards: bool = False,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Run `step`(t, state) -> (state, rows) `count` times, or `time` times if that is None.
+class Convention(NamedTuple):
+    """Which equations: where the reset stands, whether the update gate writes, a norm's epsilon."""
 
-    Returns:
-        The last state, and each row's array [time, batch, units], zeros where no step came.
-    """
-    count = time if count is None else count
-
-    def body(i: tf.Tensor, state: tf.Tensor, arrays: list[tf.TensorArray]) -> Any:
-        t = count - 1 - i if backwards else i
-        state, values = step(t, state)
-        return i + 1, state, [a.write(t, v) for a, v in zip(arrays, values, strict=True)]
-
-    arrays = [tf.TensorArray(state.dtype, time, element_shape=state.shape) for _ in range(rows)]
-    _, state, arrays = tf.while_loop(
-        lambda i, *_: i < count, body, (0, state, arrays), maximum_iterations=time
-    )
-    return state, [array.stack() for array in arrays]
-
-
-def _time_major(sequence: tf.Tensor) -> tf.Tensor:
-    return tf.transpose(sequence, [1, 0, 2])
+    reset_after: bool
+    write: bool
+    epsilon: float | None  # None without layer normalization
 
 
 def _steps(sequence: tf.Tensor) -> Any:  # an int where it is known
@@ -69,13 +50,29 @@ def _gates(array: tf.Tensor) -> list[tf.Tensor]:  # [..., 3 units] -> z, r, h
     return tf.split(array, 3, axis=-1)
 
 
-def _rows(held: Any) -> Callable[[Any], Any]:
+def _shares(layout: Layout, held: Any) -> Callable[[Any], Any]:
     """Return t -> (m_t, 1 - m_t)."""
     if held is None:
         return lambda t: (0.0, 1.0)
-    held = _time_major(held)
+    held = layout.sequence(held)
     row = (lambda t: held[0]) if held.shape[0] == 1 else (lambda t: held[t])
     return lambda t: (row(t), 1.0 - row(t))
+
+
+def _biases(layout: Layout, bias: tf.Tensor) -> tuple[list[Any], list[Any]]:
+    """Return b's and b''s gates from [2, 3 units], or from [3 units], where b' is 0."""
+    if bias.shape.rank == 1:
+        return list(map(layout.bias, _gates(bias))), [0.0, 0.0, 0.0]
+    return tuple(list(map(layout.bias, _gates(half))) for half in tf.unstack(bias))
+
+
+def _gains(gain: tf.Tensor | None) -> list[Any]:
+    """Return g's and g''s gates."""
+    return [None] * 6 if gain is None else [g for half in tf.unstack(gain) for g in _gates(half)]
+
+
+def _signed(pre_activation: tf.Tensor, write: bool) -> tf.Tensor:
+    return -pre_activation if write else pre_activation
 
 
 def forward(
@@ -85,9 +82,9 @@ def forward(
     kernel: tf.Tensor,
     recurrent: tf.Tensor,
     bias: tf.Tensor,
-    recurrent_bias: tf.Tensor,
+    gain: tf.Tensor | None = None,
     *,
-    convention: tuple[bool, bool],
+    convention: Convention,
     save: bool,
 ) -> tuple[tf.Tensor, ...]:
     """Return outputs, last state and, if `save`, time-major h_{t-1}, k, r, c and the product in c.
@@ -95,44 +92,76 @@ def forward(
     That product is (h_{t-1} Uc + bc') or (r_t * h_{t-1}) Uc, by the convention.
     """
     held, factors, count = context
-    reset_after, write = convention
-    inputs = _time_major(inputs)
-    (bz, br, bc), (bz_, br_, bc_) = _gates(bias), _gates(recurrent_bias)
-    held_at = _rows(held)
+    layout = layout_for(*state.shape) if not save and gain is None else ROWS
+    inputs, gains = layout.sequence(inputs), _gains(gain)
+    (bz, br, bc), (bz_, br_, bc_) = _biases(layout, bias)
+    held_at, weights = _shares(layout, held), layout.weights(kernel)
+    recur = _recurrence(layout, recurrent, factors, convention, gains[3:])
 
     def step(t: Any, h: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        xz, xr, xc = _gates(inputs[t] @ kernel)
-        uz, ur, candidate = _products(h, recurrent, factors, reset_after)
-        k = tf.sigmoid(_signed(xz + uz + (bz + bz_), write))
+        *xzr, xc = layout.split(layout.product(inputs[t], weights), 3)
+        xz, xr = gained(xzr, gains[:2], convention.epsilon)
+        (xc,) = gained([xc], gains[2:3], convention.epsilon)
+        uz, ur, candidate = recur(h)
+        k = tf.sigmoid(_signed(xz + uz + (bz + bz_), convention.write))
         r = tf.sigmoid(xr + ur + (br + br_))
         product = candidate(r) + bc_
-        c = tf.tanh(xc + bc + (r * product if reset_after else product))
+        c = tf.tanh(xc + bc + (r * product if convention.reset_after else product))
         m, free = held_at(t)
         new = (m + free * k) * h + free * (1.0 - k) * c
         return new, [new, h, k, r, c, product] if save else [new]
 
-    last, (outputs, *saved) = _loop(step, state, _steps(inputs), count, 6 if save else 1)
-    return _time_major(outputs), last, *saved
+    last, (outputs, *saved) = loop(
+        step, layout.state(state), _steps(inputs), count, 6 if save else 1
+    )
+    return layout.outputs(outputs), layout.state(last), *saved
 
 
-def _products(
-    h: tf.Tensor, recurrent: tf.Tensor, factors: Any, reset_after: bool
-) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Return h Uz, h Ur and r -> the candidate's product; one dot where the operands allow it."""
-    uz, ur, uc = _gates(recurrent)
-    hc = h
-    if factors is not None:
-        hz, hr, hc = (h * f for f in factors)
-        z, r, c = hz @ uz, hr @ ur, hc @ uc  # XLA drops the last where the reset comes before
-    elif reset_after:
-        z, r, c = _gates(h @ recurrent)
-    else:
-        z, r = tf.split(h @ tf.concat([uz, ur], 1), 2, axis=1)
-    return z, r, (lambda r: c) if reset_after else (lambda r: (r * hc) @ uc)
+def _recurrence(
+    layout: Layout, recurrent: tf.Tensor, factors: Any, convention: Convention, gains: list[Any]
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]]:
+    """Return h -> h Uz, h Ur and r -> the candidate's product; one dot where operands allow it."""
+    uz, ur, uc = map(layout.weights, _gates(recurrent))
+    together = layout.weights(
+        recurrent if convention.reset_after else tf.concat(_gates(recurrent)[:2], 1)
+    )
+    factors = None if factors is None else list(map(layout.state, factors))
+
+    def last(left: tf.Tensor) -> tf.Tensor:
+        return gained([layout.product(left, uc)], gains[2:], convention.epsilon)[0]
+
+    def recur(h: tf.Tensor) -> Any:
+        hc = h
+        if factors is not None:
+            hz, hr, hc = (h * f for f in factors)
+            z, r = layout.product(hz, uz), layout.product(hr, ur)
+        elif not convention.reset_after:
+            z, r = layout.split(layout.product(h, together), 2)
+        else:
+            z, r, c = layout.split(layout.product(h, together), 3)
+            (c,) = gained([c], gains[2:], convention.epsilon)
+        z, r = gained([z, r], gains[:2], convention.epsilon)
+        if not convention.reset_after:
+            return z, r, lambda r: last(r * hc)
+        c = c if factors is None else last(hc)
+        return z, r, lambda r: c
+
+    return recur
 
 
-def _signed(pre_activation: tf.Tensor, write: bool) -> tf.Tensor:
-    return -pre_activation if write else pre_activation
+def _grouped(
+    arrays: list[tf.Tensor], gains: list[Any], epsilon: float | None
+) -> tuple[list[tf.Tensor], Group | None]:
+    """Return the arrays, normalized if there is an epsilon, and what their gradient needs."""
+    if epsilon is None:
+        return arrays, None
+    group = Group.of(arrays, gains, epsilon)
+    return group.values(), group
+
+
+def _products(sequence: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Return the product of every step at once, [time, batch, columns of the weights]."""
+    return tf.einsum("tbd,du->tbu", sequence, weights)
 
 
 def _all_gates(
@@ -140,22 +169,30 @@ def _all_gates(
     previous: tf.Tensor,
     inputs: tf.Tensor,
     arguments: list[tf.Tensor],
-    convention: tuple[bool, bool],
-) -> tuple[tf.Tensor, ...]:
-    """Return k, r, c and the candidate's product of all steps at once, from their states."""
-    reset_after, write = convention
-    _, _, kernel, recurrent, bias, recurrent_bias = arguments
-    pre_z, pre_r, xc = (
-        tf.einsum("tbd,du->tbu", inputs, w) + b
-        for w, b in zip(_gates(kernel), _gates(bias), strict=True)
-    )
+    convention: Convention,
+) -> tuple[list[tf.Tensor], list[Group | None]]:
+    """Return k, r, c and the candidate's product of all steps at once, from their states.
+
+    And the groups of a layer normalization: z and r, c, by x and then by h.
+    """
+    reset_after, write, epsilon = convention
+    _, _, kernel, recurrent, bias, *gain = arguments
+    gains = _gains(*gain or [None])
+    (bz, br, bc), (bz_, br_, bc_) = _biases(ROWS, bias)
+    *xzr, xc = (_products(inputs, w) for w in _gates(kernel))
+    (xz, xr), x_zr = _grouped(xzr, gains[:2], epsilon)
+    (xc,), x_c = _grouped([xc], gains[2:3], epsilon)
     uz, ur, uc = _gates(recurrent)
-    bz, br, bc = _gates(recurrent_bias)
     hz, hr, hc = [previous * f for f in context[1] or (1.0, 1.0, 1.0)]
-    k = tf.sigmoid(_signed(pre_z + tf.einsum("tbu,uv->tbv", hz, uz) + bz, write))
-    r = tf.sigmoid(pre_r + tf.einsum("tbu,uv->tbv", hr, ur) + br)
-    product = tf.einsum("tbu,uv->tbv", hc if reset_after else r * hc, uc) + bc
-    return k, r, tf.tanh(xc + (r * product if reset_after else product)), product
+    hzr = [_products(hz, uz), _products(hr, ur)]
+    (hz, hr), h_zr = _grouped(hzr, gains[3:5], epsilon)
+    k = tf.sigmoid(_signed(xz + hz + (bz + bz_), write))
+    r = tf.sigmoid(xr + hr + (br + br_))
+    product = _products(hc if reset_after else r * hc, uc)
+    (product,), h_c = _grouped([product], gains[5:], epsilon)
+    product += bc_
+    c = tf.tanh(xc + bc + (r * product if reset_after else product))
+    return [k, r, c, product], [x_zr, x_c, h_zr, h_c]
 
 
 def backward(
@@ -165,9 +202,9 @@ def backward(
     outputs: tf.Tensor,
     saved: list[tf.Tensor],
     *,
-    convention: tuple[bool, bool],
+    convention: Convention,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Return the gradients of all arguments but the inputs, and those of the pre-activations.
+    """Return the gradients of all arguments but the inputs, and those of the products with x.
 
     With dh the gradient of h_t, the pre-activations' (of k as if "keep") are
 
@@ -177,50 +214,38 @@ def backward(
         dr = (dc Uc^T) * h_{t-1} * r * (1 - r)          reset_after=False
     """
     held, factors, count = context
-    reset_after, write = convention
-    inputs, state, kernel, recurrent = arguments[:4]
-    inputs = _time_major(inputs)
+    reset_after, write, _ = convention
+    inputs, state, _, recurrent, bias = arguments[:5]
+    inputs = ROWS.sequence(inputs)
+    groups: list[Group | None] = [None] * 4
     if not saved:
-        previous = tf.concat([state[tf.newaxis], _time_major(outputs)[:-1]], 0)
-        saved = previous, *_all_gates(context, previous, inputs, arguments, convention)
+        previous = tf.concat([state[tf.newaxis], ROWS.sequence(outputs)[:-1]], 0)
+        gates, groups = _all_gates(context, previous, inputs, arguments, convention)
+        saved = previous, *gates
     previous, k, r, c, product = saved
-    to_outputs, held_at = upstream[0], _rows(held)
+    to_outputs, held_at = upstream[0], _shares(ROWS, held)
     uz, ur, uc = map(tf.transpose, _gates(recurrent))  # once, not in every step
     fz, fr, fc = factors or (1.0, 1.0, 1.0)
 
     def step(t: Any, dh: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         dh, kt, rt, ct = dh + to_outputs[:, t], k[t], r[t], c[t]
+        *_, zr_norm, c_norm = (group and group.at(t) for group in groups)
         m, free = held_at(t)
         dz = _signed(dh * free * (previous[t] - ct) * kt * (1.0 - kt), write)
         dc = dh * free * (1.0 - kt) * (1.0 - ct * ct)
-        dp = dc * rt if reset_after else dc  # gradient of the candidate's product
-        through = (dp @ uc) * fc
+        dp = dc * rt if reset_after else dc  # gradient of what follows the candidate's product
+        through = (before(c_norm, [dp])[0] @ uc) * fc
         dr = dc * product[t] if reset_after else through * previous[t]
         dr *= rt * (1.0 - rt)
         back = dh * (m + free * kt) + (through if reset_after else through * rt)
-        back += (dz @ uz) * fz + (dr @ ur) * fr
+        to_z, to_r = before(zr_norm, [dz, dr])
+        back += (to_z @ uz) * fz + (to_r @ ur) * fr
         return back, [dz, dr, dc, dp] if reset_after else [dz, dr, dc]
 
     rows = 4 if reset_after else 3
-    state_gradient, (*parts, dp) = _loop(
-        step, upstream[1], _steps(inputs), count, rows, backwards=True
-    )
-    parts = parts if reset_after else [*parts, dp]
-    recurrent_parts = [*parts[:2], dp]
-    lefts = [previous * fz, previous * fr, previous * fc * (1.0 if reset_after else r)]
-    gradients = [
-        state_gradient,
-        tf.concat([tf.einsum("tbd,tbu->du", inputs, d) for d in parts], 1),
-        tf.concat(
-            [tf.einsum("tbu,tbv->uv", h, d) for h, d in zip(lefts, recurrent_parts, strict=True)], 1
-        ),
-        tf.concat([tf.reduce_sum(d, [0, 1]) for d in parts], 0),
-        tf.concat([tf.reduce_sum(d, [0, 1]) for d in recurrent_parts], 0),
-    ]
-    return gradients, parts
-
-
-def input_gradient(kernel: tf.Tensor, parts: list[tf.Tensor]) -> tf.Tensor:
-    """Return the gradient of the inputs, [batch, time, features]."""
-    pairs = zip(parts, _gates(kernel), strict=True)
-    return sum(tf.einsum("tbu,du->btd", d, w) for d, w in pairs)
+    state_gradient, parts = loop(step, upstream[1], _steps(inputs), count, rows, backwards=True)
+    lefts = [previous] * 3 if factors is None else [previous * f for f in factors]
+    if not reset_after:
+        lefts[2] *= r
+    gradients, by_x = weight_gradients(inputs, lefts, parts, groups, bias.shape.rank)
+    return [state_gradient, *gradients], by_x

@@ -11,8 +11,6 @@ from keras import ops, tree
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers import kernels
 
-_EPSILON = 1e-5  # in the layer normalization's square root
-
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
 class GRUCell(keras.layers.GRUCell):
@@ -376,7 +374,7 @@ def _product(inputs: Any, kernel: Any, dropped: Any) -> Any:
 
 def _layer_norm(a: Any) -> Any:
     a = a - ops.mean(a, axis=-1, keepdims=True)
-    return a * ops.rsqrt(ops.mean(a * a, axis=-1, keepdims=True) + _EPSILON)
+    return a * ops.rsqrt(ops.mean(a * a, axis=-1, keepdims=True) + kernels.NORM_EPSILON)
 
 
 def _tensors(nested: Any) -> list[Any]:

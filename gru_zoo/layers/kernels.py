@@ -27,6 +27,7 @@ from gru_zoo.layers.exporting import exporting
 if TYPE_CHECKING:
     from gru_zoo.layers.gru import GRU
 
+NORM_EPSILON = 1e-5  # in the layer normalization's square root
 KERNELS = ("loop", "unrolled", "fused", "cudnn")
 
 _forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("forced", default=None)
@@ -268,7 +269,11 @@ def fused(
 
     recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     options |= {"reset_after": cell.reset_after, "update_gate": cell.update_gate}
-    arrays = sequences, state, mask, kernel, recurrent_kernel, *cell.biases()
+    arrays = [sequences, state, mask, kernel, recurrent_kernel]
+    arrays.append(None if cell.bias is None else ops.convert_to_tensor(cell.bias))
+    if cell.layer_norm:
+        arrays.append(ops.convert_to_tensor(cell.gain))
+        options["epsilon"] = NORM_EPSILON
 
     def run() -> tuple[Any, Any]:
         return gru_sequence(*arrays, **options)

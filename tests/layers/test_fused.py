@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.layers import fused_passes
 from gru_zoo.layers.fused import gru_sequence
+from gru_zoo.layers.fused_layout import ROWS, Layout, layout_for
+from gru_zoo.layers.fused_passes import Convention
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 7
 CONVENTIONS = list(itertools.product([True, False], ["keep", "write"]))
@@ -24,11 +27,11 @@ def _sigmoid(a):
 
 def _loop(arguments, mask, reset_after, update_gate, go_backwards=False, dropout=None, zoneout=0.0):
     """The equations one step at a time, in float64."""
-    x, h, kernel, recurrent, bias, recurrent_bias = (
+    x, h, kernel, recurrent, biases = (
         None if a is None else np.asarray(a, np.float64) for a in arguments
     )
-    bias = np.zeros(kernel.shape[1]) if bias is None else bias
-    recurrent_bias = np.zeros(kernel.shape[1]) if recurrent_bias is None else recurrent_bias
+    biases = np.zeros(kernel.shape[1]) if biases is None else biases
+    bias, recurrent_bias = biases if biases.ndim == 2 else (biases, 0.0 * biases)
     units, outputs = h.shape[1], []
     fz, fr, fc = (1.0, 1.0, 1.0) if dropout is None else dropout
     zoneout = np.broadcast_to(zoneout, (*x.shape[:2], units))
@@ -58,8 +61,8 @@ def _arguments(seed, dtype=np.float64, reset_after=True, time=TIME, batch=BATCH)
         (3 * UNITS,),
         (3 * UNITS,),
     ]
-    made = [rng.normal(0.1, 0.6, shape).astype(dtype) for shape in shapes]
-    return made if reset_after else [*made[:-1], None]
+    *made, bias, recurrent_bias = [rng.normal(0.1, 0.6, shape).astype(dtype) for shape in shapes]
+    return [*made, np.stack([bias, recurrent_bias]) if reset_after else bias]
 
 
 def _run(arguments, mask, reset_after, update_gate, **options):
@@ -149,15 +152,13 @@ def test_gradients_equal_finite_differences(reset_after, update_gate, mask, regu
         outputs, last = _judge(arguments, mask, reset_after, update_gate, options)
         return (outputs * by_step).sum() + (last * by_last).sum()
 
-    tensors = [None if a is None else tf.constant(a) for a in arguments]
-    watched = [t for t in tensors if t is not None]
+    tensors = [tf.constant(a) for a in arguments]
     with tf.GradientTape() as tape:
-        tape.watch(watched)
+        tape.watch(tensors)
         outputs, last = _run(tensors, mask, reset_after, update_gate, **options)
         total = tf.reduce_sum(outputs * by_step) + tf.reduce_sum(last * by_last)
-    gradients = tape.gradient(total, watched)
-    arrays = [a for a in arguments if a is not None]
-    for gradient, array in zip(gradients, arrays, strict=True):
+    gradients = tape.gradient(total, tensors)
+    for gradient, array in zip(gradients, arguments, strict=True):
         expected = _finite_difference(loss, array)
         np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 
@@ -180,13 +181,12 @@ def test_nothing_on_a_masked_step_comes_through():
 @pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("reset_after", [True, False])
 def test_second_gradients_equal_finite_differences(reset_after, graph):
-    tensors = [tf.constant(a) for a in _arguments(10, reset_after=reset_after) if a is not None]
+    tensors = [tf.constant(a) for a in _arguments(10, reset_after=reset_after)]
 
     def penalty(*tensors):
-        arguments = tensors if reset_after else [*tensors, None]
         with tf.GradientTape() as inner:
             inner.watch(tensors)
-            total = tf.reduce_sum(_run(arguments, MASKS["any"], reset_after, "keep")[0] ** 2)
+            total = tf.reduce_sum(_run(tensors, MASKS["any"], reset_after, "keep")[0] ** 2)
         return sum(tf.reduce_sum(g**2) for g in inner.gradient(total, tensors))
 
     def gradient(*tensors):
@@ -206,16 +206,17 @@ def test_second_gradients_equal_finite_differences(reset_after, graph):
         np.testing.assert_allclose(tf.reduce_sum(found * direction), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("missing", [(4,), (5,), (4, 5)])
-def test_absent_biases_are_zero(missing):
-    arguments = [None if i in missing else a for i, a in enumerate(_arguments(3, np.float32))]
-    expected, _ = _loop(arguments, None, True, "keep")
-    np.testing.assert_allclose(_run(arguments, None, True, "keep")[0], expected, 1e-5, 1e-6)
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_an_absent_bias_is_zero(reset_after):
+    arguments = [*_arguments(3, np.float32)[:-1], None]
+    expected, _ = _loop(arguments, None, reset_after, "keep")
+    np.testing.assert_allclose(_run(arguments, None, reset_after, "keep")[0], expected, 1e-5, 1e-6)
 
 
-def test_recurrent_bias_needs_reset_after():
-    with pytest.raises(ValueError, match="recurrent_bias must be None with reset_after=False"):
-        _run(_arguments(3, np.float32), None, False, "keep")
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_a_bias_of_the_other_convention_is_refused(reset_after):
+    with pytest.raises(ValueError, match=rf"bias must be .* with reset_after={reset_after}; got"):
+        _run(_arguments(3, np.float32, not reset_after), None, reset_after, "keep")
 
 
 def test_half_precision_computes_in_float32():
@@ -230,7 +231,7 @@ def test_changing_lengths_share_few_programs():
     from gru_zoo.layers import fused
 
     weights = [tf.constant(w) for w in _arguments(5, np.float32)[2:]]
-    forward = fused._islands(True, False, True)[0]
+    forward = fused._islands(Convention(True, False, None), True)[0]
     before = forward.experimental_get_tracing_count()
     for time in range(97, 113, 5):
         x, h, *_ = _arguments(6, np.float32, time=time, batch=2)
@@ -292,6 +293,81 @@ def test_a_divided_batch_changes_nothing(parts, known):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("regularized", ["none", "both"])
+@pytest.mark.parametrize(("reset_after", "update_gate"), CONVENTIONS)
+def test_columns_equal_the_loop(monkeypatch, reset_after, update_gate, regularized, backwards):
+    monkeypatch.setattr(fused_passes, "layout_for", lambda *_: Layout(columns=True))
+    tf.config.run_functions_eagerly(True)  # else a program compiled for rows would run
+    options = REGULARIZED[regularized](np.random.default_rng(15)) | {"go_backwards": backwards}
+    arguments, mask = _arguments(16, reset_after=reset_after), MASKS["any"]
+    try:
+        got = _run(arguments, mask, reset_after, update_gate, save_gates=False, **options)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    expected = _judge(arguments, mask, reset_after, update_gate, options)
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("regularized", ["none", "both"])
+@pytest.mark.parametrize(("reset_after", "update_gate"), CONVENTIONS)
+def test_one_row_has_the_gradients_of_its_batch(reset_after, update_gate, regularized):
+    """One row's weight gradients are one product; two equal rows have twice its gradients."""
+    tf.config.run_functions_eagerly(True)
+    options = REGULARIZED[regularized](np.random.default_rng(15))
+    options = {k: [f[:1] for f in v] if isinstance(v, list) else v[:1] for k, v in options.items()}
+    x, h, *weights = map(tf.constant, _arguments(16, reset_after=reset_after, batch=1))
+
+    def gradients(copies):
+        more = {
+            name: [tf.repeat(f, copies, 0) for f in value]
+            if isinstance(value, list)
+            else tf.repeat(value, copies, 0)
+            for name, value in options.items()
+        }
+        tensors = [tf.repeat(x, copies, 0), tf.repeat(h, copies, 0), *weights]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            outputs, last = _run(tensors, None, reset_after, update_gate, **more)
+            total = tf.reduce_sum(outputs**2) + tf.reduce_sum(last)
+        return tape.gradient(total, weights)
+
+    try:
+        for one, two in zip(gradients(1), gradients(2), strict=True):
+            np.testing.assert_allclose(2.0 * one, two, rtol=1e-11, atol=1e-12)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_the_layout_follows_the_shape():
+    assert layout_for(64, 256) == layout_for(None, 256) == Layout(columns=True)
+    assert layout_for(64, 32) == layout_for(1, 256) == ROWS
+
+
+@pytest.mark.parametrize(("batch", "units"), [(1, 3), (33, 200)])
+def test_every_shape_s_program_compiles(batch, units):
+    rng = np.random.default_rng(17)
+    shapes = [(batch, 2, 4), (batch, units), (4, 3 * units), (units, 3 * units), (2, 3 * units)]
+    arguments = [rng.normal(0.1, 0.2, shape).astype("float32") for shape in shapes]
+    tensors = [tf.constant(a) for a in arguments]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        outputs, _ = _run(tensors, None, True, "write", save_gates=False)
+        total = tf.reduce_sum(outputs**2)
+    expected, _ = _loop(arguments, None, True, "write")
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    for gradient, tensor in zip(tape.gradient(total, tensors), tensors, strict=True):
+        direction = rng.normal(size=tensor.shape) / np.sqrt(np.size(tensor))
+        ends = []
+        for e in (1e-4, -1e-4):
+            pairs = zip(arguments, tensors, strict=True)
+            moved = [a + e * direction if t is tensor else a for a, t in pairs]
+            ends.append((_loop(moved, None, True, "write")[0] ** 2).sum())
+        found, expected = np.sum(gradient * direction), (ends[0] - ends[1]) / 2e-4
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 class _Layer(keras.layers.Layer):
     def build(self, shape):
         self.weights_of = [
@@ -303,7 +379,7 @@ class _Layer(keras.layers.Layer):
         state = tf.zeros([tf.shape(x)[0], UNITS], x.dtype)
         kernel, recurrent = map(tf.convert_to_tensor, self.weights_of)
         options = {"reset_after": True, "update_gate": "keep"}
-        return gru_sequence(x, state, None, kernel, recurrent, None, None, **options)[1]
+        return gru_sequence(x, state, None, kernel, recurrent, None, **options)[1]
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

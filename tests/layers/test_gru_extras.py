@@ -83,25 +83,32 @@ def test_zoneout_keeps_its_rate_of_the_state_at_inference(kernel):
         judge(layer, case, CONVENTIONS[0], MASKS["any pattern"], draws=Draws(kept=0.3))
 
 
-@pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "fused"])
+NORM_LIMITS = {"rtol": 1e-5, "atol": 3e-6}  # 1 / sqrt(variance) multiplies the rounding
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=str)
 def test_layer_norm(kernel, convention):
     for bias in (True, False):
         case = random_case(dtype="float32", bias=bias, gain=True)
         layer = layer_of(case, convention, kernel=kernel, layer_norm=True)
-        for mask in (None, MASKS["any pattern"]):
-            limits = {"rtol": 1e-5, "atol": 3e-6}  # 1 / sqrt(variance) multiplies the rounding
-            judge(layer, case, convention, mask, limits=limits)
+        with compiling(convention is CONVENTIONS[1] and bias):
+            for mask in (None, MASKS["any pattern"], MASKS["row fully masked"]):
+                judge(layer, case, convention, mask, limits=NORM_LIMITS)
+                assert layer.kernel_used == kernel
 
 
-def test_layer_norm_and_recurrent_dropout_together():
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=str)
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_layer_norm_and_everything_drawn_together(kernel, convention, go_backwards):
     case = random_case(dtype="float32", gain=True)
-    for convention in CONVENTIONS:
-        layer = layer_of(case, convention, layer_norm=True)
-        draws = DRAWS["dropout, one mask a gate"]
-        limits = {"rtol": 1e-5, "atol": 3e-6}
-        judge(draw_these(layer, draws), case, convention, draws=draws, training=True, limits=limits)
-        assert layer.kernel_used == "loop"
+    options = {"kernel": kernel, "layer_norm": True, "go_backwards": go_backwards}
+    layer = draw_these(layer_of(case, convention, **options), DRAWS["all"])
+    with compiling(False):
+        mask, limits = MASKS["any pattern"], NORM_LIMITS
+        judge(layer, case, convention, mask, draws=DRAWS["all"], training=True, limits=limits)
+        assert layer.kernel_used == kernel
 
 
 def test_layer_norm_makes_the_scale_of_the_weights_irrelevant():

@@ -26,7 +26,8 @@ CHOICES = [
     ({"kernel": "unrolled"}, "unrolled", r"kernel='unrolled'"),
     ({"reset_after": False}, "fused", r"the fastest .*; not cudnn: it needs reset_after=True"),
     ({"activation": "relu"}, "loop", r".*not fused: it needs activation 'tanh', .* has 'relu'"),
-    ({"layer_norm": True}, "loop", r".*not fused: it has no layer normalization"),
+    ({"layer_norm": True}, "fused", r".*not cudnn: it has no layer normalization"),
+    ({"layer_norm": True, "activation": "relu"}, "loop", r".*not fused: it needs activation .*"),
     ({"zoneout": 0.1}, "fused", r".*not cudnn: it has no zoneout"),
 ]
 
@@ -83,7 +84,7 @@ def test_forced_ends_with_its_block_even_on_an_error():
 def test_forced_cannot_make_a_kernel_run_what_it_cannot():
     with pytest.raises(ValueError, match=r"kernel='fused' \(forced\) cannot run"):
         with kernels.forced("fused"):
-            GRU(UNITS, layer_norm=True)(X)
+            GRU(UNITS, activation="relu")(X)
 
 
 def test_all_kernels_agree_on_a_layer_without_sequences():

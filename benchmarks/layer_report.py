@@ -1,0 +1,153 @@
+"""What benchmarks/layer_speed.py measured: a summary, a table of every cell, and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import timing
+from gru_zoo.files import write_beside
+
+OURS = "gru_zoo"
+BETTER, BOTH_BETTER = "keras, better mode", "keras, better mode; ours too"
+NOT_PEERS = ("gru_zoo_xla", "empty")  # our own other mode, and no GRU at all
+
+Cells = dict[str, dict[str, Any]]
+
+
+def write(record: dict[str, Any], results: Path) -> None:
+    """Print the summary, and write it with all cells beside `results`, and the picture.
+
+    Args:
+        record: what layer_speed.py keeps.
+        results: its JSON file; the table ends in .md, the picture in .png.
+    """
+    lines = list(_summary(record))
+    print("\n".join(lines))
+    with write_beside(results.with_suffix(".md")) as partial:
+        text = "\n".join([*lines, "", *_every_cell(record["cells"])])
+        partial.write_text(text + "\n", encoding="utf-8")
+    _draw(record["cells"], results.with_suffix(".png"))
+
+
+def _ratios(cell: dict[str, Any]) -> dict[str, float]:
+    """Return peer -> how many times as fast we are, Keras' better mode among the peers."""
+    ratios = {name: ratio for name, ratio in cell["ratios"].items() if name not in NOT_PEERS}
+    if {"keras", "keras_xla"} <= set(ratios):
+        ratios[BETTER] = min(ratios["keras"], ratios["keras_xla"])
+        ratios[BOTH_BETTER] = ratios[BETTER] / min(1.0, cell["ratios"].get("gru_zoo_xla", 1.0))
+    return ratios
+
+
+def _chosen(cells: Cells, variant: str, mode: str) -> Cells:
+    return {key: cell for key, cell in cells.items() if key.startswith(f"{variant}/{mode}/")}
+
+
+def _summary(record: dict[str, Any]) -> Iterable[str]:
+    cells = record["cells"]
+    yield f"{record.get('cpu')}, {record.get('cores')} cores, one thread a core, {record['date']}."
+    rounds = [cell["rounds"] for cell in cells.values()]
+    few = [f"{key} ({cell['rounds']})" for key, cell in cells.items() if cell["rounds"] < 20]
+    yield f"{len(cells)} cells of {max(rounds, default=0)} rounds; fewer in: {few or 'none'}."
+    yield ""
+    yield "| variant | pass | cells | peer | times as fast, mean | lowest | in the cell |"
+    yield "|---|---|---|---|---|---|---|"
+    for variant in dict.fromkeys(key.split("/")[0] for key in cells):
+        for mode in ("forward", "train"):
+            chosen = {key: _ratios(cell) for key, cell in _chosen(cells, variant, mode).items()}
+            for name in dict.fromkeys(name for ratios in chosen.values() for name in ratios):
+                values = {key: ratios[name] for key, ratios in chosen.items() if name in ratios}
+                mean, lowest = timing.geometric_mean(values.values()), min(values, key=values.get)
+                where = "batch {}, time {}, units {}".format(*lowest.split("/")[2:])
+                row = [variant, mode, len(values), name, f"{mean:.2f}", f"{values[lowest]:.2f}"]
+                yield "| " + " | ".join(map(str, [*row, where])) + " |"
+    yield ""
+    yield from _facts(record)
+
+
+def _facts(record: dict[str, Any]) -> Iterable[str]:
+    """Yield the lines on growth, the product's rate, compilation and memory."""
+    cells = record["cells"]
+    for axis, name in ((2, "batch"), (3, "time")):
+        found = _exponents(cells, axis)
+        if found:
+            yield f"- training time ~ {name}^b: b = {min(found):.2f} to {max(found):.2f}"
+    for key, cell in cells.items():
+        if key.startswith("plain/") and "/128/" in key and key.endswith("/256"):
+            share = cell["share_of_product_rate"]
+            yield f"- {key}: {share:.0%} of the rate of a 2048 x 2048 product"
+    for mode in ("forward", "train"):
+        chosen = _chosen(cells, "plain", mode)
+        firsts = {k: c["first_call_s"] for k, c in chosen.items() if "keras_xla" in c["ratios"]}
+        found = {key: first[OURS] / first["keras_xla"] for key, first in firsts.items()}
+        if found:
+            mean, most = timing.geometric_mean(found.values()), max(found, key=found.get)
+            yield (
+                f"- first call, {mode}, compilation included: {mean:.2f} of Keras' with XLA,"
+                f" most {found[most]:.2f} in {most}"
+            )
+    for key, peak in record["memory"].items():
+        size = "missing" if peak is None else f"{peak / 1e6:.0f} MB"
+        yield f"- peak memory of a training step, {key}: {size}"
+
+
+def _exponents(cells: Cells, axis: int) -> list[float]:
+    """Return our training time's exponents in batch (axis 2) or time (axis 3), a line a fit."""
+    lines: dict[tuple, list[tuple[int, float]]] = {}
+    for key, cell in _chosen(cells, "plain", "train").items():
+        parts = key.split("/")
+        if parts[2] != "1":
+            rest = tuple(parts[:axis] + parts[axis + 1 :])
+            lines.setdefault(rest, []).append((int(parts[axis]), cell["ms"][OURS]))
+    return [timing.exponent(*zip(*line, strict=True)) for line in lines.values() if len(line) > 1]
+
+
+def _every_cell(cells: Cells) -> Iterable[str]:
+    """Yield a table of milliseconds, a row a cell."""
+    names = list(dict.fromkeys(name for cell in cells.values() for name in cell["ms"]))
+    yield "Milliseconds, medians:"
+    yield ""
+    yield "| variant/pass/batch/time/units | " + " | ".join(names) + " |"
+    yield "|---" * (1 + len(names)) + "|"
+    for key, cell in cells.items():
+        figures = [f"{cell['ms'][name]:.2f}" if name in cell["ms"] else "" for name in names]
+        yield f"| {key} | " + " | ".join(figures) + " |"
+
+
+def _draw(cells: Cells, path: Path) -> None:
+    """Draw how many times as fast as Keras we are, a panel a pass and mode, a cell a shape."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.colors import LogNorm
+
+    plain = {tuple(k.split("/")[1:]): _ratios(c) for k, c in cells.items() if k[:6] == "plain/"}
+    if not plain:
+        return
+    rows = sorted({(int(b), int(u)) for _, b, _, u in plain})
+    columns = sorted({int(t) for _, _, t, _ in plain})
+    panels_of = [(mode, name) for mode in ("forward", "train") for name in ("keras", BETTER)]
+    figure, panels = pyplot.subplots(1, 4, figsize=(14, 5), layout="constrained", sharey=True)
+    for panel, (mode, name) in zip(panels, panels_of, strict=True):
+        grid = [
+            [plain.get((mode, str(b), str(t), str(u)), {}).get(name, float("nan")) for t in columns]
+            for b, u in rows
+        ]
+        image = panel.imshow(grid, cmap="RdYlGn", norm=LogNorm(1 / 8, 8), aspect="auto")
+        for y, row in enumerate(grid):
+            for x, value in enumerate(row):
+                panel.text(x, y, f"{value:.2f}", ha="center", va="center")
+        panel.set_xticks(range(len(columns)), columns)
+        panel.set_yticks(range(len(rows)), [f"batch {b}, {u} units" for b, u in rows])
+        panel.set_xlabel("time steps")
+        what = "forward" if mode == "forward" else "training step"
+        panel.set_title(f"{what} / {'Keras, default' if name == 'keras' else name}")
+    bar = figure.colorbar(image, ax=panels, label="times as fast as keras.layers.GRU")
+    ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    bar.ax.minorticks_off()
+    with write_beside(path) as partial:
+        figure.savefig(partial, dpi=120)
+    pyplot.close(figure)
