@@ -31,6 +31,8 @@ from gru_zoo.layers.fused_gradients import weight_gradients
 from gru_zoo.layers.fused_layout import ROWS, Layout, layout_for, loop
 from gru_zoo.layers.fused_norm import Group, before, gained
 
+_STEPS_AHEAD = 256
+
 Context = tuple[Any, Any, Any]
 
 
@@ -95,11 +97,11 @@ def forward(
     layout = layout_for(*state.shape) if not save and gain is None else ROWS
     inputs, gains = layout.sequence(inputs), _gains(gain)
     (bz, br, bc), (bz_, br_, bc_) = _biases(layout, bias)
-    held_at, weights = _shares(layout, held), layout.weights(kernel)
+    held_at, projected = _shares(layout, held), _projection(layout, inputs, kernel)
     recur = _recurrence(layout, recurrent, factors, convention, gains[3:])
 
     def step(t: Any, h: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        *xzr, xc = layout.split(layout.product(inputs[t], weights), 3)
+        *xzr, xc = projected(t)
         xz, xr = gained(xzr, gains[:2], convention.epsilon)
         (xc,) = gained([xc], gains[2:3], convention.epsilon)
         uz, ur, candidate = recur(h)
@@ -115,6 +117,18 @@ def forward(
         step, layout.state(state), _steps(inputs), count, 6 if save else 1
     )
     return layout.outputs(outputs), layout.state(last), *saved
+
+
+def _projection(
+    layout: Layout, inputs: tf.Tensor, kernel: tf.Tensor
+) -> Callable[[Any], list[tf.Tensor]]:
+    """Return t -> the products of x_t; one row of many steps has them taken before the loop."""
+    steps, *state = inputs.shape
+    if steps and steps >= _STEPS_AHEAD and state[0] == 1 and not layout.columns:
+        gates = [_products(inputs, weights) for weights in _gates(kernel)]
+        return lambda t: [products[t] for products in gates]
+    weights = layout.weights(kernel)
+    return lambda t: layout.split(layout.product(inputs[t], weights), 3)
 
 
 def _recurrence(

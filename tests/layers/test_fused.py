@@ -345,10 +345,10 @@ def test_the_layout_follows_the_shape():
     assert layout_for(64, 32) == layout_for(1, 256) == ROWS
 
 
-@pytest.mark.parametrize(("batch", "units"), [(1, 3), (33, 200)])
-def test_every_shape_s_program_compiles(batch, units):
+@pytest.mark.parametrize(("batch", "time", "units"), [(1, 2, 3), (1, 257, 2), (33, 2, 200)])
+def test_every_shape_s_program_compiles(batch, time, units):
     rng = np.random.default_rng(17)
-    shapes = [(batch, 2, 4), (batch, units), (4, 3 * units), (units, 3 * units), (2, 3 * units)]
+    shapes = [(batch, time, 4), (batch, units), (4, 3 * units), (units, 3 * units), (2, 3 * units)]
     arguments = [rng.normal(0.1, 0.2, shape).astype("float32") for shape in shapes]
     tensors = [tf.constant(a) for a in arguments]
     with tf.GradientTape() as tape:
