@@ -1,0 +1,282 @@
+"""Do steps in integers hold? A sentiment stream of 1,000 words, in float32, int8 and int16.
+
+    python -m benchmarks.integer_streaming                  # TFDS_DATA_DIR for IMDB; 20 minutes
+    python -m benchmarks.integer_streaming --report-only    # table and picture of the results
+
+The preset's step graph is calibrated on training reviews and runs in LiteRT, one thread, each
+state fed back as it came out. Three questions, all on IMDB's test half:
+
+    drift     reviews of at least 1,000 words, their first 1,000 fed word by word, far beyond the
+              400 that the model was trained on: mean |state - float32's state| at every step
+    streams   reviews of one label joined until there are 1,000 words: accuracy after the last.
+              (There are too few long reviews to measure half a point on.)
+    reviews   every review as the preset reads it, its first 400 words: accuracy
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from benchmarks import timing
+from gru_zoo.files import write_beside, write_json
+
+RESULTS = Path(__file__).parent / "results" / "integer_streaming.json"
+PRESET = "sentiment_imdb_gru_small"
+VARIANTS = ("float32", "int8_full", "int16x8")
+PARTS = ("last", "max", "mean", "probabilities")
+States = dict[str, np.ndarray]
+PACKAGES = ("gru-zoo", "tensorflow", "ai-edge-litert", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Compare a step in integers with the step in float32."""
+
+    # Data.
+    steps: int = 1000
+    representative: int = 200
+    """Training reviews to calibrate on, whole, the longest 20 among them."""
+    streams: int = 2000
+    reviews: int = 25_000
+    """Fewer of either are the first in a fixed mixed order."""
+
+    # Running.
+    processes: int = 2
+    report_only: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    config = tyro.cli(Config, args=argv, description=__doc__)
+    if not config.report_only:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        write_json(RESULTS, measure(config))
+    from benchmarks import integer_streaming_report as report
+
+    record = report.read(RESULTS)
+    print(report.table(record))
+    with write_beside(RESULTS.with_suffix(".png")) as partial:
+        report.figure(record, partial)
+
+
+def measure(config: Config) -> dict[str, Any]:
+    """Return everything that is measured, for JSON."""
+    from gru_zoo import load
+    from gru_zoo.export.integer_memory import UNITS
+    from gru_zoo.export.steps import step_graph
+
+    model = load(PRESET)
+    initial = step_graph(model).initial()
+    train, _ = reviews(model, "train")
+    test, labels = reviews(model, "test")
+    longest = sorted(train, key=len)[-20:]
+    representative = longest + train[: config.representative - len(longest)]
+    long = [ids[: config.steps] for ids in test if len(ids) >= config.steps]
+    joined, joined_labels = joined_streams(test, labels, config)
+    cut = [ids[: model.tokenizer.sequence_length] for ids in test[: config.reviews]]
+    record: dict[str, Any] = {
+        "config": dataclasses.asdict(config),
+        "machine": timing.machine(PACKAGES),
+        "preset": PRESET,
+        "representative": len(representative),
+        "long_reviews": len(long),
+        "streams": len(joined),
+        "reviews": len(cut),
+        "variants": {},
+    }
+    drift, answers = {}, {}
+    with tempfile.TemporaryDirectory() as place:
+        for variant in VARIANTS:
+            path = Path(place, f"{variant}.tflite")
+            path.write_bytes(convert(model, variant, representative))
+            unit = 1.0 if variant == "float32" else 1 / UNITS
+            drift[variant] = [trace(path, initial, ids, unit) for ids in long]
+            found = record["variants"][variant] = {"bytes": path.stat().st_size}
+            found["drift"] = errors(drift[variant], drift["float32"])
+            for name, texts, truth in (
+                ("streams", joined, joined_labels),
+                ("reviews", cut, labels[: len(cut)]),
+            ):
+                answers[variant, name] = labels_of(path, initial, texts, config.processes)
+                found[name] = score(answers[variant, name], truth, answers["float32", name])
+                print(f"{variant:10} {name}: {found[name]}", flush=True)
+    return record
+
+
+def reviews(model: Any, split: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the ids of every review's words, none cut off, and the labels; in a mixed order."""
+    import tensorflow as tf
+
+    from gru_zoo.data import imdb
+    from gru_zoo.text import WordTokenizer
+
+    rows = next(iter(imdb.load(split)[0].batch(tf.int64.max)))
+    longest = max(len(text.split()) for text in rows["text"].numpy()) * 2
+    config = {**model.tokenizer.get_config(), "sequence_length": longest}
+    tokenizer = WordTokenizer.from_config(config)
+    ids: list[np.ndarray] = []
+    for start in range(0, len(rows["text"]), 1000):
+        block = tokenizer(rows["text"][start : start + 1000]).numpy()
+        ids.extend(row[row != 0].copy() for row in block)
+    kept = [number for number, row in enumerate(ids) if len(row)]
+    return [ids[number] for number in kept], rows["label"].numpy()[kept]
+
+
+def joined_streams(
+    texts: Sequence[np.ndarray], labels: np.ndarray, config: Config
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return streams of exactly `steps` words, each of reviews with one label, and the labels."""
+    streams: dict[int, list[np.ndarray]] = {}
+    for label in sorted(set(labels.tolist())):
+        of_label = [ids for ids, its in zip(texts, labels, strict=True) if its == label]
+        streams[label] = list(_cut(of_label, config.steps))
+    pairs = zip(*streams.values(), strict=False)  # as many of each label
+    mixed = [(ids, label) for pair in pairs for label, ids in zip(streams, pair, strict=True)]
+    mixed = mixed[: config.streams]
+    return [ids for ids, _ in mixed], np.array([label for _, label in mixed])
+
+
+def _cut(texts: Iterable[np.ndarray], steps: int) -> Iterator[np.ndarray]:
+    stream: list[np.ndarray] = []
+    for ids in texts:
+        stream.append(ids)
+        if sum(map(len, stream)) >= steps:
+            yield np.concatenate(stream)[:steps]
+            stream = []
+
+
+def convert(model: Any, variant: str, representative: Sequence[np.ndarray]) -> bytes:
+    """Return the model's step as `.tflite` bytes."""
+    from gru_zoo.export.calibrated import integer_step
+    from gru_zoo.export.steps import step_graph
+    from gru_zoo.export.tflite_file import to_builtins
+
+    if variant != "float32":
+        return integer_step(model, variant, representative)
+    graph = step_graph(model)
+    function = graph.step.get_concrete_function(**graph.inputs, **graph.states)
+    return to_builtins(function, graph, "float32")
+
+
+class Stepper:
+    """A step file in LiteRT; states are fed back as they came out, bit by bit."""
+
+    def __init__(self, path: Path, initial: States) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.interpreter = Interpreter(model_path=str(path), num_threads=1)
+        self.interpreter.allocate_tensors()
+        (name,) = self.interpreter.get_signature_list()
+        runner = self.interpreter.get_signature_runner(name)
+        self.given, self.results = runner.get_input_details(), runner.get_output_details()
+        self.initial = {name: stored(self.given[name], x) for name, x in initial.items()}
+
+    def run(self, ids: np.ndarray, keep: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return outputs and states as stored, [steps, ...], of a stream from its beginning."""
+        kept: dict[str, list[np.ndarray]] = {name: [] for name in keep}
+        for name, value in self.initial.items():
+            self._set(name, value)
+        for word in ids:
+            self._set("ids", np.array([word], np.int32))
+            self.interpreter.invoke()
+            for name, rows in kept.items():
+                rows.append(self.interpreter.get_tensor(self.results[name]["index"]))
+            for name in self.initial:
+                self._set(name, self.interpreter.get_tensor(self.results[name]["index"]))
+        return {name: np.concatenate(rows) for name, rows in kept.items()}
+
+    def _set(self, name: str, value: np.ndarray) -> None:
+        self.interpreter.set_tensor(self.given[name]["index"], value)
+
+
+def stored(details: dict[str, Any], values: np.ndarray) -> np.ndarray:
+    """Return numbers as a tensor stores them."""
+    (scale, zero), kind = details["quantization"], details["dtype"]
+    if scale:
+        limits = np.iinfo(kind)
+        values = np.clip(np.round(values / scale) + zero, limits.min, limits.max)
+    return values.astype(kind)
+
+
+def real(details: dict[str, Any], values: np.ndarray) -> np.ndarray:
+    """Return stored values as the numbers they stand for, float64."""
+    scale, zero = details["quantization"]
+    return (values.astype(np.float64) - zero) * scale if scale else values.astype(np.float64)
+
+
+def trace(path: Path, initial: States, ids: np.ndarray, unit: float) -> dict[str, np.ndarray]:
+    """Return last, max, mean and probabilities [steps, size] of a stream.
+
+    Args:
+        path: the step's file.
+        initial: the states before the first word.
+        ids: the words.
+        unit: what one unit of the file's sum stands for.
+    """
+    stepper = Stepper(path, initial)
+    stored_values = stepper.run(ids, [*initial, "probabilities"])
+    values = {name: real(stepper.results[name], v) for name, v in stored_values.items()}
+    return {
+        "last": values["state_last"],
+        "max": values["state_max"],
+        "mean": unit * values["state_sum"] / values["state_count"],
+        "probabilities": values["probabilities"],
+    }
+
+
+def errors(traces: list[dict], reference: list[dict]) -> dict[str, list[float]]:
+    """Return for each part mean |difference| over streams and entries, at every step."""
+    return {
+        part: np.mean(
+            [
+                np.abs(a[part] - b[part]).mean(axis=1)
+                for a, b in zip(traces, reference, strict=True)
+            ],
+            axis=0,
+        ).tolist()
+        for part in PARTS
+    }
+
+
+def score(answers: np.ndarray, labels: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+    """Return how often answers are right, and how often they are those of float32."""
+    return {
+        "texts": len(answers),
+        "accuracy": float(np.mean(answers == labels)),
+        "as_float32": float(np.mean(answers == reference)),
+    }
+
+
+def labels_of(
+    path: Path, initial: States, texts: Sequence[np.ndarray], processes: int
+) -> np.ndarray:
+    """Return the most probable label after each text's last word."""
+    shares = [list(texts[share::processes]) for share in range(processes)]
+    found = np.empty(len(texts), np.int64)
+    # Not forked: TensorFlow's threads would not come along.
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawned) as pool:
+        answers = pool.map(answered, [path] * processes, [initial] * processes, shares)
+        for share, its in enumerate(answers):
+            found[share::processes] = its
+    return found
+
+
+def answered(path: Path, initial: States, texts: Sequence[np.ndarray]) -> list[int]:
+    """Return the most probable label of each text."""
+    stepper = Stepper(path, initial)
+    keep = ["probabilities"]
+    return [int(stepper.run(ids, keep)["probabilities"][-1].argmax()) for ids in texts]
+
+
+if __name__ == "__main__":
+    main()
