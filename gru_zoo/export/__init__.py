@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Streamer": "gru_zoo.export.streamer",
     "onnx": "gru_zoo.export.onnx_file",
     "saved_model": "gru_zoo.export.saved_model_folder",
     "tflite": "gru_zoo.export.tflite_file",

@@ -19,13 +19,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
 from gru_zoo.arguments import one_of
-from gru_zoo.export import metadata
+from gru_zoo.export import lite
+from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.models.classifier import SequenceClassifier
 
 # "Goldens" of the limits below: the first texts of a comparison.
@@ -57,13 +55,12 @@ LIMITS = {
     "mediapipe": Limit(1e-5),
     "float16": Limit(1e-2, same_label=True),
     "int8": Limit(1e-1, on_goldens_only=True, points=0.005),
+    "int8_full": Limit(1e-1, on_goldens_only=True, points=0.005),
+    "int16x8": Limit(1e-1, on_goldens_only=True, points=0.005),
+    "int4": Limit(3e-1, on_goldens_only=True),
 }
 # A lead of the first label over the second that counts as decided, for `same_label`.
 DECIDED = 1e-3
-
-
-class Refused(ValueError):
-    """An exported file is broken, or does not do what the model does."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,14 +179,14 @@ def check(
         ValueError: unknown variant.
 
     Example:
-        >>> from gru_zoo.export.tflite_file import tflite
+        >>> from gru_zoo.export import tflite
         >>> from gru_zoo.text import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> model = SequenceClassifier(words, units=5)
-        >>> tflite(model, "/tmp/fine.tflite", "float16")
-        >>> record = check("/tmp/fine.tflite", Reference.of(model, ["fine"], [1]), "float16")
-        >>> record["operators"]["WHILE"], record["largest_difference"] < 1e-2
-        (1, True)
+        >>> tflite(model, "fine.tflite", "float16")
+        >>> record = check("fine.tflite", Reference.of(model, ["fine"], [1]), "float16")
+        >>> record["largest_difference"] < 1e-2
+        True
     """
     one_of("variant", variant, LIMITS)
     record = inspect(path)
@@ -210,63 +207,6 @@ def compare(path: str | os.PathLike, reference: Reference, variant: str) -> floa
     """Return the largest difference of a file's probabilities; raise as `check` does."""
     inspect(path)
     return _judge(path, run(path, reference), reference, variant)
-
-
-def inspect(path: str | os.PathLike) -> dict[str, Any]:
-    """Return a file's size and operators without running it.
-
-    Raises:
-        Refused: the file is broken, or holds an operator that not every device has.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return _inspect_saved_model(path)
-    try:
-        metadata.read(path)
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    data = path.read_bytes()
-    model = schema.ModelT.InitFromPackedBuf(data)
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    codes = [
-        names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes
-    ]
-    operators = collections.Counter(
-        codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators
-    )
-    if "CUSTOM" in operators:
-        custom = [c.customCode.decode() for c in model.operatorCodes if c.customCode]
-        raise Refused(f"path must need builtin operators only; {path} needs {', '.join(custom)}.")
-    version = next(
-        (m.buffer for m in model.metadata or [] if m.name == b"min_runtime_version"), None
-    )
-    if version is not None:
-        version = bytes(model.buffers[version].data).rstrip(b"\0").decode()
-    return {
-        "bytes": len(data),
-        "operators": dict(sorted(operators.items())),
-        "subgraphs": len(model.subgraphs),
-        "min_runtime_version": version,
-    }
-
-
-def _inspect_saved_model(path: Path) -> dict[str, Any]:
-    saved = saved_model_pb2.SavedModel()
-    try:
-        saved.ParseFromString((path / "saved_model.pb").read_bytes())
-        graph = saved.meta_graphs[0].graph_def
-    except (OSError, ValueError, IndexError, DecodeError) as error:
-        raise Refused(f"path must be a SavedModel's folder; {path}: {error}") from error
-    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    operators = collections.Counter(node.op for node in nodes)
-    compiled = {f.signature.name for f in graph.library.function if "_XlaMustCompile" in f.attr}
-    device = sorted(op for op in operators if op.startswith(("Cudnn", "Xla")))
-    if device or compiled:
-        raise Refused(
-            f"path must run on any device; {path} holds {', '.join([*device, *sorted(compiled)])}."
-        )
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return {"bytes": size, "operators": dict(sorted(operators.items()))}
 
 
 def run(
@@ -327,10 +267,13 @@ def _open_tflite(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray]:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise Refused(f"path must be a TFLite file; LiteRT cannot open {path}: {error}") from error
-    (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    places = {about["name"]: about["index"] for about in interpreter.get_input_details()}
+    (result,) = interpreter.get_output_details()
 
     def classify(ids: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(given["index"], ids)
+        for name, array in lite.feeds(ids).items():
+            if name in places:
+                interpreter.set_tensor(places[name], array)
         interpreter.invoke()
         return interpreter.get_tensor(result["index"])
 

@@ -11,6 +11,22 @@ from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export import metadata
 from gru_zoo.text import WordTokenizer
+from gru_zoo.wordpiece import WordPieceTokenizer
+
+
+def feeds(ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what a classifier's file may ask for, by name, for ids [1, time] int32.
+
+    Example:
+        >>> feeds(np.array([[7, 0]], np.int32))["mask"].tolist()
+        [[1, 0]]
+    """
+    # A WordPiece model that MediaPipe runs has BERT's three inputs.
+    return {
+        "ids": ids,
+        "mask": (ids != 0).astype(np.int32),
+        "segment_ids": np.zeros_like(ids),
+    }
 
 
 class LiteClassifier:
@@ -42,17 +58,20 @@ class LiteClassifier:
         self.labels = inside.labels
         self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
         self.interpreter.allocate_tensors()
-        (self._ids,) = self.interpreter.get_input_details()
+        self._given = self.interpreter.get_input_details()
         (self._probabilities,) = self.interpreter.get_output_details()
-        length = int(self._ids["shape"][1])
-        self.tokenizer = WordTokenizer.from_vocabulary_bytes(inside.vocabulary, length)
+        length = int(self._given[0]["shape"][1])
+        kind = WordPieceTokenizer if inside.pattern is None else WordTokenizer
+        self.tokenizer = kind.from_vocabulary_bytes(inside.vocabulary, length)
 
     def predict(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """Return probabilities `[texts, labels]` float32, one run of the interpreter a text."""
         ids = self.tokenizer(tf.constant(list(texts), tf.string)).numpy()
         rows = np.empty((len(ids), len(self.labels)), np.float32)
         for row, text in enumerate(ids):
-            self.interpreter.set_tensor(self._ids["index"], text[None])
+            arrays = feeds(text[None])
+            for about in self._given:
+                self.interpreter.set_tensor(about["index"], arrays[about["name"]])
             self.interpreter.invoke()
             rows[row] = self.interpreter.get_tensor(self._probabilities["index"])[0]
         return rows

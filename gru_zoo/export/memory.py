@@ -132,9 +132,9 @@ class Memory:
     def _largest(self, name: str, x: Steps) -> tf.Tensor:
         """Return the largest of each feature so far."""
         state = self._name(name, "max")
+        # Below all that a GRU gives, and it survives integer quantization, unlike -inf.
+        lowest = -tf.ones_like(x.rows)
         if x.bounded:
-            # Neutral, and it survives integer quantization, unlike -inf.
-            lowest = -tf.ones_like(x.rows)
             return self._update(x, state, lowest, lambda m: tf.maximum(m, x.rows))
         begun = self._name(name, "begun")
         self._update(x, begun, tf.zeros((1, 1)), tf.ones_like)
@@ -142,7 +142,7 @@ class Memory:
         return self._update(
             x,
             state,
-            tf.zeros_like(x.rows),
+            lowest,
             lambda m: tf.where(before > 0, tf.maximum(m, x.rows), x.rows),
         )
 
@@ -166,6 +166,8 @@ class Memory:
         return new
 
     def _name(self, layer: str, part: str = "") -> str:
+        if not part and layer.endswith("max"):
+            part = "h"  # A name that ends so begins at -1, by agreement with those who stream.
         names = (self._aliases.get(layer, layer), part)
         return STATE + "_".join(name for name in names if name)
 

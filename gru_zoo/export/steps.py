@@ -3,7 +3,7 @@
     outputs_t, states_t = step(inputs_t, states_(t-1))        states_0 = initial()
 
 The outputs of step t are those of the model for a sequence that ends there. Every step counts:
-there is no padding in a stream.
+there is no padding in a stream. A state begins as zeros, and one whose name ends in "_max" as -1.
 """
 
 from __future__ import annotations

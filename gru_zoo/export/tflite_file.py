@@ -1,14 +1,10 @@
-"""A classifier as one TFLite file: builtin operators only, vocabulary and labels inside.
+"""A model as one TFLite file: builtin operators only, two ways to run it, the weights once.
 
-    ids [1, time] int32  ->  probabilities [1, labels] float32
+    serving_default   ids [1, time] or inputs [1, time, features]  ->  probabilities or outputs
+    step              one time step of a causal model: every state goes in and comes out by name
 
-One product projects all steps; a loop then runs over the real ones, n of them, and stops:
-
-    x = E[ids] W + b
-    h_t = recur(x_t, h_(t-1)),  pool_t = update(pool_(t-1), h_t)      t = 1 ... n
-    p = softmax(head(result(pool_n)))
-
-The pooling is kept as a running state, so nothing is stored for each step: time is linear in n.
+The first takes any number of steps once its input is resized. A text classifier's file also holds
+vocabulary, labels and the tokenizer's pattern, as TFLite metadata.
 """
 
 from __future__ import annotations
@@ -16,18 +12,32 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
-from gru_zoo.arguments import one_of
-from gru_zoo.export import check
-from gru_zoo.export.mediapipe import flat
-from gru_zoo.export.metadata import TextMetadata, attach
+from gru_zoo.arguments import one_of, positive_int
+from gru_zoo.export import arrays, check, mediapipe
+from gru_zoo.export.calibrated import integer_step
+from gru_zoo.export.int4 import int4, require_quantizer
+from gru_zoo.export.metadata import attach
+from gru_zoo.export.network import Network
+from gru_zoo.export.representative import checked
+from gru_zoo.export.seal import sealed
+from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
+from gru_zoo.export.steps import StepGraph
+from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
-from gru_zoo.layers import kernels
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.text import WordTokenizer
+
+# Steps that a file is made for where the model leaves them open.
+LENGTH = 1000
+# The first runtime that knows int8 matrices with one scale a row in float32 products.
+PER_ROW = (2, 17)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,167 +45,187 @@ class Variant:
     """How a file is made.
 
     Attributes:
-        weights: type the weights are stored in; computation is in float32, and for "int8" partly
-            in integers that are scaled anew at every step.
-        unrolled: steps written out one after the other instead of a loop.
+        form: "both" signatures, "step" alone, or "flat": steps written out one after the other.
+        weights: type the weights are stored in. For "int4" and "int8" matrix products are partly
+            in integers that are scaled anew at every step, and the rest is in float32.
+        calibrated: whether all of it computes in integers, with scales from representative data.
     """
 
+    form: str = "both"
     weights: str = "float32"
-    unrolled: bool = False
+    calibrated: bool = False
 
 
 VARIANTS = {
     "float32": Variant(),
-    "float16": Variant("float16"),
-    "int8": Variant("int8"),
-    "mediapipe": Variant(unrolled=True),
+    "float16": Variant(weights="float16"),
+    "int8": Variant(weights="int8"),
+    "int4": Variant(weights="int4"),
+    "int8_full": Variant("step", "int8", calibrated=True),
+    "int16x8": Variant("step", "int8", calibrated=True),
+    "mediapipe": Variant("flat"),
 }
 
 
 def tflite(
-    model: SequenceClassifier,
+    model: keras.Model,
     path: str | os.PathLike,
     variant: str = "float32",
     *,
+    overwrite: bool = False,
     texts: Sequence[str] | None = None,
+    representative: Sequence[Any] | None = None,
+    sequence_length: int | None = None,
+    gates: bool = False,
+    thresholds: float | Mapping[str, float] | None = None,
+    min_runtime: str | None = None,
+    seconds: float = 600,
 ) -> None:
-    """Write a classifier as a `.tflite` file, after comparing it with the model.
-
-    The file has one input "ids" [1, time] int32, words on the left and 0 for padding on their
-    right, and one output "probabilities" [1, labels] float32; vocabulary, labels and the
-    tokenizer's pattern are inside as TFLite metadata.
+    """Write a model as a `.tflite` file, after comparing it with the model.
 
     Args:
-        model: a built `SequenceClassifier`.
-        path: the file; an existing one is replaced, and only by a file that passed.
-        variant: "float32"; "float16" or "int8", which store the weights smaller; or "mediapipe",
-            float32 in a form that MediaPipe's TextClassifier opens, larger and slower.
-        texts: texts to compare on; None makes some from the vocabulary.
+        model: a built `SequenceClassifier`, or a built Keras functional or Sequential model of GRU
+            layers (ours or Keras', stacked, bidirectional), layers that treat every step alike,
+            and pooling over time.
+        path: the file.
+        variant: "float32"; "float16", "int8" or "int4", which store the weights smaller ("int4"
+            needs the extra `int4`); "int8_full" or "int16x8", the step alone, all in integers;
+            "mediapipe", a text classifier in a form that MediaPipe opens, larger and slower.
+        overwrite: whether an existing file is replaced, by one that passed.
+        texts: texts to compare a classifier on; None makes some from its vocabulary.
+        representative: sequences as the model will meet them, ids [time] or [time, features]: for
+            the variants that compute in integers, and nothing else.
+        sequence_length: steps that the whole-sequence input is made for unless it is resized; None
+            takes the model's own, or 1,000.
+        gates: also give each GRU's gates z and r as outputs of the step.
+        thresholds: for MediaPipe, see `mediapipe.describe`.
+        min_runtime: version of the TFLite runtime that must be able to run the file, such as
+            "2.3", which costs "int8" some accuracy; None takes what the best form needs.
+        seconds: how long a conversion to integers may take.
 
     Raises:
-        ValueError: unknown variant; a model that cannot be exported so, with the reason.
+        FileExistsError: `path` exists.
+        ValueError: unknown variant; or the model cannot be had in it, with the reason.
+        ImportError: the variant needs a package that is missing.
         check.Refused: the file differs from the model by more than the variant's limit.
         OSError: the file could not be written.
 
     Example:
-        >>> from gru_zoo.models.classifier import SequenceClassifier
-        >>> from gru_zoo.text import WordTokenizer
-        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
-        >>> tflite(SequenceClassifier(words, units=5), "/tmp/fine.tflite", "int8")
+        >>> from gru_zoo import GRU
+        >>> tflite(keras.Sequential([keras.Input((None, 4)), GRU(7)]), "tiny.tflite", "int8")
     """
     form = VARIANTS[one_of("variant", variant, VARIANTS)]
-    check.exportable(model)
-    convert = functools.partial(to_builtins, weights=form.weights)
-    content = attach(
-        flat(model, convert) if form.unrolled else looped(model, convert), describe(model)
-    )
-    reference = check.Reference.of(model, check.probes(model) if texts is None else texts)
-    with write_beside(path) as partial:
+    if Path(path).exists() and not overwrite:
+        raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
+    if sequence_length is not None:
+        positive_int("sequence_length", sequence_length)
+        if isinstance(model, SequenceClassifier):
+            model = mediapipe.resized(model, sequence_length)
+    network = _network(model)
+    options = {"gates": gates, "thresholds": thresholds}
+    sequences = _refuse(variant, model, network, representative, options)
+    old = min_runtime is not None and _version(min_runtime) < PER_ROW
+    length = sequence_length or arrays.length(network) or LENGTH
+    with write_beside(path) as partial:  # A folder that cannot be written ends it here.
+        if form.calibrated:
+            content = integer_step(model, variant, representative, gates=gates, seconds=seconds)
+        elif form.form == "flat":
+            content = mediapipe.flat(model, functools.partial(to_builtins, weights=form.weights))
+        else:
+            content = _both(network, form.weights, gates, length, per_tensor=old)
         try:
-            partial.write_bytes(content)
+            partial.write_bytes(_closed(content, model, form.form, thresholds))
         except OSError as error:
             message = f"path {os.fspath(path)!r} could not be written: {error.strerror}"
             raise OSError(error.errno, message) from error
-        check.compare(partial, reference, variant)
+        _require_runtime(partial, min_runtime)
+        if isinstance(model, SequenceClassifier) and form.form != "step":
+            reference = check.Reference.of(model, check.probes(model) if texts is None else texts)
+            check.compare(partial, reference, variant)
+        if form.form != "flat":
+            arrays.compare(partial, model, variant, length, sequences)
 
 
-class LoopGraph(tf.Module):
-    """A classifier over ids as a loop over the real steps; holds the model's variables.
-
-    A model that reads in both directions, or whose layer is Keras' own, keeps no running state:
-    its whole sequence of states is made first, which takes time quadratic in its length.
-
-    Args:
-        model: a built classifier.
-    """
-
-    def __init__(self, model: SequenceClassifier) -> None:
-        super().__init__()
-        # TFLite reads variables through a tf.Module; the Keras model itself must not be tracked.
-        self.model_variables = [variable.value for variable in model.variables]
-        self._embeddings = model.embedding.embeddings.value
-        causal = model.cell == "gru" and not model.bidirectional
-        read = _read_causal if causal else _read_whole
-        self._read = lambda vectors, ids: read(model, vectors, ids)
-
-    @tf.function(autograph=False)
-    def probabilities(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return {"probabilities": [1, labels]} for ids [1, time] int32."""
-        # Not the Keras layer: it adds operators for negative ids.
-        vectors = tf.gather(self._embeddings, ids[0])  # [time, embedding]
-        return {"probabilities": self._read(vectors, ids)}
+def _network(model: keras.Model) -> Network:
+    """Return a model as a network, or raise if no variant can be had."""
+    if isinstance(model, SequenceClassifier):
+        check.exportable(model)
+    return Network(model)
 
 
-def _read_causal(model: SequenceClassifier, vectors: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Return probabilities [1, labels] for word vectors [time, embedding], step by step."""
-    cell = model.rnn.cell
-    projected_zrh = cell.project(vectors)  # [time, 3 units]
-    words = tf.reduce_sum(tf.cast(tf.not_equal(ids, 0), tf.int32), axis=1)  # [1]
-
-    def body(step: tf.Tensor, state: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
-        # `step` is [1], not a scalar: one GATHER then gives the [1, 3 units] that recur wants.
-        h = cell.recur(tf.gather(projected_zrh, step), state["last"])
-        return step + 1, model.pooling.update(state, h)
-
-    _, state = tf.while_loop(
-        lambda step, state: tf.squeeze(step < words, 0),
-        body,
-        (tf.zeros((1,), tf.int32), model.initial_state(1)),
-    )
-    return model.output(state)
-
-
-def _read_whole(model: SequenceClassifier, vectors: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Return probabilities [1, labels] for word vectors [time, embedding], all states at once."""
-    mask = tf.not_equal(ids, 0)
-    with kernels.forced("loop"):
-        states = model.rnn(vectors[None], mask=mask)  # [1, time, features]
-    return model.head(model.pooling(states, mask=mask))
-
-
-def looped(model: SequenceClassifier, convert: Callable[[Any, Any], bytes]) -> bytes:
-    """Return a classifier as a TFLite file with a loop over the steps.
-
-    Args:
-        model: a built classifier.
-        convert: (concrete function, the tf.Module with its variables) -> `.tflite` bytes.
-    """
-    graph = LoopGraph(model)
-    ids = tf.TensorSpec((1, model.tokenizer.sequence_length), tf.int32, "ids")
-    return convert(graph.probabilities.get_concrete_function(ids), graph)
-
-
-def to_builtins(function: Any, holder: tf.Module, weights: str) -> bytes:
-    """Convert a function to TFLite with builtin operators only.
-
-    Args:
-        function: a concrete function of fixed shapes.
-        holder: has the function's variables as attributes.
-        weights: "float32", "float16" or "int8".
-
-    Raises:
-        ValueError: the function needs an operator that TFLite does not have built in.
-    """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if weights != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if weights == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    try:
-        return converter.convert()
-    except Exception as error:  # The converter raises its own private types.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+def _refuse(
+    variant: str,
+    model: keras.Model,
+    network: Network,
+    representative: Sequence[Any] | None,
+    options: Mapping[str, Any],
+) -> list[dict[str, Any]] | None:
+    """Raise if a variant cannot be had for a model; return the representative sequences."""
+    form = VARIANTS[variant]
+    text = isinstance(model, SequenceClassifier)
+    if form.form == "flat" and not text:
         raise ValueError(
-            f"model cannot be converted to TFLite's builtin operators: {reason}"
-        ) from error
+            f"model must be a SequenceClassifier for variant {variant!r}, which MediaPipe runs on "
+            f"texts; got {type(model).__name__}."
+        )
+    if options["thresholds"] is not None and not (text and form.form != "step"):
+        raise ValueError(f"thresholds must be None for variant {variant!r} of this model.")
+    if options["gates"] and form.form == "flat":
+        raise ValueError(f"gates must be False for variant {variant!r}: it has no step.")
+    if form.weights == "int4":
+        require_quantizer()
+    if not form.calibrated:
+        if representative is not None:
+            raise ValueError(f"representative must be None for variant {variant!r}; got some.")
+        if options["gates"]:
+            StepGraph(network, gates=True)  # Names the layer that looks ahead.
+        return None
+    if representative is None:
+        raise ValueError(
+            f"representative must be some sequences for variant {variant!r}; got None."
+        )
+    StepGraph(network, options["gates"])
+    return checked(model, representative)
 
 
-def describe(model: SequenceClassifier) -> TextMetadata:
-    """Return the metadata for a model's file."""
-    return TextMetadata(
-        vocabulary=model.tokenizer.vocabulary_bytes(),
-        labels=model.labels,
-        pattern=model.tokenizer.delimiter_pattern,
-        description=f"Probability of {', '.join(model.labels)} for a text.",
-    )
+def _both(network: Network, weights: str, gates: bool, length: int, per_tensor: bool) -> bytes:
+    """Return a file with the whole sequence and, for a causal model, one step."""
+    holder, whole = tf.Module(), WholeGraph(network)
+    holder.whole = whole
+    functions = {WHOLE: whole.whole.get_concrete_function(**whole.inputs)}
+    if whole.causal:
+        holder.step = step = StepGraph(network, gates)
+        functions[STEP] = step.step.get_concrete_function(**step.inputs, **step.states)
+    small = weights == "int4"  # made from the float32 file
+    content = named(convert(functions, holder, "float32" if small else weights, per_tensor), length)
+    return int4(content) if small else content
+
+
+def _closed(
+    content: bytes,
+    model: keras.Model,
+    form: str,
+    thresholds: float | Mapping[str, float] | None,
+) -> bytes:
+    """Return a file with its checksum, and with a text classifier's metadata where they fit."""
+    text = isinstance(model, SequenceClassifier) and form != "step"
+    # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
+    if text and (form == "flat" or isinstance(model.tokenizer, WordTokenizer)):
+        return attach(content, mediapipe.describe(model, thresholds))
+    return sealed(content)
+
+
+def _require_runtime(path: Path, wanted: str | None) -> None:
+    """Raise unless a file runs on runtimes from a version on."""
+    needed = check.inspect(path)["min_runtime_version"]
+    if wanted is not None and needed is not None and _version(needed) > _version(wanted):
+        raise ValueError(f"min_runtime must be at least {needed} for this model; got {wanted!r}.")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split("."))
+    except (ValueError, AttributeError):
+        raise ValueError(
+            f"min_runtime must be a version such as '2.17', or None; got {text!r}."
+        ) from None

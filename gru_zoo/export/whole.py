@@ -34,6 +34,7 @@ class WholeGraph(tf.Module):
     Attributes:
         inputs: name -> TensorSpec: "ids" [1, None] int32, "inputs" [1, None, features].
         timed: names of the outputs [1, time, ...]; the others are [1, ...].
+        causal: whether no output needs later steps, so that there is a graph of one step.
         whole: tf.function of all inputs by name; returns a dict of all outputs by name.
 
     Raises:
@@ -57,10 +58,10 @@ class WholeGraph(tf.Module):
         # A walk over one step refuses what is not known.
         results = network.walk(_one_step(network), functools.partial(_noted, found))
         self.timed = [name for name, value in results.items() if isinstance(value, Steps)]
-        ahead = any(
-            looks_ahead(layer) or getattr(layer, "zero_output_for_mask", False) for layer in found
-        )
-        read = _layer_by_layer if self.timed or ahead else _in_one_loop
+        self.causal = not any(looks_ahead(layer) for layer in found)
+        hides = any(getattr(layer, "zero_output_for_mask", False) for layer in found)
+        one_loop = self.causal and not hides and not self.timed
+        read = _in_one_loop if one_loop else _layer_by_layer
         # A plain function: tf.Module would track, and try to save, the Keras model itself.
         self._read = functools.partial(read, network)
         self.model_variables = network.variables()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.export.saved_model_folder import saved_model
-from gru_zoo.export.tflite_file import VARIANTS, tflite
+from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text import SPECIAL, WordTokenizer
 
@@ -17,6 +17,8 @@ WORDS = (
     "good great fine quiet wonderful moving funny bright best loved bad poor dull awful boring "
     "worst hated never not no very too so but don't isn't I you we he she they 10 two first last"
 ).split()
+# Those that need neither representative data nor an extra.
+VARIANTS = ("float32", "float16", "int8", "mediapipe")
 LABELS = ("negative", "mixed", "positive")
 
 REVIEWS = [

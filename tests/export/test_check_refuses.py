@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.export import check, metadata
-from gru_zoo.export.tflite_file import describe
-from tests.export.conftest import LABELS, REVIEWS, random_reviews
+from gru_zoo.export.seal import sealed
+from tests.export.conftest import LABELS, REVIEWS, VARIANTS, random_reviews
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def reference(classifier):
     return check.Reference.of(classifier, texts, np.arange(len(texts)) % len(LABELS))
 
 
-@pytest.mark.parametrize("variant", check.LIMITS)
+@pytest.mark.parametrize("variant", ["saved_model", *VARIANTS])
 def test_record(classifier, exported, reference, variant):
     seen = []
     record = check.check(
@@ -93,7 +93,7 @@ def test_folder_that_is_no_saved_model_is_refused(reference, tmp_path):
         check.check(tmp_path, reference, "saved_model")
 
 
-def test_operator_outside_the_builtin_ones_is_refused(classifier, tmp_path):
+def test_operator_outside_the_builtin_ones_is_refused(tmp_path):
     class Sine(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([1, 4, 4], tf.float32)])
         def __call__(self, x):
@@ -105,7 +105,7 @@ def test_operator_outside_the_builtin_ones_is_refused(classifier, tmp_path):
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.SELECT_TF_OPS]
     path = tmp_path / "flex.tflite"
-    path.write_bytes(metadata.attach(converter.convert(), describe(classifier)))
+    path.write_bytes(sealed(converter.convert()))
     with pytest.raises(check.Refused, match="builtin operators only.*FlexMatrixInverse"):
         check.inspect(path)
 

@@ -1,0 +1,262 @@
+"""How fast is a GRU on a device's runtime? LiteRT on one thread of this machine's CPU.
+
+    python -m benchmarks.tflite_latency --prepare-only      # make the files, minutes
+    python -m benchmarks.tflite_latency                     # measure, about a minute
+
+The sentiment preset (400 words) and a keyword model, (49, 40) -> GRU(128) -> 12. Contenders take
+turns in one process: our files, the file that Keras' own layer gives, and ONNX Runtime with its
+fused GRU operator on the same weights (the yardstick; float32). A ratio is the median over the
+rounds of theirs / ours. Needs the extra `bench`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from benchmarks import timing
+from gru_zoo.files import write_beside, write_json
+
+MODELS = ("sentiment", "keyword")
+LENGTHS = (125, 250, 500, 1000, 2000)
+PACKAGES = ("gru-zoo", "tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy")
+# A step is too short for the clock: so many are timed together.
+STEPS_TOGETHER = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Time TFLite files of GRU models."""
+
+    runs: int = 200
+    """Rounds; a figure is the median over them."""
+    long_runs: int = 15
+    """Rounds of the lengths up to 2,000."""
+    files: Path = Path("runs/tflite_latency")
+    results: Path = Path("benchmarks/results/tflite_latency.json")
+    prepare_only: bool = False
+    """Make the files and measure nothing."""
+    memory_of: str = ""
+    """Of no use by hand: print the bytes that opening and running this file takes."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    config = tyro.cli(Config, args=arguments, prog="python -m benchmarks.tflite_latency")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if config.memory_of:
+        print(_memory(Path(config.memory_of)))
+        return 0
+    from benchmarks import tflite_files
+
+    tflite_files.make(config.files)
+    if config.prepare_only:
+        return 0
+    record = timing.machine(PACKAGES) | {"models": {}}
+    for name in MODELS:
+        record["models"][name] = _model(name, config, tflite_files.inputs(name))
+    record["step"] = _step(config)
+    record["all_steps"] = _lengths(config)
+    write_json(config.results, record)
+    with write_beside(config.results.with_suffix(".md")) as partial:
+        partial.write_text(_table(record), encoding="utf-8")
+    print(_table(record))
+    return 0
+
+
+def _model(name: str, config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return latencies, ratios, sizes and memory of one model's files."""
+    paths = {
+        v: config.files / f"{name}_{v}.tflite" for v in ("float32", "float16", "int8", "keras")
+    }
+    runs = {variant: _opened(path, inputs) for variant, path in paths.items()}
+    runs["onnxruntime"] = _onnx(config.files / f"{name}.onnx", inputs)
+    times = _rounds(runs, config.runs)
+    ratios = {
+        f"{theirs} / {ours}": statistics.median(
+            b / a for a, b in zip(times[ours], times[theirs], strict=True)
+        )
+        for ours in ("float32", "float16", "int8")
+        for theirs in ("onnxruntime", "keras")
+    }
+    return {
+        "ms": {who: 1e3 * statistics.median(values) for who, values in times.items()},
+        "ratios": ratios,
+        "bytes": {who: _content_bytes(path) for who, path in paths.items()},
+        "peak_bytes": {who: _in_own_process(path) for who, path in paths.items()},
+    }
+
+
+def _step(config: Config) -> dict[str, Any]:
+    """Return the latency of one step, and of its matrix products alone."""
+    runs = {
+        f"{name} {variant}": _stepping(config.files / f"{name}_{variant}.tflite")
+        for name in MODELS
+        for variant in ("float32", "float16", "int8")
+    }
+    runs["products"] = _stepping(config.files / "products.tflite")
+    times = _rounds(runs, config.runs)
+    us = {who: 1e6 * statistics.median(t) / STEPS_TOGETHER for who, t in times.items()}
+    return {"us": us, "over_products": us["keyword float32"] / us["products"]}
+
+
+def _lengths(config: Config) -> dict[str, Any]:
+    """Return the time of all steps' states over the length, and the exponent that fits it."""
+    import numpy as np
+
+    random, runs = np.random.default_rng(0), {}
+    for length in LENGTHS:
+        x = random.normal(size=(1, length, 40)).astype(np.float32)
+        runs[length] = _opened(config.files / "all_steps.tflite", {"inputs": x})
+    times = _rounds(runs, config.long_runs)
+    ms = {length: 1e3 * statistics.median(values) for length, values in times.items()}
+    exponent = float(np.polyfit(np.log(list(ms)), np.log(list(ms.values())), 1)[0])
+    return {"ms": ms, "exponent": exponent}
+
+
+def _opened(path: Path, inputs: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return one run over a whole sequence through LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    (x,) = inputs.values()
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    place = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(place, x.shape)
+    interpreter.allocate_tensors()
+    result = interpreter.get_output_details()[0]["index"]
+
+    def run() -> Any:
+        interpreter.set_tensor(place, x)
+        interpreter.invoke()
+        return interpreter.get_tensor(result)
+
+    return run
+
+
+def _stepping(path: Path) -> Callable[[], Any]:
+    """Return `STEPS_TOGETHER` runs of a file's step, inputs and states as they are."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    signatures = interpreter.get_signature_list()
+    key = "step" if "step" in signatures else next(iter(signatures))
+    # The runner's own call copies arrays by name in Python; a device does not.
+    runner = interpreter.get_signature_runner(key)
+    wrapper, subgraph = runner._interpreter_wrapper, runner._subgraph_index
+    wrapper.AllocateTensors(subgraph)
+
+    def run() -> None:
+        for _ in range(STEPS_TOGETHER):
+            wrapper.Invoke(subgraph)
+
+    return run
+
+
+def _onnx(path: Path, inputs: Mapping[str, Any]) -> Callable[[], Any]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, dict(inputs))
+
+
+def _rounds(runs: Mapping[Any, Callable[[], Any]], count: int) -> dict[Any, list[float]]:
+    """Return the seconds of each contender's rounds; they take turns."""
+    for run in runs.values():
+        for _ in range(5):
+            run()
+    times: dict[Any, list[float]] = {who: [] for who in runs}
+    for _ in range(count):
+        for who, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[who].append(time.perf_counter() - start)
+    return times
+
+
+def _content_bytes(path: Path) -> int:
+    """Return a file's size without the archive behind it (vocabulary and labels)."""
+    import zipfile
+
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return min(file.header_offset for file in archive.infolist())
+
+
+def _in_own_process(path: Path) -> int:
+    command = [sys.executable, "-m", "benchmarks.tflite_latency", "--memory-of", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout.splitlines()[-1])
+
+
+def _memory(path: Path) -> int:
+    """Return by how much the peak of memory grows while a file is opened and run once."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    def peak() -> int:
+        with open("/proc/self/status", encoding="utf-8") as status:
+            (line,) = (line for line in status if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+
+    before = peak()
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (about,) = interpreter.get_input_details()
+    interpreter.set_tensor(about["index"], np.ones(about["shape"], about["dtype"]))
+    interpreter.invoke()
+    return peak() - before
+
+
+def _table(record: Mapping[str, Any]) -> str:
+    """Return the record as Markdown."""
+    lines = [
+        "| model | file | KB | whole sequence, ms | ONNX Runtime / it | Keras' file / it "
+        "| step, µs | peak memory, KB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, model in record["models"].items():
+        for who, ms in model["ms"].items():
+            size, peak = model["bytes"].get(who), model["peak_bytes"].get(who)
+            step = record["step"]["us"].get(f"{name} {who}")
+            cells = [
+                name,
+                who,
+                "" if size is None else f"{size / 1e3:,.0f}",
+                f"{ms:.3f}",
+                _ratio(model, f"onnxruntime / {who}"),
+                _ratio(model, f"keras / {who}"),
+                "" if step is None else f"{step:.2f}",
+                "" if peak is None else f"{peak / 1e3:,.0f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    step, every = record["step"], record["all_steps"]
+    lengths = ", ".join(f"{length}: {ms:.2f} ms" for length, ms in every["ms"].items())
+    lines += [
+        "",
+        f"One step of the keyword model's two matrix products alone: {step['us']['products']:.2f} "
+        f"µs; the whole step is {step['over_products']:.2f} times that.",
+        f"All steps' states, GRU(128) over T steps: {lengths}; time grows as T^"
+        f"{every['exponent']:.2f}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _ratio(model: Mapping[str, Any], key: str) -> str:
+    return f"{model['ratios'][key]:.2f}" if key in model["ratios"] else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""What an exported file is made of, seen without running it."""
+
+from __future__ import annotations
+
+import collections
+import os
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from gru_zoo.export.seal import unsealed
+
+
+class Refused(ValueError):
+    """An exported file is broken, or does not do what the model does."""
+
+
+def inspect(path: str | os.PathLike) -> dict[str, Any]:
+    """Return a file's size and operators without running it.
+
+    Raises:
+        Refused: the file is broken, or holds an operator that not every device has.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _inspect_saved_model(path)
+    try:
+        model = schema.ModelT.InitFromPackedBuf(unsealed(path))
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    codes = [
+        names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes
+    ]
+    operators = collections.Counter(
+        codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators
+    )
+    if "CUSTOM" in operators:
+        custom = [c.customCode.decode() for c in model.operatorCodes if c.customCode]
+        raise Refused(f"path must need builtin operators only; {path} needs {', '.join(custom)}.")
+    version = next(
+        (m.buffer for m in model.metadata or [] if m.name == b"min_runtime_version"), None
+    )
+    if version is not None:
+        version = bytes(model.buffers[version].data).rstrip(b"\0").decode()
+    return {
+        "bytes": path.stat().st_size,
+        "operators": dict(sorted(operators.items())),
+        "subgraphs": len(model.subgraphs),
+        "min_runtime_version": version,
+    }
+
+
+def _inspect_saved_model(path: Path) -> dict[str, Any]:
+    saved = saved_model_pb2.SavedModel()
+    try:
+        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+        graph = saved.meta_graphs[0].graph_def
+    except (OSError, ValueError, IndexError, DecodeError) as error:
+        raise Refused(f"path must be a SavedModel's folder; {path}: {error}") from error
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    operators = collections.Counter(node.op for node in nodes)
+    compiled = {f.signature.name for f in graph.library.function if "_XlaMustCompile" in f.attr}
+    device = sorted(op for op in operators if op.startswith(("Cudnn", "Xla")))
+    if device or compiled:
+        raise Refused(
+            f"path must run on any device; {path} holds {', '.join([*device, *sorted(compiled)])}."
+        )
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return {"bytes": size, "operators": dict(sorted(operators.items()))}

@@ -1,0 +1,101 @@
+"""A stream through a TFLite file's signature "step": a value in, the outputs so far out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+STATE = "state_"
+# Every state starts as zeros, but a running maximum below all that a GRU can give.
+LOWEST = {True: -1.0, False: 0.0}
+
+
+class Streamer:
+    """Feeds a stream step by step; all it remembers is `state`.
+
+    Args:
+        path: a `.tflite` file with the signature "step", as `export.tflite` writes for causal
+            models.
+
+    Attributes:
+        state: name -> array as it comes out of the file. Copy the dictionary to pause a stream,
+            assign it to go on, on this or on another machine.
+
+    Raises:
+        ValueError: the file has no signature "step", or is no TFLite file.
+
+    Example:
+        >>> import keras
+        >>> from gru_zoo import GRU, export
+        >>> model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
+        >>> export.tflite(model, "tiny.tflite")
+        >>> stream = Streamer("tiny.tflite")
+        >>> for step in np.ones((5, 4), "float32"):
+        ...     outputs = stream.push(step)
+        >>> outputs["outputs"].shape
+        (1, 7)
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self._interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        known = list(self._interpreter.get_signature_list())
+        if "step" not in known:
+            raise ValueError(f"path must have the signature 'step'; {path} has {known}.")
+        self._step = self._interpreter.get_signature_runner("step")
+        self._given = self._step.get_input_details()
+        self._results = self._step.get_output_details()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self.state = {
+            name: _quantized(np.full(about["shape"], LOWEST[name.endswith("max")]), about)
+            for name, about in self._given.items()
+            if name.startswith(STATE)
+        }
+
+    def push(self, x: Any = None, /, **inputs: Any) -> dict[str, np.ndarray]:
+        """Take one step.
+
+        Args:
+            x: the only input's value, [features] or an id; with several, give them by name.
+            **inputs: name -> value.
+
+        Returns:
+            name -> output [1, ...], float32 whatever the file computes in.
+        """
+        if x is not None:
+            (name,) = set(self._given) - set(self.state)
+            inputs = {name: x}
+        tensors = {
+            name: _quantized(np.reshape(value, self._given[name]["shape"]), self._given[name])
+            for name, value in inputs.items()
+        }
+        results = self._step(**tensors, **self.state)
+        self.state = {name: self._carried(name, results.pop(name)) for name in self.state}
+        return {name: _float(value, self._results[name]) for name, value in results.items()}
+
+    def _carried(self, name: str, value: np.ndarray) -> np.ndarray:
+        """Return a state as it goes in again."""
+        given, result = self._given[name], self._results[name]
+        if given["quantization"] == result["quantization"]:
+            return value
+        return _quantized(_float(value, result), given)
+
+
+def _quantized(value: np.ndarray, about: dict[str, Any]) -> np.ndarray:
+    """Return numbers in a tensor's type and scale."""
+    scale, zero = about["quantization"]
+    if scale:
+        limits = np.iinfo(about["dtype"])
+        value = np.clip(np.round(value / scale) + zero, limits.min, limits.max)
+    return np.asarray(value, about["dtype"])
+
+
+def _float(value: np.ndarray, about: dict[str, Any]) -> np.ndarray:
+    """Return a tensor's numbers as float32."""
+    scale, zero = about["quantization"]
+    return np.float32(scale) * (value.astype(np.float32) - zero) if scale else value

@@ -1,0 +1,93 @@
+"""A stream through a file: equal to the model, pausable, copyable, and alone."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from gru_zoo import export
+from gru_zoo.export.streamer import Streamer, _float, _quantized
+from tests.export.conftest import make_classifier
+
+IDS = np.random.default_rng(8).integers(1, 40, 12)
+
+
+def pushed(stream, ids):
+    outputs = None
+    for word in ids:
+        outputs = stream.push(word)
+    return outputs["probabilities"]
+
+
+@pytest.fixture(scope="module")
+def path(exported):
+    return exported["float32"]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7])
+def test_chunks_of_a_stream_equal_the_model(classifier, path, chunk):
+    """A stream that is pickled between chunks, and goes on in another interpreter."""
+    state = Streamer(path).state
+    for start in range(0, len(IDS), chunk):
+        stream = Streamer(path)
+        stream.state = pickle.loads(pickle.dumps(state))
+        result = pushed(stream, IDS[start : start + chunk])
+        state = stream.state
+    wanted = classifier.predict(IDS[None].astype(np.int32), verbose=0)
+    np.testing.assert_allclose(result, wanted, atol=1e-5)
+
+
+def test_two_streams_do_not_leak(path):
+    one, two, alone = Streamer(path), Streamer(path), Streamer(path)
+    for a, b in zip(IDS, IDS[::-1], strict=True):
+        last = one.push(a)
+        two.push(b)
+    np.testing.assert_array_equal(last["probabilities"], pushed(alone, IDS))
+    assert np.abs(two.state["state_last"] - one.state["state_last"]).max() > 1e-3
+
+
+def test_a_copied_state_goes_its_own_way(path):
+    stream = Streamer(path)
+    pushed(stream, IDS[:5])
+    before = copy.deepcopy(stream.state)
+    first = pushed(stream, IDS[5:])
+    for name, value in before.items():
+        assert value.dtype == stream.state[name].dtype
+    stream.state = before
+    np.testing.assert_array_equal(pushed(stream, IDS[5:]), first)
+    stream.reset()
+    assert np.all(stream.state["state_max"] == -1) and not stream.state["state_sum"].any()
+
+
+def test_whole_and_step_agree(classifier, exported):
+    from ai_edge_litert.interpreter import Interpreter
+
+    for variant in ("float32", "float16", "int8"):
+        runner = Interpreter(str(exported[variant])).get_signature_runner("serving_default")
+        whole = runner(ids=IDS[None].astype(np.int32))["probabilities"]
+        np.testing.assert_allclose(pushed(Streamer(exported[variant]), IDS), whole, atol=1e-6)
+
+
+def test_integers_are_rescaled_between_out_and_in():
+    out = {"quantization": (0.5, 3), "dtype": np.int8}
+    into = {"quantization": (0.25, -1), "dtype": np.int8}
+    assert _quantized(_float(np.int8([13, 3]), out), into).tolist() == [19, -1]
+    assert _quantized(np.array([1e3, -1e3]), into).tolist() == [127, -128]
+
+
+@pytest.mark.slow
+def test_an_integer_file_streams(tmp_path):
+    model = make_classifier()
+    random = np.random.default_rng(0)
+    texts = [random.integers(1, 40, 12) for _ in range(40)]
+    export.tflite(model, tmp_path / "full.tflite", "int8_full", representative=texts)
+    stream = Streamer(tmp_path / "full.tflite")
+    wanted = model.predict(IDS[None].astype(np.int32), verbose=0)
+    np.testing.assert_allclose(pushed(stream, IDS), wanted, atol=0.1)
+    assert stream.state["state_last"].dtype == np.int8
+
+
+def test_a_file_without_a_step_says_so(exported):
+    with pytest.raises(ValueError, match="must have the signature 'step'; .*serving_default"):
+        Streamer(exported["mediapipe"])

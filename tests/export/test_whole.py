@@ -1,0 +1,65 @@
+"""A whole sequence in LiteRT: every kind of model, every length, masks as in Keras."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from gru_zoo.export import loops
+from gru_zoo.export.network import Network
+from gru_zoo.export.signatures import WHOLE, convert
+from gru_zoo.export.whole import WholeGraph
+from tests.export import models
+from tests.export.test_steps import called, sequences
+
+LENGTHS = (1, 7, 19, 300)
+
+
+def masked(given, name, time):
+    """Put padding on the right of a classifier's ids, and anywhere into other ids."""
+    ids = given.get("ids")
+    if ids is None or time == 1:
+        return given
+    if name.startswith("classifier"):
+        ids[:, time // 2 + 1 :] = 0
+    else:
+        ids[:, np.random.default_rng(time).integers(0, time, time // 2)] = 0
+        ids[:, :2], ids[:, 3] = 0, 5
+    return given
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+@pytest.mark.parametrize("name", models.ALL)
+def test_litert_gives_the_models_outputs_at_every_length(name):
+    model = models.make(name)
+    graph = WholeGraph(Network(model))
+    assert graph.causal == (name in models.CAUSAL)
+    function = graph.whole.get_concrete_function(**graph.inputs)
+    content = convert({WHOLE: function}, graph, "float32")
+    for time in LENGTHS:
+        given = masked(sequences(model, time, seed=time), name, time)
+        runner = Interpreter(model_content=content, num_threads=1).get_signature_runner(WHOLE)
+        results = runner(**given)
+        for key, wanted in called(model, given).items():
+            assert results[key].shape == wanted.shape
+            np.testing.assert_allclose(results[key], wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 255, 256, 257, 600])
+def test_collect_keeps_every_step_where_it_belongs(count):
+    h = loops.collect(
+        lambda t, h: h + tf.cast(t, tf.float32), tf.zeros((1, 3)), tf.zeros((count, 3))
+    )
+    np.testing.assert_array_equal(h[:, 1], np.cumsum(np.arange(count)))
+
+
+@pytest.mark.parametrize("units", [loops.UNROLLED_UNITS, loops.UNROLLED_UNITS + 1])
+@pytest.mark.parametrize("count", range(10))
+def test_fold_takes_every_step_once(count, units):
+    digits = loops.fold(
+        lambda t, x: 10 * x + tf.cast(t, x.dtype),
+        tf.constant(0, tf.int64),
+        tf.constant(count),
+        units,
+    )
+    assert int(digits) == int("0" + "".join(map(str, range(count))))
