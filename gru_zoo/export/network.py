@@ -158,6 +158,8 @@ class Network:
             function = _functional(model)
             self.inputs = _inputs(function)
             names = list(function.output_names)
+            # A layer of two outputs gives its name to both.
+            names = [f"{n}_{i + 1}" if n in names[:i] else n for i, n in enumerate(names)]
             self.output_names = ["outputs"] if len(names) == 1 else names
             self._program = functools.partial(_run, function)
         require_finite(model)
