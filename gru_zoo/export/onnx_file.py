@@ -16,7 +16,7 @@ from pathlib import Path
 
 import keras
 
-from gru_zoo.export.check import Refused
+from gru_zoo.export.inspection import Refused
 from gru_zoo.export.probes import probes
 from gru_zoo.files import write_beside
 
@@ -38,7 +38,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
         ImportError: onnx or onnxruntime is missing (the extra `onnx`).
         FileExistsError: `path` exists.
         ValueError: a layer, or an option of one, that is not known here, by name.
-        check.Refused: onnxruntime's results differ from Keras' by more than 1e-5.
+        inspection.Refused: onnxruntime's results differ from Keras' by more than 1e-5.
         OSError: the file could not be written.
 
     Example:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gru_zoo.export.check import Refused
+from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.layers import kernels
 

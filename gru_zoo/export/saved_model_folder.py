@@ -22,7 +22,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from gru_zoo.export import check
+from gru_zoo.export import check, inspection
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import as_called, plain_loops, probes
 from gru_zoo.files import write_beside
@@ -113,7 +113,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
     Raises:
         FileExistsError: `folder` exists.
         ValueError: a model that cannot be exported, with the reason.
-        check.Refused: what was written differs from the model.
+        inspection.Refused: what was written differs from the model.
         OSError: it could not be written.
 
     Example:
@@ -153,7 +153,7 @@ def _plain(model: keras.Model, inputs: Any) -> Any:
 
 def _compare(folder: Path, model: keras.Model) -> None:
     """Raise Refused unless a folder runs on any device and does what the model does."""
-    check.inspect(folder)
+    inspection.inspect(folder)
     loaded = tf.saved_model.load(os.fspath(folder))  # owns the variables of its signatures
     for probe in probes(model):
         tensors = {name: tf.constant(array) for name, array in probe.inputs.items()}

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from gru_zoo import GRU
-from gru_zoo.export import check, probes, saved_model_folder
+from gru_zoo.export import inspection, probes, saved_model_folder
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import shake
 
@@ -103,7 +103,7 @@ def test_tensorflow_alone_gives_what_keras_gives(name, saved):
     assert given.keys() == wanted.keys()
     for key, array in given.items():
         np.testing.assert_allclose(array, wanted[key], rtol=1e-5, atol=1e-5)
-    operators = check.inspect(path)["operators"]
+    operators = inspection.inspect(path)["operators"]
     assert not [one for one in operators if one.startswith(("Cudnn", "Xla"))]
 
 
@@ -129,7 +129,9 @@ def test_a_folder_that_differs_is_refused(monkeypatch, tmp_path):
         return model(inputs, training=False) + tf.constant(1e-4)
 
     monkeypatch.setattr(saved_model_folder, "_plain", off)
-    with pytest.raises(check.Refused, match="must be within 1e-05 of the model; output 'outputs'"):
+    with pytest.raises(
+        inspection.Refused, match="must be within 1e-05 of the model; output 'outputs'"
+    ):
         saved_model(MODELS["ids"](), tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

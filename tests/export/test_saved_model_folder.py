@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.export import check
+from gru_zoo.export import inspection
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import LABELS, REVIEWS, make_classifier, random_reviews
 from tests.nasty_texts import NASTY
@@ -69,7 +69,7 @@ def test_any_bytes_have_a_result(classifier, exported):
 
 def test_no_compiled_island_and_no_device_operator(tmp_path):
     saved_model(make_classifier(kernel="fused", bidirectional=True), tmp_path / "model")
-    operators = check.inspect(tmp_path / "model")["operators"]
+    operators = inspection.inspect(tmp_path / "model")["operators"]
     assert "While" in operators or "StatelessWhile" in operators
     assert not [name for name in operators if name.startswith(("Cudnn", "Xla"))]
 
@@ -81,8 +81,8 @@ def test_compiled_island_would_be_refused(tmp_path):
             return {"y": tf.function(lambda x: 2 * x, jit_compile=True)(x)}
 
     tf.saved_model.save(Compiled(), str(tmp_path / "model"))
-    with pytest.raises(check.Refused, match="must run on any device"):
-        check.inspect(tmp_path / "model")
+    with pytest.raises(inspection.Refused, match="must run on any device"):
+        inspection.inspect(tmp_path / "model")
 
 
 def test_folder_is_replaced_whole(classifier, tmp_path):
