@@ -1,0 +1,108 @@
+"""TFLM gives, in the smallest arena that holds a step, what LiteRT and the whole model give."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from gru_zoo import GRU
+from tests.export.conftest import make_classifier, shake
+
+pytest.importorskip("tflite_micro", reason="TFLM is not installed: the extra micro")
+
+from benchmarks import microcontroller  # noqa: E402
+from gru_zoo.export import micro  # noqa: E402
+from gru_zoo.export.signatures import convert  # noqa: E402
+from gru_zoo.export.steps import step_graph  # noqa: E402
+
+T, D, U = 9, 4, 7
+
+
+def stacked():
+    return keras.Sequential(
+        [
+            layers.Input((None, D)),
+            GRU(U, return_sequences=True, reset_after=False),
+            layers.Dense(5, "relu"),
+            layers.GRU(6),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+
+
+def steps_of(model, content, sequence):
+    """Run TFLM over one sequence from the first state on; return its outputs of the last step."""
+    step, state = micro.MicroStep(content), step_graph(model).initial()
+    (given,) = step.inputs.keys() - state.keys()
+    for row in sequence:
+        outputs = step({given: row[None], **state})
+        state = {name: outputs[name] for name in state}
+    return outputs
+
+
+def test_the_last_step_of_a_stream_is_the_whole_sequence():
+    model = stacked()
+    shake(model, 3)
+    sequence = np.random.default_rng(4).normal(size=(T, D)).astype("float32")
+    outputs = steps_of(model, micro.step_file(model), sequence)
+    np.testing.assert_allclose(outputs["outputs"], model(sequence[None]), atol=1e-5)
+
+
+def test_words_and_pooling_too():
+    model = make_classifier()
+    ids = np.array([1, 5, 9, 2, 30, 5], np.int32)
+    outputs = steps_of(model, micro.step_file(model), ids)
+    np.testing.assert_allclose(outputs["probabilities"], model(ids[None]), atol=1e-5)
+
+
+def test_the_smallest_arena_holds_the_step_and_a_smaller_one_does_not():
+    model = stacked()
+    content = micro.step_file(model)
+    arena = micro.smallest_arena(content)
+    given = {"inputs": np.ones((1, D), "float32"), **step_graph(model).initial()}
+    small, large = micro.MicroStep(content, arena), micro.MicroStep(content)
+    for name, array in large(given).items():
+        np.testing.assert_array_equal(small(given)[name], array)
+    with pytest.raises(ValueError, match="arena must hold the model"):
+        micro.MicroStep(content, arena - 16)
+
+
+def test_an_operator_that_tflm_lacks_is_refused():
+    graph = step_graph(keras.Sequential([layers.Input((None, D)), GRU(40)]))
+    step = graph.step.get_concrete_function(**graph.inputs, **graph.states)
+    dynamic = convert({"step": step}, graph, "int8")  # Integer weights and float activations.
+    with pytest.raises(ValueError, match="TFLM have its operators; .*FULLY_CONNECTED") as error:
+        micro.smallest_arena(dynamic)
+    assert "\n" not in str(error.value)
+
+
+def test_what_cannot_stream_is_refused():
+    model = keras.Sequential([layers.Input((None, D)), layers.Bidirectional(GRU(U))])
+    with pytest.raises(ValueError, match="bidirectional"):
+        micro.step_file(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", microcontroller.VARIANTS)
+def test_the_same_numbers_as_litert(variant):
+    record = microcontroller.measure("keyword", variant, steps=200)
+    for output, unit in record["one_unit"].items():
+        if variant == "float32":
+            assert record["from_litert"]["own_states"][output] <= 1e-5, output
+            assert record["from_litert_reference_kernels"]["own_states"][output] == 0, output
+        else:
+            # They round otherwise here and there, by a unit or two, and a state carries that on.
+            assert record["from_litert"]["same_states"][output] <= 2.01 * unit, output
+            assert record["from_litert"]["own_states"][output] <= 6 * unit, output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "variant, operator", [("float32", None), ("int8_full", "FLOOR_DIV"), ("int16x8", "gather")]
+)
+def test_the_preset_runs_in_float_and_the_reason_is_told_for_integers(variant, operator):
+    record = microcontroller.measure("sentiment", variant, steps=60)
+    if operator is None:
+        assert max(record["from_litert"]["own_states"].values()) < 1e-5
+    else:
+        assert f"is not supported by {operator}" in record["reason"]
