@@ -144,6 +144,7 @@ def _opened(path: Path, inputs: Mapping[str, Any]) -> Callable[[], Any]:
 
 def _stepping(path: Path) -> Callable[[], Any]:
     """Return `STEPS_TOGETHER` runs of a file's step, inputs and states as they are."""
+    import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
@@ -152,7 +153,8 @@ def _stepping(path: Path) -> Callable[[], Any]:
     # The runner's own call copies arrays by name in Python; a device does not.
     runner = interpreter.get_signature_runner(key)
     wrapper, subgraph = runner._interpreter_wrapper, runner._subgraph_index
-    wrapper.AllocateTensors(subgraph)
+    details = runner.get_input_details()
+    runner(**{name: np.zeros(about["shape"], about["dtype"]) for name, about in details.items()})
 
     def run() -> None:
         for _ in range(STEPS_TOGETHER):

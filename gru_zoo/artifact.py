@@ -17,7 +17,7 @@ from gru_zoo.export import check
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import VARIANTS, tflite
 from gru_zoo.files import sha256, write_beside
-from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 
 # TFLite variants of a text classifier in the zoo; those of a step alone have no whole texts.
 SHIPPED = ("float32", "float16", "int8", "mediapipe")
@@ -47,6 +47,7 @@ def write_artifact(
     targets: np.ndarray,
     golden_texts: Sequence[str],
     progress: Callable[[str], None] = print,
+    kept: Path | None = None,
 ) -> Card:
     """Write `model` in every format, compare each file with it on `texts`, add the card.
 
@@ -62,6 +63,8 @@ def write_artifact(
         targets: `[texts]` true classes.
         golden_texts: texts whose results are kept in `golden.npz`.
         progress: called with a line for each file that is done.
+        kept: an older artifact of the same model, whose `model.keras` and `golden.npz` are copied
+            instead of written.
 
     Raises:
         check.Refused: a file does not do what the model does.
@@ -70,12 +73,16 @@ def write_artifact(
     reference = check.Reference.of(model, texts, targets)
     with write_beside(folder) as partial:
         partial.mkdir()
-        model.save(partial / "model.keras", include_optimizer=False)
+        if kept is None:
+            model.save(partial / "model.keras", include_optimizer=False)
+            _write_goldens(partial / "golden.npz", model, golden_texts)
+        else:
+            for name in ("model.keras", "golden.npz"):
+                shutil.copyfile(kept / name, partial / name)
         saved_model(model, partial / "saved_model")
         (partial / "assets").mkdir()
         (partial / "assets" / "vocabulary.txt").write_bytes(model.tokenizer.vocabulary_bytes())
         (partial / "assets" / "labels.txt").write_text("\n".join(model.labels) + "\n")
-        _write_goldens(partial / "golden.npz", model, golden_texts)
         files = {"saved_model": "saved_model"}
         for variant in SHIPPED:
             files[variant] = f"model_{variant}.tflite"
@@ -104,6 +111,35 @@ def republish(artifact: Path, folder: Path, card: Card) -> None:
     with write_beside(folder) as partial:
         shutil.copytree(artifact, partial)
         card.write(partial)
+
+
+def export_again(
+    folder: Path,
+    texts: Sequence[bytes],
+    targets: np.ndarray,
+    progress: Callable[[str], None] = print,
+) -> Card:
+    """Write every file of an artifact anew from its `model.keras`, which stays, as its goldens do.
+
+    For a newer exporter: nothing is trained, and the card's scores stay as they are.
+
+    Args:
+        folder: the artifact; replaced as a whole or not at all.
+        texts: as for `write_artifact`.
+        targets: as for `write_artifact`.
+        progress: as for `write_artifact`.
+
+    Raises:
+        ValueError: the artifact is not one, or its `model.keras` is not the card's.
+        check.Refused: a file does not do what the model does.
+    """
+    card = Card.from_json(folder / "card.json")
+    path = folder / "model.keras"
+    if sha256(path) != card.files["model.keras"]["sha256"]:
+        raise ValueError(f"folder must hold the model its card speaks of; {path} is another one.")
+    about = About(**{field.name: getattr(card, field.name) for field in dataclasses.fields(About)})
+    model = load_classifier(path)
+    return write_artifact(folder, model, about, texts, targets, (), progress, kept=folder)
 
 
 def describe(model: SequenceClassifier) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def tflite(
     thresholds: float | Mapping[str, float] | None = None,
     min_runtime: str | None = None,
     seconds: float = 600,
-) -> None:
+) -> float:
     """Write a model as a `.tflite` file, after comparing it with the model.
 
     Args:
@@ -103,6 +103,9 @@ def tflite(
             "2.3", which costs "int8" some accuracy; None takes what the best form needs.
         seconds: how long a conversion to integers may take.
 
+    Returns:
+        The largest difference of an output from the model's.
+
     Raises:
         FileExistsError: `path` exists.
         ValueError: unknown variant; or the model cannot be had in it, with the reason.
@@ -112,7 +115,9 @@ def tflite(
 
     Example:
         >>> from gru_zoo import GRU
-        >>> tflite(keras.Sequential([keras.Input((None, 4)), GRU(7)]), "tiny.tflite", "int8")
+        >>> model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
+        >>> tflite(model, "tiny.tflite") < 1e-5
+        True
     """
     form = VARIANTS[one_of("variant", variant, VARIANTS)]
     if Path(path).exists() and not overwrite:
@@ -139,11 +144,13 @@ def tflite(
             message = f"path {os.fspath(path)!r} could not be written: {error.strerror}"
             raise OSError(error.errno, message) from error
         _require_runtime(partial, min_runtime)
+        differences = []
         if isinstance(model, SequenceClassifier) and form.form != "step":
             reference = check.Reference.of(model, check.probes(model) if texts is None else texts)
-            check.compare(partial, reference, variant)
+            differences.append(check.compare(partial, reference, variant))
         if form.form != "flat":
-            arrays.compare(partial, model, variant, length, sequences)
+            differences.append(arrays.compare(partial, model, variant, length, sequences))
+    return max(differences)
 
 
 def _network(model: keras.Model) -> Network:

@@ -1,0 +1,187 @@
+"""python -m gru_zoo.export MODEL.keras --to tflite:int8 saved_model onnx --out DIR"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from gru_zoo.arguments import one_of
+
+if TYPE_CHECKING:
+    import keras
+
+PROGRAM = "python -m gru_zoo.export"
+# Beside "tflite:VARIANT"; what they are is told by `gru_zoo.export`.
+FORMATS = ("saved_model", "onnx")
+TFLITE = ("float32", "float16", "int8", "int4", "int8_full", "int16x8", "mediapipe")
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write a trained model in the formats that devices and servers run; each is compared with it.
+
+    Attributes:
+        model: a `.keras` file.
+        to: "tflite:VARIANT" (float32, float16, int8, int4, int8_full, int16x8 or mediapipe),
+            "saved_model", "onnx".
+        out: the folder for the files; their names come from the model's file.
+        overwrite: replace files that exist.
+        representative: a NumPy file for int8_full and int16x8, as the model will meet them: .npy
+            [sequences, time, features] or ids [sequences, time], or .npz with one array a sequence.
+        sequence_length: time steps that a TFLite file is made for unless its input is resized.
+        gates: a TFLite file's step also gives the gates of each GRU.
+        min_runtime: oldest TFLite runtime that must run the files, such as 2.3.
+    """
+
+    model: Annotated[Path, tyro.conf.Positional]
+    to: tuple[str, ...] = ("tflite:float32",)
+    out: Path = Path(".")
+    overwrite: bool = False
+    representative: Path | None = None
+    sequence_length: int | None = None
+    gates: bool = False
+    min_runtime: str | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0, 2 after a mistake in the input, 130 after Ctrl-C."""
+    config = tyro.cli(Export, args=arguments, prog=PROGRAM)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        _export(config)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; files that were finished are whole.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _export(config: Export) -> None:
+    """Write every file that was asked for, then a table of them."""
+    if not config.to:
+        raise ValueError("to must name at least one format; got none.")
+    targets = {to: _target(to, config) for to in config.to}
+    for path in targets.values():
+        if path.exists() and not config.overwrite:
+            raise FileExistsError(f"out must not hold {path.name}, or use --overwrite; it does.")
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    rows = []
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task(f"opening {config.model.name}", total=None)
+        model = load(config.model)
+        representative = _representative(config.representative)
+        for to, path in targets.items():
+            progress.update(task, description=f"writing {path.name}")
+            difference = _write(to, model, path, config, representative)
+            rows.append(_row(path, difference))
+    _print(rows)
+
+
+def load(path: Path) -> keras.Model:
+    """Return the model of a `.keras` file, with Keras' safe mode on.
+
+    Raises:
+        ValueError: the file is missing or corrupt, or holds something unsafe.
+
+    Example:
+        >>> load(Path("missing.keras"))
+        Traceback (most recent call last):
+        ValueError: model must be a .keras file; missing.keras does not exist.
+    """
+    if not path.is_file():
+        raise ValueError(f"model must be a .keras file; {path} does not exist.")
+    import keras
+
+    import gru_zoo.layers.pooling
+    import gru_zoo.layers.stacked
+    import gru_zoo.models.classifier  # noqa: F401  Keras looks classes up by their names.
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Whatever a damaged archive makes of Keras' loader.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"model must be a whole .keras file; {path}: {reason}") from error
+
+
+def _target(to: str, config: Export) -> Path:
+    """Return the path of a format's file."""
+    kind, _, variant = to.partition(":")
+    stem = config.model.stem
+    if kind == "tflite":
+        variant = one_of("to, after 'tflite:',", variant or "float32", TFLITE)
+        return config.out / f"{stem}_{variant}.tflite"
+    one_of("to", to, (*(f"tflite:{name}" for name in TFLITE), *FORMATS))
+    return config.out / (f"{stem}_saved_model" if to == "saved_model" else f"{stem}.onnx")
+
+
+def _representative(path: Path | None) -> list[Any] | None:
+    if path is None:
+        return None
+    import numpy as np
+
+    if not path.is_file():
+        raise ValueError(f"representative must be a .npy or .npz file; {path} does not exist.")
+    with open(path, "rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        return list(arrays.values()) if path.suffix == ".npz" else list(arrays)
+
+
+def _write(
+    to: str, model: keras.Model, path: Path, config: Export, representative: list[Any] | None
+) -> float | None:
+    """Write one file; return its largest difference from the model where it is told."""
+    from gru_zoo import export
+
+    if to in FORMATS:
+        return getattr(export, to)(model, path, overwrite=config.overwrite)
+    variant = to.partition(":")[2] or "float32"
+    return export.tflite(
+        model,
+        path,
+        variant,
+        overwrite=config.overwrite,
+        representative=representative if variant in ("int8_full", "int16x8") else None,
+        sequence_length=config.sequence_length,
+        gates=config.gates and variant != "mediapipe",
+        min_runtime=config.min_runtime,
+    )
+
+
+def _row(path: Path, difference: float | None) -> tuple[str, ...]:
+    """Return what is to say about a file: name, size, difference, operators, runtime."""
+    from gru_zoo.export import inspection
+
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files)
+    operators = runtime = ""
+    if path.suffix == ".tflite":
+        record = inspection.inspect(path)
+        operators = str(sum(record["operators"].values()))
+        runtime = record["min_runtime_version"] or ""
+    # SavedModel and ONNX are held to 1e-5 and do not tell by how much they keep to it.
+    shown = "below 1e-05" if difference is None else f"{difference:.1e}"
+    return path.name, f"{size / 1e3:,.0f}", shown, operators, runtime
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("file", "KB", "largest difference", "operators", "runtime from")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

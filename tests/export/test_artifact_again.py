@@ -1,0 +1,43 @@
+"""An artifact written anew by a newer exporter keeps its model and its goldens."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from gru_zoo.artifact import About, export_again, write_artifact
+from gru_zoo.card import Score
+from tests.export.conftest import LABELS, make_classifier, random_reviews
+
+
+@pytest.mark.slow
+def test_files_are_new_and_the_model_is_not(tmp_path):
+    about = About(
+        name="small",
+        task="text-classification",
+        summary="A test.",
+        dataset="none/none",
+        data={"name": "none", "version": "1", "licence": "none", "sha256": "0"},
+        scored_on="texts made for a test",
+        scores=[Score(0, 0.5, 0.5, 1, 1.0)],
+        shipped_seed=0,
+        command="none",
+    )
+    texts = [text.encode() for text in random_reviews(40)]
+    targets = np.arange(40) % len(LABELS)
+    folder = tmp_path / "small"
+    before = write_artifact(folder, make_classifier(), about, texts, targets, ["good", "bad"])
+    kept = {name: (folder / name).read_bytes() for name in ("model.keras", "golden.npz")}
+    shutil.rmtree(folder / "saved_model")
+    after = export_again(folder, texts, targets)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+    assert (folder / "saved_model" / "saved_model.pb").is_file()
+    same = {"date": "", "versions": {}, "exports": [], "files": {}}
+    assert dataclasses.replace(after, **same) == dataclasses.replace(before, **same)
+    signatures = Interpreter(str(folder / "model_int8.tflite")).get_signature_list()
+    assert {"rnn_z", "rnn_r", "probabilities"} < set(signatures["step"]["outputs"])
+    (folder / "model.keras").write_bytes(kept["model.keras"][:-1])
+    with pytest.raises(ValueError, match="must hold the model its card speaks of"):
+        export_again(folder, texts, targets)

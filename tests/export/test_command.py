@@ -1,0 +1,100 @@
+"""python -m gru_zoo.export: files, table, and mistakes in one line."""
+
+import subprocess
+import sys
+import time
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from keras import layers
+
+from gru_zoo import GRU
+from gru_zoo.export.__main__ import TFLITE, main
+from gru_zoo.export.tflite_file import VARIANTS
+from tests.export.conftest import shake
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "small.keras"
+    model = keras.Sequential([keras.Input((None, 5)), layers.GRU(7), layers.Dense(3)])
+    shake(model, 4)
+    model.save(path)
+    return path, model
+
+
+def test_writes_what_was_asked_for_and_a_table(saved, tmp_path, capsys):
+    path, model = saved
+    words = [str(path), "--to", "tflite:int8", "tflite", "saved_model", "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "small_int8.tflite",
+        "small_float32.tflite",
+        "small_saved_model",
+    }
+    shown = capsys.readouterr().out
+    assert "small_int8.tflite" in shown and "largest difference" in shown
+    x = np.random.default_rng(0).normal(size=(1, 4, 5)).astype(np.float32)
+    runner = Interpreter(str(tmp_path / "small_float32.tflite")).get_signature_runner(
+        "serving_default"
+    )
+    np.testing.assert_allclose(runner(inputs=x)["outputs"], model(x), atol=1e-5)
+    assert main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*words[:3], "--out", str(tmp_path), "--overwrite"]) == 0
+
+
+def test_names_of_variants_are_those_of_the_function():
+    assert set(TFLITE) == set(VARIANTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--to", "tflite:int9"], "'tflite:', must be one of .*got 'int9'.*'int8'"),
+        (["--to", "onx"], "to must be one of .*got 'onx'. Did you mean 'onnx'"),
+        (["--to", "tflite:int8_full"], "representative must be some sequences .*'int8_full'"),
+        (["--to", "tflite:mediapipe"], "must be a SequenceClassifier for variant 'mediapipe'"),
+        (["--to", "tflite:int8", "--min-runtime", "new"], "min_runtime must be a version"),
+        (["--representative", "none.npy"], "representative must be .*none.npy does not exist"),
+    ],
+)
+def test_a_mistake_is_one_line(saved, tmp_path, capsys, words, message):
+    assert main([str(saved[0]), "--out", str(tmp_path), *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    pytest.raises(ValueError, _raise, error).match(message)
+    assert not list(tmp_path.iterdir())
+
+
+def _raise(text):
+    raise ValueError(text)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path, capsys):
+    (tmp_path / "text.keras").write_text("no archive")
+    assert main([str(tmp_path / "text.keras"), "--out", str(tmp_path)]) == 2
+    assert "must be a whole .keras file" in capsys.readouterr().err
+
+
+def test_a_lambda_is_not_run(tmp_path, capsys):
+    path = tmp_path / "lambda.keras"
+    keras.Sequential([keras.Input((None, 5)), layers.Lambda(lambda x: 2 * x), GRU(3)]).save(path)
+    assert zipfile.is_zipfile(path)
+    assert main([str(path), "--out", str(tmp_path)]) == 2
+    assert "must be a whole .keras file" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = (
+        "import sys; from gru_zoo.export.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: assert 'tensorflow' not in sys.modules\n"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "--to" in done.stdout, done.stderr
+    assert time.perf_counter() - start < 5  # under a second where nothing else runs
