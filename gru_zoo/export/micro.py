@@ -54,6 +54,8 @@ class MicroStep:
     Attributes:
         inputs: name -> scale and zero point, (0.0, 0) if it is not quantized.
         outputs: the same.
+        input_places: name -> i of `interpreter.input(i)` in C++.
+        output_places: name -> i of `interpreter.output(i)`.
 
     Raises:
         ValueError: TFLM needs a larger arena, or does not have an operator of the file, which
@@ -77,21 +79,21 @@ class MicroStep:
         with _refused(f"arena must hold the model, and TFLM have its operators; {arena} bytes"):
             self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
         # TFLM knows places only, the signature names.
-        self._given = _places(signature.inputs, graph.inputs)
-        self._results = _places(signature.outputs, graph.outputs)
+        self.input_places = _places(signature.inputs, graph.inputs)
+        self.output_places = _places(signature.outputs, graph.outputs)
         details = self._interpreter.get_input_details, self._interpreter.get_output_details
         self.inputs, self.outputs = (
             {name: _scale(about(place)) for name, place in places.items()}
-            for about, places in zip(details, (self._given, self._results), strict=True)
+            for about, places in zip(details, (self.input_places, self.output_places), strict=True)
         )
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run a step on arrays by name, in the types of the file; return its outputs by name."""
-        for name, place in self._given.items():
+        for name, place in self.input_places.items():
             self._interpreter.set_input(arrays[name], place)
         with _refused("the model must have operators that TFLM has for its types"):
             self._interpreter.invoke()
-        return {name: self._interpreter.get_output(i) for name, i in self._results.items()}
+        return {name: self._interpreter.get_output(i) for name, i in self.output_places.items()}
 
 
 def smallest_arena(content: bytes) -> int:
