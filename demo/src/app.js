@@ -22,6 +22,7 @@ function latestOnly(task) {
   let asked = false;
   return async () => {
     asked = true;
+    byId("form").dataset.state = "busy";
     if (running) return;
     running = true;
     while (asked) {
@@ -29,6 +30,7 @@ function latestOnly(task) {
       await task(() => !asked).catch(complain);
     }
     running = false;
+    byId("form").dataset.state = "done";
   };
 }
 
@@ -61,7 +63,7 @@ async function open(file) {
   times = [];
   await model.classify(model.tokenizer.encode(text.value).ids); // the first run sets up kernels
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
-  const { scored_on: split } = presets.find(({ name }) => name === preset.value);
+  const { scored_on: split } = chosenPreset();
   byId("accuracy").textContent = `${(100 * file.accuracy).toFixed(2)} % on ${split}`;
   if (!model.stream) {
     byId("gates").hidden = true;
@@ -129,15 +131,18 @@ function element(kind, content) {
   return made;
 }
 
+function chosenPreset() {
+  return presets.find(({ name }) => name === preset.value);
+}
+
 function chosenFile() {
-  const { files } = presets.find(({ name }) => name === preset.value);
   const variant = variants.querySelector("input:checked").value;
-  return files.find((file) => file.variant === variant);
+  return chosenPreset().files.find((file) => file.variant === variant);
 }
 
 /** Show the variants of the chosen preset, keeping the choice where there is the same one. */
 function offerVariants() {
-  const { files, summary } = presets.find(({ name }) => name === preset.value);
+  const { files, summary } = chosenPreset();
   const before = variants.querySelector("input:checked")?.value;
   const chosen = files.find(({ variant }) => variant === before) ?? files[0];
   byId("summary").textContent = summary;

@@ -2,13 +2,14 @@
 
 import { readMetadata } from "./metadata.js";
 import { compile, Tensor } from "./runtime.js";
+import { closeShapes } from "./shapes.js";
 import { Stream } from "./stream.js";
 import { WordTokenizer } from "./tokenizer.js";
 
 export class Classifier {
   /**
    * @param {{path: string, sha256: string, bytes: number}} file of the presets
-   * @param {string} folder that the path begins in
+   * @param {URL} folder that the path begins in
    */
   static async open(file, folder) {
     const response = await fetch(new URL(file.path, folder));
@@ -16,6 +17,7 @@ export class Classifier {
     const bytes = await response.arrayBuffer();
     await check(bytes, file);
     const about = readMetadata(bytes);
+    closeShapes(bytes);
     return new Classifier(await compile(new Uint8Array(bytes)), about);
   }
 
@@ -23,8 +25,8 @@ export class Classifier {
     this.model = model;
     this.labels = labels;
     this.whole = model.signatures.serving_default ?? model.defaultSignature;
-    const [ids] = this.whole.getInputDetails();
-    this.tokenizer = new WordTokenizer(vocabulary, pattern, ids.shape[1]);
+    const [{ shape }] = this.whole.getInputDetails();
+    this.tokenizer = new WordTokenizer(vocabulary, pattern, shape[1]);
     this.stream = model.signatures.step ? new Stream(model.signatures.step) : null;
   }
 

@@ -11,12 +11,13 @@ export class Table {
     return new Table(view, view.getUint32(0, true));
   }
 
+  has(slot) {
+    return this.#offset(slot) !== 0;
+  }
+
   /** Position of a field's value. Throws where the table lacks the field. */
   field(slot) {
-    const vtable = this.position - this.view.getInt32(this.position, true);
-    const entry = 4 + 2 * slot;
-    const present = entry < this.view.getUint16(vtable, true);
-    const offset = present ? this.view.getUint16(vtable + entry, true) : 0;
+    const offset = this.#offset(slot);
     if (!offset) throw new Error(`the file has no field ${slot} where one is expected`);
     return this.position + offset;
   }
@@ -30,6 +31,13 @@ export class Table {
     const start = this.#follow(this.field(slot));
     const length = this.view.getUint32(start, true);
     return new Uint8Array(this.view.buffer, this.view.byteOffset + start + 4, length);
+  }
+
+  /** A vector of 32-bit integers, in place: writing to it changes the file. */
+  integers(slot) {
+    const start = this.#follow(this.field(slot));
+    const place = this.view.byteOffset + start + 4;
+    return new Int32Array(this.view.buffer, place, this.view.getUint32(start, true));
   }
 
   string(slot) {
@@ -46,6 +54,12 @@ export class Table {
 
   table(slot) {
     return new Table(this.view, this.#follow(this.field(slot)));
+  }
+
+  #offset(slot) {
+    const vtable = this.position - this.view.getInt32(this.position, true);
+    const entry = 4 + 2 * slot;
+    return entry < this.view.getUint16(vtable, true) ? this.view.getUint16(vtable + entry, true) : 0;
   }
 
   #follow(position) {

@@ -1,6 +1,9 @@
-"""Chromium with the page open; tests that ask for it are skipped where a part is missing."""
+"""Chromium with a page open; tests that ask for it are skipped where a part is missing."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
+from http.server import HTTPServer
 
 import pytest
 
@@ -9,12 +12,25 @@ from tests.demo.chromium import Chromium, executable
 
 
 def why_not() -> str | None:
-    """Return why the page cannot be opened here, or None."""
+    """Return why no page can be opened here, or None."""
     if executable() is None:
         return "needs Chromium (Debian: apt-get install chromium)"
     if not (demo.PAGE / "node_modules").is_dir():
         return "needs LiteRT.js (npm install --ignore-scripts --prefix demo)"
     return None
+
+
+@contextlib.contextmanager
+def running(server: HTTPServer) -> Iterator[HTTPServer]:
+    """Let a server answer while the block runs."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +46,5 @@ def chromium(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(chromium):
     """Return the address of a server of the zoo's models."""
-    with demo.Server(0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with running(demo.Server(0)) as server:
         yield server.address
-        server.shutdown()
-        thread.join()

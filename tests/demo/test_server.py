@@ -6,13 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 from gru_zoo import demo, list_models
 from gru_zoo.demo import RUNTIME, Server, main
+from tests.demo.conftest import running
 
 
 @pytest.fixture
@@ -29,11 +29,10 @@ def page(tmp_path, monkeypatch):
 
 
 @contextlib.contextmanager
-def running():
-    """Run a server; yield a function (method, path) -> (status, headers, body)."""
-    with Server(0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+def asking():
+    """Run a server; yield a function (path, method) -> (status, headers, body)."""
+    server = Server(0)
+    with running(server):
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
 
         def ask(path, method="GET"):
@@ -41,17 +40,13 @@ def running():
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
 
-        try:
+        with contextlib.closing(connection):
             yield ask
-        finally:
-            connection.close()
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
 def ask(page):
-    with running() as ask:
+    with asking() as ask:
         yield ask
 
 
@@ -128,7 +123,7 @@ def test_the_folder_is_what_the_server_serves(page, tmp_path, capsys):
     assert main(["--out", str(out)]) == 0
     written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert capsys.readouterr().out == f"{len(written)} files are in {out}.\n"
-    with running() as ask:
+    with asking() as ask:
         for path in written:
             assert ask(f"/{path}")[2] == (out / path).read_bytes()
     assert written == set(demo.site())

@@ -24,11 +24,12 @@ def ids_on_the_page(chromium, address):
     chromium.open(address)
 
     def encode(tokenizer: WordTokenizer, texts: list[str]) -> list[list[int]]:
-        given = [list(tokenizer.table().items()), tokenizer.delimiter_pattern]
+        table, length = list(tokenizer.table().items()), tokenizer.sequence_length
+        given = [table, tokenizer.delimiter_pattern, length]
         return chromium.evaluate(f"""(async () => {{
             const {{ WordTokenizer }} = await import("./src/tokenizer.js");
-            const [table, pattern] = {json.dumps(given)};
-            const tokenizer = new WordTokenizer(new Map(table), pattern, {tokenizer.sequence_length});
+            const [table, pattern, length] = {json.dumps(given)};
+            const tokenizer = new WordTokenizer(new Map(table), pattern, length);
             return {json.dumps(texts)}.map((text) => [...tokenizer.encode(text).ids]);
         }})()""")
 

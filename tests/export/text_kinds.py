@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from gru_zoo.export.mediapipe import describe, flat, resized
-from gru_zoo.export.metadata import attach
-from gru_zoo.export.tflite_file import to_builtins
+from gru_zoo import export
+from gru_zoo.export.mediapipe import resized
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.wordpiece import WordPieceTokenizer
 from tests.export.conftest import LABELS, make_classifier, shake
@@ -48,8 +46,7 @@ KINDS = {
 def write(kind: str, path: Path) -> tuple[SequenceClassifier, np.ndarray]:
     """Write a kind's file; return its model and the thresholds [labels] in it, 0 for none."""
     model, thresholds = KINDS[kind]()
-    convert = functools.partial(to_builtins, weights="float32")
-    path.write_bytes(attach(flat(model, convert), describe(model, thresholds)))
+    export.tflite(model, path, "mediapipe", thresholds=thresholds)
     if isinstance(thresholds, dict):
         return model, np.array([thresholds[label] for label in LABELS])
     return model, np.full(len(LABELS), thresholds or 0)
