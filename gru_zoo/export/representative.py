@@ -95,7 +95,8 @@ def _array(where: str, value: Any, about: Given, words: int | None) -> np.ndarra
             f"{where} must have shape [{shape}] with at least one step; got {array.shape}."
         )
     if not ids:
-        array = array.astype(np.float32)
+        with np.errstate(over="ignore"):  # too large for float32 is infinity, and refused as such
+            array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise ValueError(f"{where} must be finite; it holds NaN or infinity.")
         return array
