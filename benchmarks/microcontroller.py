@@ -46,7 +46,8 @@ def keyword() -> tuple[keras.Model, list[np.ndarray]]:
     """Return the keyword model and sequences [49, 40] for it."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
-        [keras.Input((None, 40)), GRU(128), keras.layers.Dense(12, "softmax")], name="keyword"
+        [keras.Input((None, 40)), GRU(128, name="gru"), keras.layers.Dense(12, "softmax")],
+        name="keyword",
     )
     random = np.random.default_rng(0)
     return model, list(random.normal(size=(40, 49, 40)).astype(np.float32))

@@ -91,9 +91,11 @@ def test_the_same_numbers_as_litert(variant):
             assert record["from_litert"]["own_states"][output] <= 1e-5, output
             assert record["from_litert_reference_kernels"]["own_states"][output] == 0, output
         else:
-            # They round otherwise here and there, by a unit or two, and a state carries that on.
-            assert record["from_litert"]["same_states"][output] <= 2.01 * unit, output
-            assert record["from_litert"]["own_states"][output] <= 6 * unit, output
+            # TFLM's gates round otherwise, by a unit or two each, and a state is made of several.
+            assert record["from_litert"]["same_states"][output] <= 5.01 * unit, output
+            assert record["from_litert"]["own_states"][output] <= 8.01 * unit, output
+    if variant == "int8_full":
+        assert record["from_litert"]["own_states"]["outputs"] <= 2.01 / 256
 
 
 @pytest.mark.slow
