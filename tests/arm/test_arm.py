@@ -26,7 +26,9 @@ def test_arm_equals_x86_and_keras(model, variant, path, cpu, records):
         for kind, difference in record["cpus"][cpu].items():
             name = f"{record['signature']} {record['output']} {kind}"
             assert difference <= LIMITS[variant].difference, name
-    assert any("from_keras" in record["cpus"][cpu] for record in mine)
+    whole = [record for record in mine if record["signature"] != "step"]
+    # A file of one step alone has no result of a whole sequence to compare with Keras'.
+    assert not whole or any("from_keras" in record["cpus"][cpu] for record in whole)
 
 
 def test_a_wrong_number_is_a_difference():
