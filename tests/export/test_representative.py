@@ -1,0 +1,107 @@
+"""Representative sets that cannot be used are refused by number, before anything is converted."""
+
+import keras
+import numpy as np
+import pytest
+
+from gru_zoo import GRU
+from gru_zoo.export import calibrated
+from gru_zoo.export.representative import checked
+from tests.export.conftest import WORDS, make_classifier
+
+GOOD = np.full((5, 4), 0.5, np.float32)
+IDS = np.array([1, 4, 7, 3], np.int32)
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    return keras.Sequential([keras.Input((None, 4)), GRU(7), keras.layers.Dense(2)])
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return make_classifier(embedding_dim=5, units=6)
+
+
+def with_nan(value):
+    broken = GOOD.astype(float)
+    broken[3, 1] = value
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("representative", "message"),
+    [
+        (None, "representative must be sequences of the model's inputs; got NoneType"),
+        ("good", "representative must be sequences of the model's inputs; got str"),
+        ([], "representative must hold at least one sequence; got none"),
+        (np.zeros((0, 5, 4), np.float32), "representative must hold at least one sequence"),
+        ([GOOD, GOOD[:, :3]], r"representative\[1\] must have shape \[time, 4\] .*got \(5, 3\)"),
+        ([GOOD[None]], r"representative\[0\] must have shape .*got \(1, 5, 4\)"),
+        ([GOOD[0]], r"representative\[0\] must have shape .*got \(4,\)"),
+        ([GOOD[:0]], r"representative\[0\] must have .* at least one step; got \(0, 4\)"),
+        ([GOOD.astype(int)], r"representative\[0\] must be of a float type; got int64"),
+        ([[["a"] * 4]], r"representative\[0\] must be of a float type; got <U1"),
+        ([[[1.0], [1.0, 2.0]]], r"representative\[0\] must be one array; .*different lengths"),
+        ([GOOD, GOOD, with_nan(np.nan)], r"representative\[2\] must be finite"),
+        ([with_nan(-np.inf)], r"representative\[0\] must be finite"),
+        ([with_nan(1e300)], r"representative\[0\] must be finite"),
+        ([{"other": GOOD}], r"representative\[0\] must have the names 'inputs'; got \['other'\]"),
+    ],
+)
+def test_vectors_refused(vectors, representative, message):
+    with pytest.raises(ValueError, match=message):
+        checked(vectors, representative)
+
+
+@pytest.mark.parametrize(
+    ("representative", "message"),
+    [
+        ([IDS, IDS.astype(np.float32)], r"representative\[1\] must be of an integer type; got fl"),
+        ([IDS[None]], r"representative\[0\] must have shape \[time\] .*got \(1, 4\)"),
+        ([[*IDS, len(WORDS) + 3]], rf"\[0\] must hold ids from 0 to {len(WORDS) + 2}; got"),
+        ([IDS, -IDS], r"representative\[1\] must hold ids from 0 to .*got -1"),
+        ([IDS * 0], r"representative\[0\] must have at least one step; got none"),
+        (["the film"], r"representative\[0\] must be of an integer type; got <U8"),
+    ],
+)
+def test_ids_refused(texts, representative, message):
+    with pytest.raises(ValueError, match=message):
+        checked(texts, representative)
+
+
+def test_nothing_runs_before_a_refusal(texts, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("it ran")
+
+    for name in ("step_graph", "rollouts", "calibrated"):
+        monkeypatch.setattr(calibrated, name, never)
+    with pytest.raises(ValueError, match=r"representative\[1\] must hold ids"):
+        calibrated.integer_step(texts, "int8_full", [IDS, IDS + 1000])
+    with pytest.raises(ValueError, match="variant must be one of .*got 'int8_ful'.*'int8_full'"):
+        calibrated.integer_step(texts, "int8_ful", [IDS])
+
+
+def test_sequences_come_out_in_the_models_types(vectors, texts):
+    (given,) = checked(vectors, GOOD[None].astype(np.float64))
+    assert given["inputs"].dtype == np.float32
+    np.testing.assert_array_equal(given["inputs"], GOOD)
+    first, second = checked(texts, [[1, 4, 0, 9, 0, 0], {"ids": IDS.astype(np.int64)}])
+    assert first["ids"].dtype == second["ids"].dtype == np.int32
+    np.testing.assert_array_equal(first["ids"], [1, 4, 9])  # padding is no step
+    np.testing.assert_array_equal(second["ids"], IDS)
+
+
+def test_several_inputs_go_by_their_names():
+    words = keras.Input((None,), name="words", dtype="int32")
+    sounds = keras.Input((None, 2), name="sounds")
+    vectors = keras.layers.Embedding(11, 3)(words)
+    both = keras.layers.Concatenate()([vectors, sounds])
+    model = keras.Model({"words": words, "sounds": sounds}, GRU(7)(both))
+    words, sounds = np.arange(6), np.ones((6, 2), np.float32)
+    (given,) = checked(model, [{"words": words, "sounds": sounds}])
+    assert {name: x.shape for name, x in given.items()} == {"words": (6,), "sounds": (6, 2)}
+    with pytest.raises(ValueError, match=r"representative\[0\] must map .*'sounds'.* got ndarray"):
+        checked(model, [sounds])
+    with pytest.raises(ValueError, match=r"\[0\] must have inputs of one length; got \[5, 6\]"):
+        checked(model, [{"words": words, "sounds": sounds[:5]}])
