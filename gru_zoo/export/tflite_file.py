@@ -132,17 +132,18 @@ def tflite(
     old = min_runtime is not None and _version(min_runtime) < PER_ROW
     length = sequence_length or arrays.length(network) or LENGTH
     with write_beside(path) as partial:  # A folder that cannot be written ends it here.
-        if form.calibrated:
-            content = integer_step(model, variant, representative, gates=gates, seconds=seconds)
-        elif form.form == "flat":
-            content = mediapipe.flat(model, functools.partial(to_builtins, weights=form.weights))
-        else:
-            content = _both(network, form.weights, gates, length, per_tensor=old)
         try:
+            if form.calibrated:
+                content = integer_step(model, variant, representative, gates=gates, seconds=seconds)
+            elif form.form == "flat":
+                convert_one = functools.partial(to_builtins, weights=form.weights)
+                content = mediapipe.flat(model, convert_one)
+            else:
+                content = _both(network, form.weights, gates, length, per_tensor=old)
             partial.write_bytes(_closed(content, model, form.form, thresholds))
-        except OSError as error:
-            message = f"path {os.fspath(path)!r} could not be written: {error.strerror}"
-            raise OSError(error.errno, message) from error
+        except (OSError, tf.errors.OpError) as error:  # The converter goes through the disk too.
+            message = f"path {os.fspath(path)!r} could not be written: {error}"
+            raise OSError(message) from error
         _require_runtime(partial, min_runtime)
         differences = []
         if isinstance(model, SequenceClassifier) and form.form != "step":

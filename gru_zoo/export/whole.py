@@ -103,7 +103,9 @@ def _in_one_loop(network: Network, inputs: Mapping[str, tf.Tensor]) -> dict[str,
     rows = next(x.rows for x in given.values() if isinstance(x, Steps))
     units = max(state.shape[-1] for state in beginning.initial.values())
     states = loops.fold(step, beginning.initial, _count(network, rows), units)
-    return network.walk(_one_step(network), memory(states, advance=False))
+    # Behind the last layer that knows time, inputs without time may still be read.
+    still = {name: x for name, x in given.items() if not isinstance(x, Steps)}
+    return network.walk({**_one_step(network), **still}, memory(states, advance=False))
 
 
 def _masked(network: Network) -> bool:

@@ -13,6 +13,8 @@ from tests.export import models
 from tests.export.test_steps import called, sequences
 
 LENGTHS = (1, 7, 19, 300)
+# One of each kind of loop; CI converts the others too.
+QUICK = ("stacked", "two_outputs", "two_inputs", "words", "classifier", "words_both")
 
 
 def masked(given, name, time):
@@ -29,7 +31,10 @@ def masked(given, name, time):
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
-@pytest.mark.parametrize("name", models.ALL)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in models.ALL],
+)
 def test_litert_gives_the_models_outputs_at_every_length(name):
     model = models.make(name)
     graph = WholeGraph(Network(model))
