@@ -37,7 +37,7 @@ from gru_zoo.text import WordTokenizer
 # Steps that a file is made for where the model leaves them open.
 LENGTH = 1000
 # The first runtime that knows int8 matrices with one scale a row in float32 products.
-PER_ROW = (2, 17)
+PER_ROW = (2, 17, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,9 +231,11 @@ def _require_runtime(path: Path, wanted: str | None) -> None:
 
 
 def _version(text: str) -> tuple[int, ...]:
+    """Return a version as three numbers."""
     try:
-        return tuple(int(number) for number in text.split("."))
+        numbers = [int(number) for number in text.split(".")]
     except (ValueError, AttributeError):
         raise ValueError(
             f"min_runtime must be a version such as '2.17', or None; got {text!r}."
         ) from None
+    return (*numbers, 0, 0)[:3]

@@ -16,7 +16,7 @@ from tests.export.conftest import make_classifier, shake
 
 @pytest.fixture(scope="module")
 def keyword():
-    model = keras.Sequential([keras.Input((9, 5)), GRU(32), layers.Dense(3)])
+    model = keras.Sequential([keras.Input((9, 5)), GRU(32), layers.Dense(4)])
     shake(model, 5)
     return model
 
