@@ -54,7 +54,7 @@ def compare(
     Example:
         >>> from gru_zoo import GRU, export
         >>> model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
-        >>> export.tflite(model, "tiny.tflite")
+        >>> _ = export.tflite(model, "tiny.tflite")
         >>> compare("tiny.tflite", model, "float32", 20) < 1e-5
         True
     """

@@ -183,7 +183,7 @@ def check(
         >>> from gru_zoo.text import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> model = SequenceClassifier(words, units=5)
-        >>> tflite(model, "fine.tflite", "float16")
+        >>> _ = tflite(model, "fine.tflite", "float16")
         >>> record = check("fine.tflite", Reference.of(model, ["fine"], [1]), "float16")
         >>> record["largest_difference"] < 1e-2
         True

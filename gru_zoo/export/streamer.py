@@ -31,7 +31,7 @@ class Streamer:
         >>> import keras
         >>> from gru_zoo import GRU, export
         >>> model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
-        >>> export.tflite(model, "tiny.tflite")
+        >>> _ = export.tflite(model, "tiny.tflite")
         >>> stream = Streamer("tiny.tflite")
         >>> for step in np.ones((5, 4), "float32"):
         ...     outputs = stream.push(step)

@@ -42,7 +42,8 @@ class WholeGraph(tf.Module):
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 4)), GRU(7, return_sequences=True)])
-        >>> WholeGraph(Network(model)).whole(inputs=tf.ones((1, 5, 4)))["outputs"].shape
+        >>> graph = WholeGraph(Network(model))
+        >>> graph.whole(inputs=tf.ones((1, 5, 4)))["outputs"].shape
         TensorShape([1, 5, 7])
     """
 
