@@ -125,12 +125,14 @@ def _begin(record: dict[str, Any]) -> dict[str, Any]:
 def _cases(config: Config) -> Iterable[Case]:
     from benchmarks.peers import Case
 
-    for variant in config.variants:
-        for steps in config.time if variant == "plain" else config.variant_time:
-            for batch in config.batch:
-                for units in config.units:
-                    for mode in config.modes:
-                        yield Case(variant, mode, batch, steps, units, config.features)
+    lengths = [("plain", steps) for steps in config.time if "plain" in config.variants]
+    others = [variant for variant in config.variants if variant != "plain"]
+    lengths += [(variant, steps) for steps in config.variant_time for variant in others]
+    for variant, steps in lengths:
+        for batch in config.batch:
+            for units in config.units:
+                for mode in config.modes:
+                    yield Case(variant, mode, batch, steps, units, config.features)
 
 
 def _measure(config: Config, record: dict[str, Any]) -> None:

@@ -1,0 +1,79 @@
+"""The speed grid's bookkeeping: what is kept, in which order it is measured, what is reported."""
+
+import json
+
+import pytest
+
+pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
+
+from benchmarks import layer_report, layer_speed, timing
+
+
+def cell(ours, rounds=20, **peers):
+    return {
+        "rounds": rounds,
+        "ms": {"gru_zoo": ours, **peers},
+        "ratios": {name: value / ours for name, value in peers.items()},
+        "first_call_s": {"gru_zoo": 3.0, "keras_xla": 2.0},
+        "share_of_product_rate": 0.5,
+    }
+
+
+@pytest.fixture
+def record():
+    record = layer_speed._begin({"cells": {}, "memory": {}})
+    record["memory"] = {"gru_zoo:2:3:4": 5_000_000}
+    record["cells"] = {
+        "plain/forward/2/5/7": cell(2.0, keras=8.0, keras_xla=3.0, empty=0.1),
+        "plain/forward/1/5/7": cell(2.0, rounds=7, keras=4.0, keras_xla=1.0, gru_zoo_xla=1.0),
+    }
+    return record
+
+
+def test_only_cells_of_this_code_and_machine_are_kept(record):
+    kept = layer_speed._begin(json.loads(json.dumps(record)))
+    assert set(kept["cells"]) == set(record["cells"]) and kept["memory"]
+    for name, other in (("code", "0"), ("cpu", "another"), ("versions", {})):
+        stale = json.loads(json.dumps(record)) | {name: other}
+        assert layer_speed._begin(stale)["cells"] == {}
+        assert stale["memory"] == {}
+
+
+def test_measuring_goes_on_where_it_stopped(record, tmp_path, monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        layer_speed, "_cell", lambda case, _: measured.append(case.key) or cell(1.0, keras=2.0)
+    )
+    results = tmp_path / "speed.json"
+    options = {"variants": ("plain",), "modes": ("forward",), "time": (5, 6), "units": (7,)}
+    config = layer_speed.Config(**options, batch=(2, 1), memory=False, results=results)
+    layer_speed._measure(config, record)
+    assert measured == ["plain/forward/2/6/7", "plain/forward/1/6/7"]
+    assert list(json.loads(results.read_text())["cells"])[2:] == measured
+
+
+def test_the_time_limit_begins_no_further_cell(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(layer_speed, "_cell", lambda *_: pytest.fail("time was up"))
+    config = layer_speed.Config(minutes=-1.0, memory=False, results=tmp_path / "speed.json")
+    layer_speed._measure(config, record)
+
+
+def test_no_contender_always_follows_the_same_other_one():
+    turns = []
+    calls = {name: lambda name=name: turns.append(name) for name in "abcde"}
+    times = timing.interleaved(calls, 40)
+    assert all(len(values) == 40 for values in times.values())
+    for i in range(0, 200, 5):
+        assert sorted(turns[i : i + 5]) == list("abcde")
+    before_a = {turns[i - 1] for i in range(1, 200) if turns[i] == "a"}
+    assert before_a >= set("bcde")
+
+
+def test_the_report_names_the_lowest_cell_and_short_cells(record):
+    text = "\n".join(layer_report._summary(record))
+    lowest = "| plain | forward | 2 | keras, better mode | 0.87 | 0.50 | batch 1, time 5, units 7 |"
+    assert lowest in text  # sqrt(1.5 * 0.5)
+    # Our compiled mode takes 1.0 there too.
+    assert "| plain | forward | 2 | keras, better mode; ours too | 1.22 | 1.00 |" in text
+    assert "plain/forward/1/5/7 (7)" in text and "first call, forward" in text
+    assert "| empty |" not in text
