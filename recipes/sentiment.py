@@ -117,10 +117,12 @@ class Predict:
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write a run's artifact again: every format, checked, with its card."""
+    """Write an artifact again: every format, checked, with its card."""
 
     run: Path | None = None
     """Folder of the run; the newest one if not given."""
+    preset: str = ""
+    """A name in the zoo: its files are written anew from its own model instead."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +188,10 @@ def evaluate(config: Evaluate) -> None:
 
 
 def export(config: Export) -> None:
-    """Write the artifact again from the run's trained model."""
+    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    if config.preset:
+        _export_preset(config.preset)
+        return
     run = _finished(config.run)
     _export(run, _load(run))
     _print_table(run)
@@ -343,6 +348,20 @@ def _export(run: RunFolder, model: SequenceClassifier) -> None:
     )
     artifact = run.path / "artifact"
     write_artifact(artifact, model, about, test.texts, test.labels, GOLDEN_TEXTS)
+
+
+def _export_preset(name: str) -> None:
+    from gru_zoo.artifact import export_again
+    from gru_zoo.card import Card
+    from gru_zoo.zoo import models_folder
+
+    folder = models_folder() / name
+    known = Card.from_json(folder / "card.json").data
+    test, source = _read("test", Train())
+    if source.sha256 != known["sha256"]:
+        raise ValueError(f"source must give {known['name']}, which {name} was trained on.")
+    card = export_again(folder, test.texts, test.labels)
+    print(f"exported {card.name} again: {len(card.exports)} files")
 
 
 def _score_of(run: RunFolder) -> Score:

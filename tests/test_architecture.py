@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     {"arguments", "files"},
     {"data"},
-    {"text", "wordpiece", "audio"},
+    {"text", "wordpiece", "word_features", "audio"},
     {"layers"},
     {"convert", "gates", "gates_figure"},
     {"models"},
@@ -62,7 +62,7 @@ def test_the_check_sees_a_wrong_import():
 
 
 def test_recipes_do_not_import_each_other():
-    shared = {"cli", "report", "golden_texts"}
+    shared = {"cli", "report", "golden_texts", "confusion_figure"}
     for path in ROOT.glob("recipes/*.py"):
         for name in imported(ast.parse(path.read_text())):
             if name.startswith("recipes."):

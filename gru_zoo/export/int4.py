@@ -65,7 +65,7 @@ def int4(content: bytes) -> bytes:
     from ai_edge_quantizer import qtyping, quantizer
 
     matrices, embeddings = "FULLY_CONNECTED", "EMBEDDING_LOOKUP"
-    job = quantizer.Quantizer(_for_runtime(with_lookups(content)))
+    job = quantizer.Quantizer(_for_runtime(apart(with_lookups(content))))
     for operator in (matrices, embeddings):
         job.add_dynamic_config(
             regex=".*",
@@ -76,7 +76,67 @@ def int4(content: bytes) -> bytes:
     result = bytes(job.quantize(enable_progress_report=False).quantized_model)
     if not _holds_int4(result):
         raise ValueError("content must hold float32 matrices or embeddings; got none.")
-    return result
+    return together(result)
+
+
+def apart(content: bytes) -> bytes:
+    """Return a file in which no two graphs share a constant: the quantizer takes each by itself.
+
+    Args:
+        content: bytes of a `.tflite` file.
+
+    Example:
+        >>> apart(content) == content  # doctest: +SKIP
+        False
+    """
+    model = schema.ModelT.InitFromPackedBuf(content)
+    seen: set[int] = set()
+    for graph in model.subgraphs:
+        own: dict[int, int] = {}  # Within a graph, tensors of one constant keep sharing it.
+        for tensor in graph.tensors:
+            buffer = model.buffers[tensor.buffer]
+            if buffer.data is None or not len(buffer.data):
+                continue
+            if tensor.buffer not in own:
+                own[tensor.buffer] = tensor.buffer
+                if tensor.buffer in seen:
+                    copy = schema.BufferT()
+                    copy.data = buffer.data.copy()
+                    own[tensor.buffer] = len(model.buffers)
+                    model.buffers.append(copy)
+            tensor.buffer = own[tensor.buffer]
+        seen |= {*own, *own.values()}
+    return _packed(model)
+
+
+def together(content: bytes) -> bytes:
+    """Return a file in which equal constants are stored once.
+
+    Args:
+        content: bytes of a `.tflite` file.
+
+    Example:
+        >>> len(together(content)) <= len(content)  # doctest: +SKIP
+        True
+    """
+    model = schema.ModelT.InitFromPackedBuf(content)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # The quantizer puts constants behind the model.
+            end = buffer.offset + buffer.size
+            buffer.data = np.frombuffer(content[buffer.offset : end], np.uint8)
+            buffer.offset = buffer.size = 0
+    first: dict[bytes, int] = {}
+    places: dict[int, int] = {}
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        if tensor.buffer not in places:
+            data = model.buffers[tensor.buffer].data
+            filled = data is not None and len(data)
+            place = first.setdefault(data.tobytes(), tensor.buffer) if filled else tensor.buffer
+            places[tensor.buffer] = place
+            if place != tensor.buffer:
+                model.buffers[tensor.buffer].data = None
+        tensor.buffer = places[tensor.buffer]
+    return _packed(model)
 
 
 def with_lookups(content: bytes) -> bytes:

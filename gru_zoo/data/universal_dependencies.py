@@ -1,0 +1,114 @@
+"""Universal Dependencies treebanks through TFDS: sentences as words and their UPOS tags.
+
+Splits and tokenization are the treebank's own. A written token that stands for several words (UD's
+ranges, "don't" over "do" and "n't") has no tag and is left out: its words have theirs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gru_zoo.arguments import one_of
+from gru_zoo.data.source import Source
+from gru_zoo.files import sha256
+
+SPLITS = ("train", "validation", "test")
+ORIGIN = "https://universaldependencies.org/"
+LICENCES = {"en_ewt": "CC BY-SA 4.0", "fr_sequoia": "LGPL-LR"}
+NO_TAG = "_"
+
+
+class Sentence(NamedTuple):
+    """Words of one sentence and a tag for each."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
+    """Load one split of a treebank, downloading it through TFDS if it is not prepared yet.
+
+    Args:
+        split: "train", "validation" or "test", the treebank's official ones.
+        treebank: one of TFDS' configurations of `universal_dependencies`, such as "en_ewt".
+
+    Returns:
+        The sentences in the treebank's order, and the record of where they came from.
+
+    Raises:
+        ValueError: an unknown split or treebank.
+        FileNotFoundError: the treebank is neither prepared in TFDS_DATA_DIR nor to be downloaded.
+
+    Example:
+        >>> sentences, source = load("train")  # doctest: +SKIP
+        >>> len(sentences)  # doctest: +SKIP
+        12543
+    """
+    one_of("split", split, SPLITS)
+    builder, reason = _builder(treebank)
+    names = {"validation": "dev"}
+    own = split if split in builder.info.splits else names.get(split, split)
+    sentences = []
+    tags = builder.info.features["upos"].feature.names
+    import tensorflow_datasets as tfds
+
+    for row in tfds.as_numpy(builder.as_dataset(split=own)):
+        pairs = [
+            (word.decode(), tags[tag])
+            for word, tag in zip(row["tokens"], row["upos"], strict=True)
+            if tags[tag] != NO_TAG
+        ]
+        sentences.append((row["idx"], Sentence(*map(tuple, zip(*pairs, strict=True)))))
+    # TFDS shuffles when it prepares; the names of sentences give one order on every machine.
+    sentences.sort(key=lambda pair: pair[0])
+    return [sentence for _, sentence in sentences], _record(builder, treebank, reason)
+
+
+def _builder(treebank: str) -> tuple[object, str]:
+    import tensorflow_datasets as tfds
+
+    name = f"universal_dependencies/{treebank}"
+    known = tfds.builder_cls("universal_dependencies").builder_configs
+    one_of("treebank", treebank, sorted(known))
+    folder = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    builder = tfds.builder(name, data_dir=folder)
+    if builder.is_prepared():
+        return builder, "a prepared folder was found"
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # whatever it was that stopped TFDS
+        raise FileNotFoundError(
+            f"treebank {treebank!r} is not prepared in {folder} and could not be downloaded "
+            f"({type(error).__name__}: {error}). Set TFDS_DATA_DIR to a folder in which TFDS has "
+            'prepared it, or have a network and pip install "gru-zoo[treebanks]".'
+        ) from error
+    return builder, "downloaded"
+
+
+def _record(builder: object, treebank: str, reason: str) -> Source:
+    folder = Path(builder.data_dir)
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
+    sizes["validation"] = sizes.pop("dev", sizes.get("validation", 0))
+    return Source(
+        f"universal_dependencies/{treebank} (TFDS)",
+        str(builder.info.version),
+        ORIGIN,
+        LICENCES.get(treebank, "see the treebank's page"),
+        {name: (sizes[name], f"the official {name} split") for name in SPLITS if name in sizes},
+        {file.name: sha256(file) for file in sorted(folder.glob("*.tfrecord*"))},
+        reason,
+    )
+
+
+def count_words(sentences: list[Sentence]) -> int:
+    """Return the number of words.
+
+    Example:
+        >>> count_words([Sentence(("a", "b"), ("X", "X"))])
+        2
+    """
+    return int(np.sum([len(sentence.words) for sentence in sentences], dtype=int))

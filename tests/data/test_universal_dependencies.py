@@ -1,0 +1,82 @@
+import types
+
+import pytest
+import tensorflow as tf
+
+from gru_zoo.data import universal_dependencies
+from tests.real_data import needs_tfds, tfds_folder
+
+TAGS = ["ADP", "VERB", "_", "NOUN", "DET"]
+# A range, "du" over "de" and "le", has the tag "_".
+ROWS = [
+    {"idx": b"b-2", "tokens": [b"Viens"], "upos": [1]},
+    {"idx": b"b-1", "tokens": [b"du", b"de", b"le", b"th\xc3\xa9"], "upos": [2, 0, 4, 3]},
+]
+
+
+@pytest.fixture
+def treebank(monkeypatch, tmp_path):
+    """Stand in for TFDS' builder, with two sentences in every split."""
+
+    def as_dataset(split):
+        assert split in ("train", "dev", "test")
+        signature = {
+            "idx": tf.TensorSpec([], tf.string),
+            "tokens": tf.TensorSpec([None], tf.string),
+        }
+        signature["upos"] = tf.TensorSpec([None], tf.int64)
+        return tf.data.Dataset.from_generator(lambda: iter(ROWS), output_signature=signature)
+
+    splits = {name: types.SimpleNamespace(num_examples=2) for name in ("train", "dev", "test")}
+    tags = types.SimpleNamespace(names=TAGS)
+    info = types.SimpleNamespace(
+        splits=splits, features={"upos": types.SimpleNamespace(feature=tags)}, version="9.0"
+    )
+    (tmp_path / "train.tfrecord").write_bytes(b"x")
+    builder = types.SimpleNamespace(info=info, as_dataset=as_dataset, data_dir=tmp_path)
+    monkeypatch.setattr(universal_dependencies, "_builder", lambda name: (builder, "given"))
+
+
+def test_words_and_tags_without_ranges_in_the_order_of_their_names(treebank):
+    sentences, source = universal_dependencies.load("validation", "fr_sequoia")
+    assert [sentence.words for sentence in sentences] == [("de", "le", "thé"), ("Viens",)]
+    assert [sentence.tags for sentence in sentences] == [("ADP", "DET", "NOUN"), ("VERB",)]
+    assert universal_dependencies.count_words(sentences) == 4
+    assert source.name == "universal_dependencies/fr_sequoia (TFDS)"
+    assert source.splits["validation"] == (2, "the official validation split")
+    assert source.licence == "LGPL-LR" and list(source.sha256) == ["train.tfrecord"]
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="split must be one of 'train', 'validation', 'test'"):
+        universal_dependencies.load("dev")
+    with pytest.raises(ValueError, match="treebank must be one of .*; got 'en_ewtt'"):
+        universal_dependencies.load("train", "en_ewtt")
+
+
+def test_a_treebank_that_cannot_be_had_says_what_to_do(monkeypatch, tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    class Builder:
+        def is_prepared(self):
+            return False
+
+        def download_and_prepare(self):
+            raise ConnectionError("no route")
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
+    with pytest.raises(FileNotFoundError, match=r"could not be downloaded \(ConnectionError: no"):
+        universal_dependencies.load("train")
+
+
+@needs_tfds
+@pytest.mark.parametrize(
+    ("treebank", "sizes"),
+    [("en_ewt", (12_543, 2_001, 2_077)), ("fr_sequoia", (2_231, 412, 456))],
+)
+def test_the_official_splits(treebank, sizes, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    _, source = universal_dependencies.load("test", treebank)
+    splits = ("train", "validation", "test")
+    assert tuple(source.splits[split][0] for split in splits) == sizes
