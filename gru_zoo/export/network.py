@@ -334,7 +334,9 @@ def _operation(operation: Any, args: tuple, kwargs: Mapping[str, Any]) -> Any:
         rows = keras.tree.map_structure(
             lambda x: x.rows if isinstance(x, Steps) else x, (args, dict(kwargs))
         )
-        return _merged(operation, given).like(operation(*rows[0], **rows[1]))
+        # Keras' masks go through layers only.
+        known = _merged(operation, given).known
+        return Steps(operation(*rows[0], **rows[1]), known=known)
     return _Unknown(f"operation {operation.name!r} ({type(operation).__name__})")
 
 
@@ -373,13 +375,16 @@ def _not_alike(what: str) -> ValueError:
 
 
 def _merged(operation: Any, given: list[Any]) -> Steps:
-    """Return what is common to sequences that are merged."""
-    masks = {id(x.mask): x.mask for x in given if isinstance(x, Steps) and x.mask is not None}
-    if len(masks) > 1 or not all(isinstance(x, Steps) for x in given):
-        raise ValueError(
-            f"{operation.name!r} ({type(operation).__name__}) must merge sequences of one mask."
-        )
-    mask = next(iter(masks.values()), None)
+    """Return what is common to sequences that are merged, with their masks as Keras merges them.
+
+    A step counts if it counts for any of them; where one has no mask, every step counts.
+    """
+    if not all(isinstance(x, Steps) for x in given):
+        raise ValueError(f"{operation.name!r} ({type(operation).__name__}) must merge sequences.")
+    masks = list({id(x.mask): x.mask for x in given}.values())
+    mask = None
+    if all(one is not None for one in masks):
+        mask = functools.reduce(tf.logical_or, masks)
     return Steps(given[0].rows, mask, known=all(x.known for x in given))
 
 

@@ -1,0 +1,63 @@
+"""Sequences that are merged: their masks mean in an exported graph what they mean in Keras."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from keras import layers
+
+from gru_zoo import GRU, export
+from gru_zoo.export.network import Network
+from gru_zoo.export.whole import WholeGraph
+from gru_zoo.models.tagger import Tagger
+from gru_zoo.word_features import WordFeatures
+from tests import small_treebank
+from tests.export.conftest import shake
+
+A = np.array([[3, 1, 0, 2, 0, 0]], np.int32)
+B = np.array([[0, 2, 0, 4, 5, 0]], np.int32)
+
+
+def embedded(mask_zero, *merge):
+    """Return a model of two inputs of ids, the second one's vectors masked or not."""
+    a, b = (keras.Input((None,), dtype="int32", name=name) for name in ("a", "b"))
+    x = layers.Embedding(6, 4, mask_zero=True)(a), layers.Embedding(6, 4, mask_zero=mask_zero)(b)
+    for one in merge:
+        x = one(x)
+    return keras.Model([a, b], GRU(7, return_sequences=True)(x))
+
+
+MODELS = {
+    "concatenated": lambda: embedded(True, layers.Concatenate()),
+    "added": lambda: embedded(True, layers.Add()),
+    "concatenated, one without mask": lambda: embedded(False, layers.Concatenate()),
+    "added, one without mask": lambda: embedded(False, layers.Add()),
+    "an operation that is no layer": lambda: embedded(True, lambda x: x[0] + 2.0 * x[1]),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_masks_merge_as_in_keras(name):
+    keras.utils.set_random_seed(3)
+    model = MODELS[name]()
+    shake(model, 3)
+    wanted = model([A, B])
+    graph = WholeGraph(Network(model))
+    given = graph.whole(a=tf.constant(A), b=tf.constant(B))["outputs"]
+    np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_tagger_in_litert_tags_padded_sentences_as_keras_does(tmp_path):
+    keras.utils.set_random_seed(3)
+    sentences = [sentence.words for sentence in small_treebank.sentences("train")[:3]]
+    model = Tagger(WordFeatures.fit(sentences), ("DET", "NOUN", "X"), 5, 3, units=4, num_layers=2)
+    shake(model, 3)
+    path = tmp_path / "tagger.tflite"
+    export.tflite(model, path, "float32", sequence_length=9)
+    runner = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    ids = model.features.encode(sentences, time=9)
+    wanted = model(ids)
+    for row in range(3):
+        one = {name: array[row : row + 1] for name, array in ids.items()}
+        np.testing.assert_allclose(runner(**one)["outputs"][0], wanted[row], atol=1e-5)
