@@ -1,10 +1,12 @@
 """Do steps in integers hold? A sentiment stream of 1,000 words, in float32, int8 and int16.
 
     python -m benchmarks.integer_streaming                  # TFDS_DATA_DIR for IMDB; 20 minutes
+    python -m benchmarks.integer_streaming --variants int4  # one anew, the others as they were
     python -m benchmarks.integer_streaming --report-only    # table and picture of the results
 
 The preset's step graph is calibrated on training reviews and runs in LiteRT, one thread, each
-state fed back as it came out. Three questions, all on IMDB's test half:
+state fed back as it came out. Beside them int4: small weights, states in float32. Three
+questions, all on IMDB's test half:
 
     drift     reviews of at least 1,000 words, their first 1,000 fed word by word, far beyond the
               400 that the model was trained on: mean |state - float32's state| at every step
@@ -16,13 +18,14 @@ state fed back as it came out. Three questions, all on IMDB's test half:
 from __future__ import annotations
 
 import dataclasses
+import json
 import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -32,7 +35,7 @@ from gru_zoo.files import write_beside, write_json
 
 RESULTS = Path(__file__).parent / "results" / "integer_streaming.json"
 PRESET = "sentiment_imdb_gru_small"
-VARIANTS = ("float32", "int8_full", "int16x8")
+REFERENCE = "float32"
 PARTS = ("last", "max", "mean", "probabilities")
 States = dict[str, np.ndarray]
 PACKAGES = ("gru-zoo", "tensorflow", "ai-edge-litert", "numpy")
@@ -51,6 +54,7 @@ class Config:
     """Fewer of either are the first in a fixed mixed order."""
 
     # Running.
+    variants: tuple[Literal["int8_full", "int16x8", "int4"], ...] = ("int8_full", "int16x8", "int4")
     processes: int = 2
     report_only: bool = False
 
@@ -59,7 +63,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = tyro.cli(Config, args=argv, description=__doc__)
     if not config.report_only:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        write_json(RESULTS, measure(config))
+        record = measure(config)
+        if RESULTS.exists():
+            before = json.loads(RESULTS.read_text(encoding="utf-8"))
+            record["variants"] = {**before["variants"], **record["variants"]}
+        write_json(RESULTS, record)
     from benchmarks import integer_streaming_report as report
 
     record = report.read(RESULTS)
@@ -71,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(config: Config) -> dict[str, Any]:
     """Return everything that is measured, for JSON."""
     from gru_zoo import load
+    from gru_zoo.export.calibrated import VARIANTS as INTEGERS
     from gru_zoo.export.integer_memory import UNITS
     from gru_zoo.export.steps import step_graph
 
@@ -93,21 +102,22 @@ def measure(config: Config) -> dict[str, Any]:
         "reviews": len(cut),
         "variants": {},
     }
-    drift, answers = {}, {}
+    traces, answers = {}, {}
     with tempfile.TemporaryDirectory() as place:
-        for variant in VARIANTS:
+        for variant in (REFERENCE, *config.variants):
             path = Path(place, f"{variant}.tflite")
             path.write_bytes(convert(model, variant, representative))
-            unit = 1.0 if variant == "float32" else 1 / UNITS
-            drift[variant] = [trace(path, initial, ids, unit) for ids in long]
+            unit = 1 / UNITS if variant in INTEGERS else 1.0
+            traces[variant] = [trace(path, initial, ids, unit) for ids in long]
             found = record["variants"][variant] = {"bytes": path.stat().st_size}
-            found["drift"] = errors(drift[variant], drift["float32"])
+            if variant != REFERENCE:
+                found["drift"] = errors(traces[variant], traces[REFERENCE])
             for name, texts, truth in (
                 ("streams", joined, joined_labels),
                 ("reviews", cut, labels[: len(cut)]),
             ):
                 answers[variant, name] = labels_of(path, initial, texts, config.processes)
-                found[name] = score(answers[variant, name], truth, answers["float32", name])
+                found[name] = score(answers[variant, name], truth, answers[REFERENCE, name])
                 print(f"{variant:10} {name}: {found[name]}", flush=True)
     return record
 
@@ -156,15 +166,18 @@ def _cut(texts: Iterable[np.ndarray], steps: int) -> Iterator[np.ndarray]:
 
 def convert(model: Any, variant: str, representative: Sequence[np.ndarray]) -> bytes:
     """Return the model's step as `.tflite` bytes."""
+    from gru_zoo.export.calibrated import VARIANTS as INTEGERS
     from gru_zoo.export.calibrated import integer_step
+    from gru_zoo.export.int4 import int4
     from gru_zoo.export.steps import step_graph
     from gru_zoo.export.tflite_file import to_builtins
 
-    if variant != "float32":
+    if variant in INTEGERS:
         return integer_step(model, variant, representative)
     graph = step_graph(model)
     function = graph.step.get_concrete_function(**graph.inputs, **graph.states)
-    return to_builtins(function, graph, "float32")
+    content = to_builtins(function, graph, "float32")
+    return int4(content) if variant == "int4" else content
 
 
 class Stepper:
@@ -235,16 +248,12 @@ def trace(path: Path, initial: States, ids: np.ndarray, unit: float) -> dict[str
 
 def errors(traces: list[dict], reference: list[dict]) -> dict[str, list[float]]:
     """Return for each part mean |difference| over streams and entries, at every step."""
-    return {
-        part: np.mean(
-            [
-                np.abs(a[part] - b[part]).mean(axis=1)
-                for a, b in zip(traces, reference, strict=True)
-            ],
-            axis=0,
-        ).tolist()
-        for part in PARTS
-    }
+    found = {}
+    for part in PARTS:
+        pairs = zip(traces, reference, strict=True)
+        each = [np.abs(a[part] - b[part]).mean(axis=1) for a, b in pairs]
+        found[part] = [float(f"{error:.3g}") for error in np.mean(each, axis=0)]
+    return found
 
 
 def score(answers: np.ndarray, labels: np.ndarray, reference: np.ndarray) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 # The drift is read between these: the first hundred steps fill the state.
 EARLY, LATE = slice(100, 200), slice(-100, None)
-COLOURS = {"int8_full": "#b3261e", "int16x8": "#00639b"}
+COLOURS = {"int8_full": "#b3261e", "int16x8": "#00639b", "int4": "#8a8a8a"}
 TITLES = {"last": "GRU state", "max": "maximum so far", "mean": "mean so far"}
 
 
@@ -36,9 +36,10 @@ def table(record: dict[str, Any]) -> str:
             lost = accuracy - variants["float32"][part]["accuracy"]
             change = "" if name == "float32" else f" ({100 * lost:+.2f})"
             scores.append(f"{100 * accuracy:.2f} %{change}")
-        drift = found["drift"]["last"]
-        early, late = (statistics.fmean(drift[part]) for part in (EARLY, LATE))
-        state = ["-", "-"] if name == "float32" else [f"{early:.5f}", f"{late:.5f}"]
+        state = ["-", "-"]
+        if name != "float32":
+            drift = found["drift"]["last"]
+            state = [f"{statistics.fmean(drift[part]):.5f}" for part in (EARLY, LATE)]
         lines.append(" | ".join(["| " + name, f"{found['bytes'] / 1000:,.0f}", *scores, *state]))
         lines[-1] += " |"
     return "\n".join(lines)
@@ -55,7 +56,8 @@ def figure(record: dict[str, Any], path: Path) -> None:
     for axis, (part, title) in zip(axes, TITLES.items(), strict=True):
         for variant, colour in COLOURS.items():
             drift = np.array(record["variants"][variant]["drift"][part])
-            axis.plot(np.arange(1, len(drift) + 1), drift, color=colour, label=variant, lw=1)
+            label = "int4 (weights)" if variant == "int4" else variant
+            axis.plot(np.arange(1, len(drift) + 1), drift, color=colour, label=label, lw=1)
         axis.axvline(400, color="#777777", lw=0.8, ls=":")
         axis.set(yscale="log", xlabel="step", title=title)
         axis.grid(alpha=0.3)

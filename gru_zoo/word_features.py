@@ -67,7 +67,7 @@ class WordFeatures:
         >>> features = WordFeatures.fit([("The", "cat"), ("the", "cat")])
         >>> ids = features.encode([("The", "dog", "cat")], time=4)
         >>> ids["word"].tolist()
-        [[2, 1, 3, 0]]
+        [[3, 1, 2, 0]]
     """
 
     def __init__(self, vocabularies: Mapping[str, Sequence[str]]) -> None:

@@ -6,8 +6,11 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from gru_zoo import export
 from gru_zoo.export import int4 as module
 from gru_zoo.export.int4 import int4, require_quantizer, with_lookups
+from gru_zoo.export.lite import LiteClassifier
+from tests.export.conftest import REVIEWS, make_classifier
 
 ROWS, WIDTH, COLUMNS = 300, 24, 40
 
@@ -86,3 +89,21 @@ def test_missing_package_names_the_extra(content, monkeypatch):
     for refuse in (require_quantizer, lambda: int4(content)):
         with pytest.raises(ImportError, match=r'ai-edge-quantizer: pip install "gru-zoo\[int4\]"'):
             refuse()
+
+
+def test_two_signatures_agree_and_share_their_weights(tmp_path):
+    pytest.importorskip("ai_edge_quantizer")
+    model = make_classifier(embedding_dim=64, units=32)
+    path = tmp_path / "model.tflite"
+    export.tflite(model, path, "int4")
+    packed = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    halves = [len(buffer.data) for buffer in packed.buffers if buffer.data is not None]
+    for weight in (model.embedding.embeddings, model.rnn.cell.recurrent_kernel):
+        assert halves.count(int(np.prod(weight.shape)) // 2) == 1, weight.path
+    stream, whole = export.Streamer(path), LiteClassifier(path)
+    ids = model.tokenizer.encode([REVIEWS[1]])[0]
+    for word in ids[: np.count_nonzero(ids)]:
+        result = stream.push(ids=np.array([word], np.int32))
+    np.testing.assert_allclose(
+        result["probabilities"], whole.predict([REVIEWS[1]]), rtol=0, atol=2e-2
+    )

@@ -39,7 +39,8 @@ def test_weights_are_there_once(keyword, file):
     sizes = buffers(file)
     for weight in (cell.kernel, cell.recurrent_kernel, keyword.layers[1].kernel):
         assert sizes.count(4 * int(np.prod(weight.shape))) == 1, weight.path
-    assert Interpreter(str(file)).get_signature_list()["step"]["inputs"] == ["inputs", "state_gru"]
+    states = ["inputs", f"state_{keyword.layers[0].name}"]
+    assert Interpreter(str(file)).get_signature_list()["step"]["inputs"] == states
     assert sum(sizes) < 4 * keyword.count_params() + 2000
 
 
