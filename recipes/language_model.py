@@ -13,14 +13,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_beside
 from gru_zoo.runs import RunFolder, newest_run
 from recipes import cli
+from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,18 +31,11 @@ RUNS = Path("runs/language_model")
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
+class Train(RunFlags):
     """Train a language model on reviews and measure its perplexity on held-out ones."""
 
-    # Run: where the files go.
-    name: str = ""
-    """Name of the run; date and time if empty."""
     runs: Path = RUNS
     """Folder of the runs."""
-    resume: bool = False
-    """Go on with the run called NAME, or with the newest one."""
-    seed: int = 0
-    """Of weights, order and dropout."""
 
     # Data.
     source: Literal["auto", "tfds", "packaged"] = "auto"
@@ -88,19 +80,10 @@ class Evaluate:
     """Folder of the run; the newest one if not given."""
 
 
-_PLACE = ("name", "runs", "resume")
-
-
 def train(config: Train) -> None:
     """Train and keep the best weights in `model.keras`."""
-    for size in ("vocabulary_size", "embedding_dim", "units", "epochs", "parts"):
-        positive_int(size, getattr(config, size))
-    name = config.name or time.strftime("%Y%m%d-%H%M%S")
-    if config.resume and not config.name:
-        name = newest_run(config.runs).name
-    fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in _PLACE}
-    run = RunFolder(config.runs / name, fixed, config.resume)
-    print(f"run: {run.path}", flush=True)
+    check_sizes(config, ("vocabulary_size", "embedding_dim", "units", "epochs", "parts"))
+    run = start_run(config)
 
     import keras
 

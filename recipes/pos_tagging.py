@@ -15,17 +15,16 @@ import json
 import re
 import statistics
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_beside, write_json
 from gru_zoo.runs import RunFolder, newest_run
 from recipes import cli, confusion_figure
+from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,18 +39,11 @@ LENGTHS = (8, 16, 24, 32, 48, 64, 96, 200)
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
+class Train(RunFlags):
     """Train a tagger and evaluate it on the test split."""
 
-    # Run: where the files go.
-    name: str = ""
-    """Name of the run; date and time if empty."""
     runs: Path = RUNS
     """Folder of the runs."""
-    resume: bool = False
-    """Go on with the run called NAME, or with the newest one."""
-    seed: int = 0
-    """Of weights, order and dropout."""
 
     # Data.
     treebank: str = "en_ewt"
@@ -104,21 +96,11 @@ class Predict:
     """Write one JSON object a line."""
 
 
-# Fields that say where a run is and how it is reached, not what it computes.
-_PLACE = ("name", "runs", "resume")
-
-
 def train(config: Train) -> None:
     """Train and evaluate; print one table."""
-    for size in ("word_dim", "affix_dim", "units", "num_layers", "epochs", "batch_size"):
-        positive_int(size, getattr(config, size))
-    name = config.name or time.strftime("%Y%m%d-%H%M%S")
-    if config.resume and not config.name:
-        name = newest_run(config.runs).name
+    check_sizes(config, ("word_dim", "affix_dim", "units", "num_layers", "epochs", "batch_size"))
     training, source = _read("train", config)  # An unknown treebank leaves no run behind.
-    fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in _PLACE}
-    run = RunFolder(config.runs / name, fixed, config.resume)
-    print(f"run: {run.path}", flush=True)
+    run = start_run(config)
 
     from gru_zoo.training import fit, seed_everything
 

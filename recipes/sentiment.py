@@ -16,17 +16,16 @@ import dataclasses
 import json
 import statistics
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import tyro
 
-from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_beside
 from gru_zoo.runs import RunFolder, newest_run
 from recipes import cli, report
 from recipes.golden_texts import GOLDEN_TEXTS
+from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,18 +40,11 @@ LABELS = ("negative", "positive")
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
+class Train(RunFlags):
     """Train a sentiment classifier, evaluate it on the test split and export it."""
 
-    # Run: where the files go.
-    name: str = ""
-    """Name of the run; date and time if empty."""
     runs: Path = RUNS
     """Folder of the runs."""
-    resume: bool = False
-    """Go on with the run called NAME, or with the newest one."""
-    seed: int = 0
-    """Of weights, order and dropout."""
 
     # Data.
     source: Literal["auto", "tfds", "packaged"] = "auto"
@@ -135,20 +127,10 @@ class Publish:
     """Name in the zoo."""
 
 
-# Fields that say where a run is and how it is reached, not what it computes.
-_PLACE = ("name", "runs", "resume", "export")
-
-
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
-    for size in ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"):
-        positive_int(size, getattr(config, size))
-    name = config.name or time.strftime("%Y%m%d-%H%M%S")
-    if config.resume and not config.name:
-        name = newest_run(config.runs).name
-    fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in _PLACE}
-    run = RunFolder(config.runs / name, fixed, config.resume)
-    print(f"run: {run.path}", flush=True)
+    check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
+    run = start_run(config)
 
     from gru_zoo.batching import BucketedBatches, quarter_lengths
     from gru_zoo.training import fit, seed_everything
