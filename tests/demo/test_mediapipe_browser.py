@@ -39,12 +39,14 @@ def classify(chromium, tmp_path_factory):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 
     def run(path, texts, labels):
-        shutil.copy(path, site / "model.tflite")
+        # A name of its own: a browser may take a file changed within a second for the same one.
+        name = f"model_{len(list(site.glob('*.tflite')))}.tflite"
+        shutil.copy(path, site / name)
         chromium.open(f"http://localhost:{server.server_port}/")
         rows = chromium.evaluate(f"""(async () => {{
             const {{ FilesetResolver, TextClassifier }} = await import("./text.js");
             const files = await FilesetResolver.forTextTasks("./wasm");
-            const classifier = await TextClassifier.createFromModelPath(files, "./model.tflite");
+            const classifier = await TextClassifier.createFromModelPath(files, "./{name}");
             const rows = {json.dumps(texts)}.map((text) => {{
                 const row = new Array({labels}).fill(null);
                 const [head] = classifier.classify(text).classifications;

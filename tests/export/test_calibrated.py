@@ -15,14 +15,18 @@ from gru_zoo.export.calibrated import VARIANTS, calibrated, integer_step, rollou
 from gru_zoo.export.integer_memory import UNITS, IntegerMemory
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.metadata import AlignedBuilder
+from gru_zoo.export.network import Network
 from gru_zoo.export.steps import step_graph
+from gru_zoo.export.whole import WholeGraph
+from tests.export import models
 from tests.export.conftest import WORDS, make_classifier, shake
 from tests.reference import Convention, Reference
 
 STEPS = 600
 KINDS = {"int8_full": np.int8, "int16x8": np.int16}
-# Largest error allowed of a state or probability, and the mean error's.
-LIMITS = {"int8_full": (0.15, 0.03), "int16x8": (0.01, 0.002)}
+# Largest error allowed of a state or probability, and the mean error's. In int16x8 the matrices
+# are int8 all the same, and a single step may be off by more than 16 bits would say.
+LIMITS = {"int8_full": (0.15, 0.03), "int16x8": (0.02, 0.002)}
 
 
 @pytest.fixture(scope="module")
@@ -259,17 +263,11 @@ def test_layer_without_an_integer_form_is_named():
 
 @pytest.mark.slow
 def test_converter_that_really_crashes_is_reported(tmp_path):
-    """TensorFlow's calibrator ends its process on a loop; when this fails, `isolated` may go."""
-
-    class Loop(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32, "x")])
-        def step(self, x):
-            return {"y": tf.while_loop(lambda y: tf.reduce_sum(y) < 9, lambda y: (y + 1,), (x,))[0]}
-
-    loop = Loop()
-    signature = loop.step.get_concrete_function()
-    tf.saved_model.save(loop, str(tmp_path / "loop"), signatures={"step": signature})
-    np.savez(tmp_path / "samples.npz", x=np.ones((4, 1, 4), np.float32))
+    """TensorFlow's calibrator ends its process on a GRU's loop; when this fails, look again."""
+    whole = WholeGraph(Network(models.make("last")))
+    signature = whole.whole.get_concrete_function(inputs=tf.TensorSpec((1, 9, 5), tf.float32))
+    tf.saved_model.save(whole, str(tmp_path / "loop"), signatures={"step": signature})
+    np.savez(tmp_path / "samples.npz", inputs=np.ones((4, 1, 9, 5), np.float32))
     arguments = [tmp_path / "loop", tmp_path / "samples.npz", "int8_full", tmp_path / "x.tflite"]
     what = "model 'loop' to variant 'int8_full'"
     with pytest.raises(ConversionFailed, match=rf"{what} crashed \(SIG(SEGV|ABRT)\)"):

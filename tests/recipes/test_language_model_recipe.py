@@ -6,17 +6,11 @@ import pytest
 
 from recipes import language_model
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
-from tests.small_reviews import write_package
 
 SMALL = (
     "--source packaged --vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 2 --parts 2 "
     "--streams 4 --steps 6 --sampled 8 --learning-rate 0.02"
 ).split()
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return write_package(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")

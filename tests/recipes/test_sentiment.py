@@ -10,17 +10,11 @@ import pytest
 from gru_zoo import list_models, load, verify
 from recipes import sentiment
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
-from tests.small_reviews import write_package
 
 SMALL = (
     "--source packaged --vocabulary-size 60 --sequence-length 12 --embedding-dim 4 --units 5 "
     "--epochs 3 --patience 3 --kernel loop --learning-rate 0.02"
 ).split()
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return write_package(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")
