@@ -134,7 +134,7 @@ def _evaluate(run: RunFolder, split: str) -> None:
     from gru_zoo.models.language_model import LanguageModel
     from gru_zoo.truncated import score_stream
 
-    model = keras.saving.load_model(run.path / "model.keras", custom_objects={}, safe_mode=True)
+    model = keras.saving.load_model(run.path / "model.keras", compile=False, safe_mode=True)
     if not isinstance(model, LanguageModel):
         raise ValueError(f"run must hold a LanguageModel; got a {type(model).__name__}.")
     config = Train(**run.config)

@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from gru_zoo.arguments import one_of
 from gru_zoo.data.source import Source
 from gru_zoo.files import sha256
@@ -102,13 +100,3 @@ def _record(builder: object, treebank: str, reason: str) -> Source:
         {file.name: sha256(file) for file in sorted(folder.glob("*.tfrecord*"))},
         reason,
     )
-
-
-def count_words(sentences: list[Sentence]) -> int:
-    """Return the number of words.
-
-    Example:
-        >>> count_words([Sentence(("a", "b"), ("X", "X"))])
-        2
-    """
-    return int(np.sum([len(sentence.words) for sentence in sentences], dtype=int))
