@@ -145,7 +145,8 @@ class RunFolder:
 
     def _write_history(self) -> None:
         with write_beside(self.path / "history.csv") as partial, open(partial, "w") as file:
-            rows = csv.DictWriter(file, fieldnames=list(self.history[0]))
+            # A run begun by an older version goes on with the columns it had.
+            rows = csv.DictWriter(file, list(self.history[0]), extrasaction="ignore")
             rows.writeheader()
             rows.writerows(self.history)
         self._draw_curves()
