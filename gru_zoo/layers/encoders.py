@@ -1,0 +1,249 @@
+"""One call for every cell that reads a sequence: GRU, LSTM, plain RNN, Transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.layers.gru import GRU
+
+CELLS = ("gru", "lstm", "rnn", "transformer")
+_HEADS = 4
+_RECURRENT = {"gru": GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
+
+
+def encoder(
+    cell: str,
+    units: int,
+    *,
+    bidirectional: bool = False,
+    causal: bool = False,
+    num_layers: int = 1,
+    dropout: float = 0.0,
+    name: str | None = None,
+) -> keras.layers.Layer:
+    """Return a layer that reads a sequence and says something of every step.
+
+    The layer takes `[batch, time, features]` float, with Keras' mask or without one, and returns
+    `[batch, time, units * directions]`, the mask kept; directions is 2 with `bidirectional`, else
+    1. What a masked step holds never reaches an unmasked one.
+
+    Args:
+        cell: "gru" (`gru_zoo.GRU`), "lstm" and "rnn" (Keras' LSTM and SimpleRNN) or "transformer".
+        units: size of the state of each direction; a Transformer is `units * directions` wide.
+        bidirectional: read in both directions.
+        causal: a step sees no later one. A recurrent cell of one direction is causal by itself;
+            a Transformer needs it said.
+        num_layers: layers above each other.
+        dropout: share dropped in training, between recurrent layers (none after the last), or in
+            every branch of the Transformer.
+        name: of the layer.
+
+    Raises:
+        ValueError: an argument is out of its range, or `bidirectional` and `causal` at once.
+
+    Example:
+        >>> layer = encoder("lstm", 7, bidirectional=True)
+        >>> layer(ops.ones((3, 5, 4))).shape
+        TensorShape([3, 5, 14])
+    """
+    one_of("cell", cell, CELLS)
+    units, num_layers = positive_int("units", units), positive_int("num_layers", num_layers)
+    fraction("dropout", dropout)
+    if bidirectional and causal:
+        raise ValueError("causal must be False with bidirectional=True; got True.")
+    if cell == "transformer":
+        width = units * (2 if bidirectional else 1)
+        return Transformer(width, num_layers, causal, dropout, name=name)
+    if num_layers == 1:
+        return _recurrent(cell, units, bidirectional, name)
+    names = [f"layer_{number}" for number in range(num_layers)]
+    return Stack([_recurrent(cell, units, bidirectional, own) for own in names], dropout, name)
+
+
+def _recurrent(cell: str, units: int, bidirectional: bool, name: str | None) -> keras.layers.Layer:
+    layer = _RECURRENT[cell](units, return_sequences=True, name=name)
+    return keras.layers.Bidirectional(layer, name=name) if bidirectional else layer
+
+
+@keras.saving.register_keras_serializable(package="gru_zoo")
+class Stack(keras.layers.Layer):
+    """Layers above each other, with dropout between them in training.
+
+    Args:
+        layers: each from `[batch, time, features]` to the next one's input, and taking a mask.
+        dropout: share of the features dropped between them, in [0, 1).
+        name: of the layer.
+
+    Example:
+        >>> stack = Stack([GRU(7, return_sequences=True), GRU(6, return_sequences=True)])
+        >>> stack(ops.ones((3, 5, 4))).shape
+        TensorShape([3, 5, 6])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[keras.layers.Layer],
+        dropout: float = 0.0,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.layers = list(layers)
+        self.dropout = fraction("dropout", dropout)
+        self.dropouts = [keras.layers.Dropout(self.dropout) for _ in self.layers[1:]]
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the weights, for inputs `[batch, time, features]`."""
+        for layer in self.layers:
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        """Return the last layer's outputs `[batch, time, features]`."""
+        x = self.layers[0](inputs, mask=mask, training=training)
+        for dropout, layer in zip(self.dropouts, self.layers[1:], strict=True):
+            x = layer(dropout(x, training=training), mask=mask, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return `(batch, time, features of the last layer)`."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layers' own configurations and the dropout."""
+        layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
+        return {**super().get_config(), "layers": layers, "dropout": self.dropout}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Stack:
+        """Make the stack of `get_config`, with new weights."""
+        layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
+        return cls(**{**config, "layers": layers})
+
+
+@keras.saving.register_keras_serializable(package="gru_zoo")
+class Transformer(keras.layers.Layer):
+    """A Transformer's encoder (Vaswani et al. 2017), normalized before each branch.
+
+        x = W s + b + p                      p_(t,2i) = sin(t / 10000^(2i/d)), p_(t,2i+1) = cos
+        x = x + attention(LN(x))             4 heads of d // 4 features
+        x = x + W2 relu(W1 LN(x))            W1 from d to 4 d features
+        y = LN(x)                            after the last block
+
+    The norms stand before the branches, as in Xiong et al. 2020: so it trains without a warm-up.
+
+    Args:
+        units: the width d.
+        num_layers: blocks above each other.
+        causal: a step attends to itself and earlier ones only.
+        dropout: share dropped of the input and of what each branch adds, in training.
+
+    Call arguments:
+        inputs: `[batch, time, features]` float.
+        mask: `[batch, time]` bool or None; no step attends to one that is False.
+
+    Returns:
+        `[batch, time, units]`.
+
+    Example:
+        >>> Transformer(8, num_layers=2)(ops.ones((3, 5, 4))).shape
+        TensorShape([3, 5, 8])
+    """
+
+    def __init__(
+        self,
+        units: int,
+        num_layers: int = 1,
+        causal: bool = False,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_int("units", units)
+        self.num_layers = positive_int("num_layers", num_layers)
+        self.causal, self.dropout = bool(causal), fraction("dropout", dropout)
+        self.supports_masking = True
+        self.project = keras.layers.Dense(self.units, name="project")
+        self.input_dropout = keras.layers.Dropout(self.dropout)
+        self.blocks = [
+            _Block(self.units, self.dropout, name=f"block_{number}")
+            for number in range(self.num_layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(name="norm")
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the weights, for inputs `[batch, time, features]`."""
+        self.project.build(input_shape)
+        width = (*input_shape[:2], self.units)
+        for layer in (*self.blocks, self.norm):
+            layer.build(width)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        """Return `[batch, time, units]`."""
+        time = ops.shape(inputs)[1]
+        x = self.project(inputs) + ops.cast(self._positions(time), self.compute_dtype)
+        x = self.input_dropout(x, training=training)
+        seen = None if mask is None else ops.cast(mask, "bool")[:, None, :]  # [batch, 1, time]
+        if self.causal:
+            steps = ops.arange(time)
+            earlier = (steps[None, :] <= steps[:, None])[None]  # [1, time, time]
+            seen = earlier if seen is None else ops.logical_and(seen, earlier)
+        for block in self.blocks:
+            x = block(x, seen=seen, training=training)
+        return self.norm(x)
+
+    def _positions(self, time: Any) -> Any:
+        """Return the position vectors p, `[time, units]`."""
+        feature = np.arange(self.units)
+        rate = 10_000.0 ** (-(feature - feature % 2) / self.units)
+        # cos a = sin(a + pi / 2): one formula for both, and an odd width needs nothing special.
+        shift = np.where(feature % 2, np.pi / 2, 0.0)
+        steps = ops.cast(ops.arange(time), "float32")[:, None]
+        return ops.sin(steps * rate.astype("float32") + shift.astype("float32"))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return `(batch, time, units)`."""
+        return (*input_shape[:2], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        own = ("units", "num_layers", "causal", "dropout")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+class _Block(keras.layers.Layer):
+    """Attention and a feed-forward network, each added to what it read."""
+
+    def __init__(self, units: int, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm")
+        self.attention = keras.layers.MultiHeadAttention(
+            _HEADS, max(1, units // _HEADS), name="attention"
+        )
+        self.forward_norm = keras.layers.LayerNormalization(name="forward_norm")
+        self.widen = keras.layers.Dense(4 * units, activation="relu", name="widen")
+        self.narrow = keras.layers.Dense(units, name="narrow")
+        self.attention_dropout = keras.layers.Dropout(dropout)
+        self.forward_dropout = keras.layers.Dropout(dropout)
+
+    def build(self, input_shape: tuple) -> None:
+        self.attention.build(input_shape, input_shape)
+        for layer in (self.attention_norm, self.forward_norm, self.widen):
+            layer.build(input_shape)
+        self.narrow.build((*input_shape[:2], 4 * input_shape[-1]))
+
+    def call(self, x: Any, seen: Any = None, training: bool = False) -> Any:
+        normed = self.attention_norm(x)
+        added = self.attention(normed, normed, attention_mask=seen, training=training)
+        x = x + self.attention_dropout(added, training=training)
+        added = self.narrow(self.widen(self.forward_norm(x)))
+        return x + self.forward_dropout(added, training=training)
