@@ -15,6 +15,7 @@ MODULES = [
 # Packages that only this module's examples need.
 NEEDS = {
     "gru_zoo.convert.onnx_gru": "onnx",
+    "gru_zoo.data.digits": "sklearn",
     "gru_zoo.export.int4": "ai_edge_quantizer",
     "gru_zoo.export.micro": "tflite_micro",
     "gru_zoo.export.onnx_file": "onnxruntime",
