@@ -61,6 +61,17 @@ def forced(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
+def may_compile() -> bool:
+    """Return whether a layer may run a compiled program: no kernel is forced, no graph exported.
+
+    Example:
+        >>> with forced("loop"):
+        ...     may_compile()
+        False
+    """
+    return _forced.get() is None and not exporting()
+
+
 def choose(layer: GRU, time: int | None, mask: Any, training: bool) -> tuple[str, str]:
     """Choose the kernel for one call of `layer`.
 

@@ -1,0 +1,118 @@
+"""AttentionGRU's two passes over a sequence as XLA programs: the equations, and their gradient.
+
+With dh the gradient of h', and p = h Uc + bc' (the other names are attention_gru.py's):
+
+    dg = sum_units dh * (c - h)
+    dc = dh * g * (1 - c^2)             by the candidate's pre-activation
+    dr = dc * p * r * (1 - r)           by the reset gate's
+    dp = dc * r
+    the gradient of h = dh * (1 - g) + dr Ur^T + dp Uc^T
+
+The gradients of the weights and inputs are products over all steps at once, after the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from gru_zoo.layers.fused_layout import loop
+
+_LENGTHS = 8  # programs are compiled for multiples of so many steps
+
+
+def attention_sequence(
+    inputs: Any, gate: Any, state: Any, kernel: Any, recurrent: Any, bias: Any
+) -> tf.Tensor:
+    """Return the last state of an AttentionGRU; differentiable in every argument.
+
+    Steps are added, with a gate of zero, up to a multiple of 8: XLA compiles a program for each
+    length.
+
+    Args:
+        inputs: `[batch, time, features]`, float32, float64 or a half type.
+        gate: `[batch, time]` in [0, 1].
+        state: `[batch, units]`, before the first step.
+        kernel: `[features, 2 * units]`, columns r and then h.
+        recurrent: `[units, 2 * units]`.
+        bias: `[2, 2 * units]`, that of the inputs and that of the state.
+
+    Returns:
+        `[batch, units]` in the dtype of `inputs`; half precision is computed in float32.
+
+    Example:
+        >>> x, g, h = tf.ones([2, 5, 4]), tf.zeros([2, 5]), tf.ones([2, 3])
+        >>> attention_sequence(x, g, h, tf.ones([4, 6]), tf.ones([3, 6]), tf.ones([2, 6])).shape
+        TensorShape([2, 3])
+    """
+    inputs = tf.convert_to_tensor(inputs)
+    math = tf.float64 if inputs.dtype == tf.float64 else tf.float32
+    arguments = [tf.cast(a, math) for a in (inputs, gate, state, kernel, recurrent, bias)]
+    more = -tf.shape(inputs)[1] % _LENGTHS
+    arguments[0] = tf.pad(arguments[0], [[0, 0], [0, more], [0, 0]])
+    arguments[1] = tf.pad(arguments[1], [[0, 0], [0, more]])
+    return tf.cast(_differentiable(*arguments), inputs.dtype)
+
+
+@tf.custom_gradient
+def _differentiable(*arguments: tf.Tensor) -> Any:
+    # Without stop_gradient an eager tape would record the island too.
+    arguments = tuple(map(tf.stop_gradient, arguments))
+    last, *saved = _forward(*arguments)
+    return last, lambda upstream: _backward(upstream, arguments, saved)
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _forward(
+    inputs: tf.Tensor,
+    gate: tf.Tensor,
+    state: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent: tf.Tensor,
+    bias: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
+    """Return the last state, and time-major h, r, c and p of every step."""
+    gate = tf.transpose(gate)[:, :, tf.newaxis]  # [time, batch, 1]
+    # Gates in arrays of their own: splitting one packed array in the loop is far slower.
+    xr, xc = (tf.einsum("btf,fu->tbu", inputs, part) for part in tf.split(kernel, 2, axis=1))
+    (br, bc), (br_, bc_) = (tf.split(half, 2) for half in tf.unstack(bias))
+
+    def step(t: Any, h: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        hr, hc = tf.split(h @ recurrent, 2, axis=1)
+        r, p = tf.sigmoid(xr[t] + hr + (br + br_)), hc + bc_
+        c = tf.tanh(xc[t] + bc + r * p)
+        return gate[t] * c + (1.0 - gate[t]) * h, [h, r, c, p]
+
+    last, saved = loop(step, state, tf.shape(inputs)[1], None, 4)
+    return last, *saved
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _backward(
+    upstream: tf.Tensor, arguments: tuple[tf.Tensor, ...], saved: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Return the gradient of every argument."""
+    inputs, gate, _, kernel, recurrent, _ = arguments
+    h, r, c, p = saved
+    gate = tf.transpose(gate)[:, :, tf.newaxis]
+    transposed = tf.transpose(recurrent)  # once, not in every step
+
+    def step(t: Any, dh: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        dc = dh * gate[t] * (1.0 - c[t] * c[t])
+        dp = dc * r[t]
+        dr = dc * p[t] * r[t] * (1.0 - r[t])
+        before = dh * (1.0 - gate[t]) + tf.concat([dr, dp], axis=1) @ transposed
+        return before, [dh, dr, dc, dp]
+
+    by_state, (dh, dr, dc, dp) = loop(step, upstream, tf.shape(inputs)[1], None, 4, backwards=True)
+    by_gate = tf.transpose(tf.reduce_sum(dh * (c - h), axis=2))
+    by_x, by_h = tf.concat([dr, dc], axis=2), tf.concat([dr, dp], axis=2)
+    return [
+        tf.einsum("tbu,fu->btf", by_x, kernel),
+        by_gate,
+        by_state,
+        tf.einsum("btf,tbu->fu", inputs, by_x),
+        tf.einsum("tbs,tbu->su", h, by_h),
+        tf.stack([tf.reduce_sum(by_x, [0, 1]), tf.reduce_sum(by_h, [0, 1])]),
+    ]
