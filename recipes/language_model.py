@@ -46,7 +46,7 @@ class Train(RunFlags):
     """Read each review from its end to its beginning."""
 
     # Text.
-    vocabulary_size: int = 16_000
+    vocabulary_size: int = 20_000
     """Words with an id of their own; letter case is folded."""
 
     # Model.
@@ -58,7 +58,7 @@ class Train(RunFlags):
     """Share of word vectors' and of output features dropped in training."""
 
     # Training.
-    epochs: int = 3
+    epochs: int = 2
     """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
     parts: int = 10
     """Checkpoints and validations of one pass."""
@@ -66,9 +66,9 @@ class Train(RunFlags):
     """Texts read side by side."""
     steps: int = 64
     """Words between two updates; gradients reach no further back."""
-    sampled: int = 2048
+    sampled: int = 1024
     """Words the training softmax is estimated on; 0 takes the whole vocabulary."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     """Adam's, at the start."""
 
 

