@@ -56,7 +56,7 @@ def _exported(card: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (
             *(card["name"], export["variant"], runtimes.get(export["variant"], "LiteRT, x86")),
             *(_kilobytes(export["bytes"]), f"{export['latency_ms']:.2f} ms"),
-            *(f"{export['largest_difference']:.1e}", _percent(export["accuracy"])),
+            *(f"{export['largest_difference']:.1e}", _percent(export["metric"])),
         )
 
 

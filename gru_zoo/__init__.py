@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from gru_zoo import registered
+
 _HOMES = {
     "GRU": "gru_zoo.layers.gru",
     "GRUCell": "gru_zoo.layers.gru",
@@ -30,3 +32,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """Return the public names, imported or not."""
     return sorted({*globals(), *__all__})
+
+
+registered.announce()

@@ -1,109 +1,135 @@
-"""A trained classifier as a folder that proves itself: every format, compared, with its card."""
+"""A trained model as a folder that proves itself: every format, compared, with its card."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import importlib.metadata
+import os
+import platform
 import shutil
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_zoo.card import Card
-from gru_zoo.export import check
-from gru_zoo.export.saved_model_folder import saved_model
-from gru_zoo.export.tflite_file import VARIANTS, tflite
+from gru_zoo.card import About, Card
 from gru_zoo.files import sha256, write_beside
-from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 
-# TFLite variants of a text classifier in the zoo; those of a step alone have no whole texts.
-SHIPPED = ("float32", "float16", "int8", "mediapipe")
+if TYPE_CHECKING:
+    import keras
+
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy")
+# What is kept when the other files are written anew: the weights, and what they gave.
+_KEPT = ("model.keras", "golden.npz")
 
 
-@dataclasses.dataclass(frozen=True)
-class About:
-    """What the card says that the model itself cannot tell; see `Card` for the fields."""
-
-    name: str
-    task: str
-    summary: str
-    dataset: str
-    data: dict[str, Any]
-    scored_on: str
-    scores: list[Any]
-    shipped_seed: int
-    command: str
-
-
-def write_artifact(
+def publish(
     folder: Path,
-    model: SequenceClassifier,
     about: About,
-    texts: Sequence[bytes],
-    targets: np.ndarray,
-    golden_texts: Sequence[str],
+    model: keras.Model,
+    *,
+    files: Mapping[str, Callable[[Path], Any]],
+    compare: Callable[[Path, str], dict[str, Any]],
+    goldens: Mapping[str, np.ndarray],
+    assets: Mapping[str, bytes],
     progress: Callable[[str], None] = print,
-    kept: Path | None = None,
 ) -> Card:
-    """Write `model` in every format, compare each file with it on `texts`, add the card.
+    """Write a model in every format, compare each file with it, add the card.
 
-    The folder holds `model.keras`, `saved_model/`, `model_<variant>.tflite`, `assets/`
-    (vocabulary and labels), `golden.npz` (texts, ids, probabilities), `card.json` and
+    The folder holds `model.keras`, the files, `assets/`, `golden.npz`, `card.json` and
     `README.md`. It appears whole or not at all.
 
     Args:
         folder: where it goes; an older one is replaced.
-        model: a built classifier.
         about: for the card.
-        texts: raw texts the files are compared and scored on, usually the whole test split.
-        targets: `[texts]` true classes.
-        golden_texts: texts whose results are kept in `golden.npz`.
+        model: a built model, of a class that Keras has registered.
+        files: name of each file or folder -> what writes it to the path it is given. The name
+            tells the variant: `saved_model`, `model_int8.tflite`, `encoder_int8.tflite`.
+        compare: gets the path of a file that was written and its name; returns a record for the
+            card with "largest_difference", and "metric" (the card's, measured on this file),
+            "latency_ms" and what else is known; raises `check.Refused` if the file is wrong.
+        goldens: inputs and what the model gives for them; no arrays of objects.
+        assets: name -> content of each file that a user needs besides, such as a vocabulary.
         progress: called with a line for each file that is done.
-        kept: an older artifact of the same model, whose `model.keras` and `golden.npz` are copied
-            instead of written.
+
+    Returns:
+        the card, as it was written.
 
     Raises:
         check.Refused: a file does not do what the model does.
+        ValueError: a golden array holds objects.
         OSError: the disk is full or cannot be written.
+
+    Example:
+        >>> import keras
+        >>> from gru_zoo.scores import Score
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> about = About(name="tiny", task="other", language=["en"], summary="", metric="bleu",
+        ...     dataset="none", data={"name": "none", "version": "1", "licence": "none"},
+        ...     scored_on="nothing", scores=[Score(0, 1.0, 1.0, 1, 1.0)], shipped_seed=0,
+        ...     commands=["none"])
+        >>> card = publish(Path("tiny"), about, model, files={}, compare=lambda path, name: {},
+        ...     goldens={"inputs": np.ones((3, 4))}, assets={"labels.txt": b"a"})
+        >>> sorted(card.files)
+        ['assets/labels.txt', 'golden.npz', 'model.keras']
     """
-    reference = check.Reference.of(model, texts, targets)
-    with write_beside(folder) as partial:
-        partial.mkdir()
-        if kept is None:
-            model.save(partial / "model.keras", include_optimizer=False)
-            _write_goldens(partial / "golden.npz", model, golden_texts)
-        else:
-            for name in ("model.keras", "golden.npz"):
-                shutil.copyfile(kept / name, partial / name)
-        saved_model(model, partial / "saved_model")
-        (partial / "assets").mkdir()
-        (partial / "assets" / "vocabulary.txt").write_bytes(model.tokenizer.vocabulary_bytes())
-        (partial / "assets" / "labels.txt").write_text("\n".join(model.labels) + "\n")
-        files = {"saved_model": "saved_model"}
-        for variant in SHIPPED:
-            files[variant] = f"model_{variant}.tflite"
-            # The demo page draws the gates of a model that reads from left to right.
-            gates = VARIANTS[variant].form == "both" and not model.bidirectional
-            tflite(model, partial / files[variant], variant, texts=texts[:32], gates=gates)
-            progress(f"exported {files[variant]}")
-        exports = []
-        for variant, file in files.items():
-            exports.append({"file": file, **check.check(partial / file, reference, variant)})
-            progress(f"compared {file} with the model on {len(texts):,} texts")
-        card = Card(
-            **vars(about),
-            model=describe(model),
-            exports=exports,
-            versions={name: importlib.metadata.version(name) for name in _PACKAGES},
-            date=datetime.date.today().isoformat(),
-            files=_checksums(partial),
-        )
-        card.write(partial)
-    return card
+    for name, array in goldens.items():
+        if np.asarray(array).dtype.hasobject:
+            raise ValueError(f"goldens must hold no objects, which need pickle; {name!r} does.")
+
+    def kept(partial: Path) -> None:
+        model.save(partial / "model.keras", include_optimizer=False)
+        np.savez_compressed(partial / "golden.npz", **goldens)
+
+    return _write(folder, about, model, kept, files, compare, assets, progress)
+
+
+def publish_again(
+    folder: Path,
+    model: keras.Model,
+    *,
+    files: Mapping[str, Callable[[Path], Any]],
+    compare: Callable[[Path, str], dict[str, Any]],
+    assets: Mapping[str, bytes],
+    progress: Callable[[str], None] = print,
+) -> Card:
+    """Write every file of an artifact anew; its `model.keras` and its goldens stay.
+
+    For a newer exporter: nothing is trained, and what the card says stays as it is.
+
+    Args:
+        folder: the artifact; replaced as a whole or not at all.
+        model: what `folder / "model.keras"` holds.
+        files: as for `publish`.
+        compare: as for `publish`.
+        assets: as for `publish`.
+        progress: as for `publish`.
+
+    Raises:
+        ValueError: the artifact is not one, or its `model.keras` is not the card's.
+        check.Refused: a file does not do what the model does.
+
+    Example:
+        >>> publish_again(Path("none"), None, files={}, compare=None, assets={})
+        Traceback (most recent call last):
+        FileNotFoundError: ...
+    """
+    card = Card.from_json(folder / "card.json")
+    for name in _KEPT:
+        if sha256(folder / name) != card.files[name]["sha256"]:
+            raise ValueError(
+                f"folder must hold the model its card speaks of; {folder / name} is another one."
+            )
+
+    def kept(partial: Path) -> None:
+        for name in _KEPT:
+            shutil.copyfile(folder / name, partial / name)
+
+    about = About(**{field.name: getattr(card, field.name) for field in dataclasses.fields(About)})
+    return _write(folder, about, model, kept, files, compare, assets, progress)
 
 
 def republish(artifact: Path, folder: Path, card: Card) -> None:
@@ -113,55 +139,76 @@ def republish(artifact: Path, folder: Path, card: Card) -> None:
         card.write(partial)
 
 
-def export_again(
-    folder: Path,
-    texts: Sequence[bytes],
-    targets: np.ndarray,
-    progress: Callable[[str], None] = print,
-) -> Card:
-    """Write every file of an artifact anew from its `model.keras`, which stays, as its goldens do.
+def variant(file: str) -> str:
+    """Return the variant that a file's name tells.
 
-    For a newer exporter: nothing is trained, and the card's scores stay as they are.
-
-    Args:
-        folder: the artifact; replaced as a whole or not at all.
-        texts: as for `write_artifact`.
-        targets: as for `write_artifact`.
-        progress: as for `write_artifact`.
-
-    Raises:
-        ValueError: the artifact is not one, or its `model.keras` is not the card's.
-        check.Refused: a file does not do what the model does.
+    Example:
+        >>> variant("model_int8.tflite"), variant("encoder_float16.tflite"), variant("saved_model")
+        ('int8', 'float16', 'saved_model')
     """
-    card = Card.from_json(folder / "card.json")
-    path = folder / "model.keras"
-    if sha256(path) != card.files["model.keras"]["sha256"]:
-        raise ValueError(f"folder must hold the model its card speaks of; {path} is another one.")
-    about = About(**{field.name: getattr(card, field.name) for field in dataclasses.fields(About)})
-    model = load_classifier(path)
-    return write_artifact(folder, model, about, texts, targets, (), progress, kept=folder)
+    return file if "." not in file else Path(file).stem.partition("_")[2] or Path(file).stem
 
 
-def describe(model: SequenceClassifier) -> dict[str, Any]:
-    """Return the model's configuration for a card, the vocabulary as its size."""
-    config = model.get_config()
-    return {
-        "cell": model.cell,
-        "units": model.units,
-        "embedding_dim": model.embedding_dim,
-        "bidirectional": model.bidirectional,
-        "labels": config["labels"],
-        "vocabulary_size": len(model.tokenizer.vocabulary),
-        "sequence_length": model.tokenizer.sequence_length,
-        "parameters": model.count_params(),
-    }
+def commit(folder: Path) -> str:
+    """Return the commit a checkout is at, " with changes" if it was changed since; "" without git.
+
+    Example:
+        >>> commit(Path("/"))
+        ''
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", os.fspath(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "gru_zoo", "recipes")
+        return git("rev-parse", "HEAD") + (" with changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
-def _write_goldens(path: Path, model: SequenceClassifier, texts: Sequence[str]) -> None:
-    ids = model.tokenizer.encode(texts)
-    encoded = np.array([text.encode() for text in texts])
-    probabilities = model.predict(ids, verbose=0)
-    np.savez_compressed(path, texts=encoded, ids=ids, probabilities=probabilities)
+def _write(
+    folder: Path,
+    about: About,
+    model: keras.Model,
+    kept: Callable[[Path], None],
+    files: Mapping[str, Callable[[Path], Any]],
+    compare: Callable[[Path, str], dict[str, Any]],
+    assets: Mapping[str, bytes],
+    progress: Callable[[str], None],
+) -> Card:
+    exports = []
+    with write_beside(folder) as partial:
+        partial.mkdir()
+        kept(partial)
+        for name, content in assets.items():
+            (partial / "assets").mkdir(exist_ok=True)
+            (partial / "assets" / name).write_bytes(content)
+        for name, write in files.items():
+            write(partial / name)
+            progress(f"exported {name}")
+        for name in files:
+            known = {"file": name, "variant": variant(name), "bytes": _size(partial / name)}
+            exports.append({**known, **compare(partial / name, name)})
+            progress(f"compared {name} with the model")
+        card = Card(
+            **{field.name: getattr(about, field.name) for field in dataclasses.fields(About)},
+            model={"class": type(model).__name__, "parameters": model.count_params()},
+            exports=exports,
+            versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+            commit=commit(Path(__file__).resolve().parents[1]),
+            machine=f"{os.cpu_count()} CPU cores ({platform.machine()})",
+            date=datetime.date.today().isoformat(),
+            files=_checksums(partial),
+        )
+        card.write(partial)
+    return card
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _checksums(folder: Path) -> dict[str, dict[str, Any]]:

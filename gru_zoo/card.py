@@ -1,50 +1,122 @@
-"""The model card: one record, kept as `card.json`, shown as `README.md`."""
+"""The model card: one record, kept as `card.json`, shown as `README.md` by `card_text`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gru_zoo.arguments import one_of
 from gru_zoo.files import write_beside, write_json
+from gru_zoo.scores import METRICS, Score, spread
 
 
 @dataclasses.dataclass(frozen=True)
-class Score:
-    """One trained model's accuracy on a named split.
+class Section:
+    """Something that was measured about a model: a heading, a table, what it says.
+
+    Args:
+        title: the heading.
+        columns: heads of the table's columns.
+        rows: one a row of the table, a cell for each column: text, or a number to be shown.
+        text: what was measured, and how.
+
+    Raises:
+        ValueError: a row has another number of cells than there are columns.
 
     Example:
-        >>> Score(seed=0, accuracy=0.89, validation_accuracy=0.9, epochs=3, train_seconds=60.0).seed
-        0
+        >>> Section("Length", ["words", "accuracy"], [["up to 100", "90.1 %"]]).title
+        'Length'
     """
 
-    seed: int
-    accuracy: float
-    validation_accuracy: float
-    epochs: int
-    train_seconds: float
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | int | float]]
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"rows must have {len(self.columns)} cells, one a column; got {list(row)!r}."
+                )
 
 
-@dataclasses.dataclass(frozen=True)
-class Card:
-    """Everything that is said about an artifact; every figure comes from a run.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class About:
+    """What a card says that neither the model nor its files can tell.
 
     Args:
         name: `task_data_cell_size`.
         task: Hugging Face's name of the task.
+        language: codes of the languages, such as `["en"]`.
         summary: what it does, in a sentence or two.
-        model: configuration and number of parameters.
+        uses: what it is meant for, and what not.
+        metric: one of `scores.METRICS`.
         dataset: Hugging Face's name of the data set.
         data: the data set's record, `Source.as_dict()`.
         scored_on: what the scores were measured on, in plain words.
-        scores: one a seed; the artifact is the one with the best validation accuracy.
+        scores: one a seed; the artifact is the one that is best on validation data.
         shipped_seed: seed of the weights in the artifact.
-        exports: one record a file, from `export.check`.
-        command: what made the artifact.
+        commands: what makes the artifact, one after the other.
+        configuration: of the model, in JSON's types: sizes, labels, what a reader asks for.
+        published: others' figures, each `{"system", "value", "source"}`.
+        measured: what else was measured.
+        limits: what it cannot do, each a sentence.
+
+    Raises:
+        ValueError: an unknown metric, no scores, or a shipped seed that is none of theirs.
+    """
+
+    name: str
+    task: str
+    language: Sequence[str]
+    summary: str
+    uses: str = ""
+    metric: str
+    dataset: str
+    data: dict[str, Any]
+    scored_on: str
+    scores: Sequence[Score]
+    shipped_seed: int
+    commands: Sequence[str]
+    configuration: dict[str, Any] = dataclasses.field(default_factory=dict)
+    published: Sequence[dict[str, Any]] = dataclasses.field(default_factory=list)
+    measured: Sequence[Section] = dataclasses.field(default_factory=list)
+    limits: Sequence[str] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        one_of("metric", self.metric, METRICS)
+        one_of("shipped_seed", self.shipped_seed, [score.seed for score in self.scores])
+
+    @property
+    def shipped(self) -> Score:
+        """The score of the weights in the artifact."""
+        return next(score for score in self.scores if score.seed == self.shipped_seed)
+
+    @property
+    def value(self) -> float:
+        """The metric of the weights in the artifact."""
+        return self.shipped.value
+
+    def spread(self) -> str:
+        """Return mean and sample standard deviation over the seeds."""
+        return spread(self.metric, self.scores)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Card(About):
+    """Everything that is said about an artifact; every figure comes from a run.
+
+    Args:
+        model: `{"class", "parameters"}` of the Keras model.
+        exports: one record a file: file, variant, bytes, metric, largest_difference, latency_ms.
         versions: of the packages that made it.
+        commit: of the repository that made it, empty if it was none.
+        machine: what it was exported on.
         date: ISO date of the export.
         files: path in the artifact -> {"sha256", "bytes"}.
 
@@ -54,18 +126,11 @@ class Card:
         FileNotFoundError: ...
     """
 
-    name: str
-    task: str
-    summary: str
     model: dict[str, Any]
-    dataset: str
-    data: dict[str, Any]
-    scored_on: str
-    scores: list[Score]
-    shipped_seed: int
-    exports: list[dict[str, Any]]
-    command: str
+    exports: Sequence[dict[str, Any]]
     versions: dict[str, str]
+    commit: str = ""
+    machine: str = ""
     date: str
     files: dict[str, dict[str, Any]]
 
@@ -78,117 +143,16 @@ class Card:
         """
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(**{**values, "scores": [Score(**score) for score in values["scores"]]})
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+            scores = [Score(**score) for score in values["scores"]]
+            measured = [Section(**section) for section in values["measured"]]
+            return cls(**{**values, "scores": scores, "measured": measured})
+        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} must be a model card; it is corrupt: {error}") from error
 
     def write(self, folder: str | os.PathLike) -> None:
         """Write `card.json` and `README.md` into `folder`."""
+        from gru_zoo.card_text import readme
+
         write_json(Path(folder) / "card.json", dataclasses.asdict(self))
         with write_beside(Path(folder) / "README.md") as partial:
-            partial.write_text(self.readme(), encoding="utf-8")
-
-    @property
-    def accuracy(self) -> float:
-        """Accuracy of the shipped weights, between 0 and 1."""
-        return next(score.accuracy for score in self.scores if score.seed == self.shipped_seed)
-
-    def spread(self) -> str:
-        """Return mean and sample standard deviation over the seeds, in percent.
-
-        With one seed there is no spread to speak of, and none is given.
-        """
-        percent = [100 * score.accuracy for score in self.scores]
-        if len(percent) == 1:
-            return f"{percent[0]:.2f} % (one seed)"
-        deviation = statistics.stdev(percent)
-        return f"{statistics.mean(percent):.2f} ± {deviation:.2f} % ({len(percent)} seeds)"
-
-    def row(self) -> str:
-        """Return the card as one row of a Markdown table.
-
-        Columns: name, accuracy of the shipped weights, mean and spread, parameters, int8 size.
-        """
-        sizes = {export["variant"]: export["bytes"] for export in self.exports}
-        return (
-            f"| [`{self.name}`](saved_models/{self.name}/README.md) | {100 * self.accuracy:.2f} % "
-            f"| {self.spread()} | {self.model['parameters']:,} | {sizes['int8'] / 1e3:,.0f} KB |"
-        )
-
-    def readme(self) -> str:
-        """Return the card as Markdown with Hugging Face's front matter."""
-        return "\n".join([self._front_matter(), self._text(), self._tables(), self._use()])
-
-    def _front_matter(self) -> str:
-        # https://huggingface.co/docs/hub/model-cards: JSON strings are valid YAML scalars.
-        return f"""---
-license: apache-2.0
-language: en
-library_name: keras
-pipeline_tag: {self.task}
-tags: [gru, tflite, mediapipe, on-device]
-datasets: [{json.dumps(self.dataset)}]
-metrics: [accuracy]
-model-index:
-- name: {json.dumps(self.name)}
-  results:
-  - task: {{type: {self.task}}}
-    dataset: {{type: {json.dumps(self.dataset)}, name: {json.dumps(self.data["name"])}}}
-    metrics:
-    - {{type: accuracy, value: {self.accuracy:.4f}, name: {json.dumps(self.scored_on)}}}
----
-"""
-
-    def _text(self) -> str:
-        return f"""# {self.name}
-
-{self.summary}
-
-- **Accuracy:** {100 * self.accuracy:.2f} % on {self.scored_on};
-  over all seeds {self.spread()}.
-- **Parameters:** {self.model["parameters"]:,}
-- **Data:** {self.data["name"]} {self.data["version"]}, {self.data["licence"]}.
-- **Made by:** `{self.command}`, {self.date}, with {
-            ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        }.
-"""
-
-    def _tables(self) -> str:
-        lines = ["| seed | test | validation | epochs | training |", "|---|---|---|---|---|"]
-        for score in self.scores:
-            shipped = " (these weights)" if score.seed == self.shipped_seed else ""
-            lines.append(
-                f"| {score.seed}{shipped} | {100 * score.accuracy:.2f} % "
-                f"| {100 * score.validation_accuracy:.2f} % | {score.epochs} "
-                f"| {score.train_seconds:.0f} s |"
-            )
-        lines += [
-            "",
-            "| file | size | accuracy | largest difference from Keras | one text |",
-            "|---|---|---|---|---|",
-        ]
-        for export in self.exports:
-            lines.append(
-                f"| `{export['file']}` | {export['bytes'] / 1e3:,.0f} KB "
-                f"| {100 * export['accuracy']:.2f} % | {export['largest_difference']:.1e} "
-                f"| {export['latency_ms']:.2f} ms |"
-            )
-        lines.append("")
-        lines.append(
-            "Accuracy and difference over all of the split above; one text is the median on one "
-            "thread of the machine that made the card."
-        )
-        return "\n".join(lines)
-
-    def _use(self) -> str:
-        return f"""
-## Use
-
-```python
-from gru_zoo import load
-
-model = load("{self.name}")
-model.predict(["A quiet, wonderful film."])
-lite = load("{self.name}", format="tflite", variant="int8")
-```
-"""
+            partial.write_text(readme(self), encoding="utf-8")

@@ -78,14 +78,14 @@ def presets() -> list[dict[str, Any]]:
             {
                 "name": card.name,
                 "summary": card.summary,
-                "labels": card.model["labels"],
+                "labels": card.configuration["labels"],
                 "scored_on": card.scored_on,
                 "files": [
                     {
                         "variant": export["variant"],
                         "path": f"{card.name}/{export['file']}",
                         **card.files[export["file"]],
-                        "accuracy": export["accuracy"],
+                        "accuracy": export["metric"],
                     }
                     for export in exports
                 ],

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gru_zoo.runs import RunFolder
+from gru_zoo.scores import METRICS
 
 
 def print_run(task: str, run: RunFolder, exports: list[dict[str, Any]]) -> None:
@@ -17,24 +18,26 @@ def print_run(task: str, run: RunFolder, exports: list[dict[str, Any]]) -> None:
     Args:
         task: for the title.
         run: a finished run.
-        exports: records of `gru_zoo.export.check`, with the file's name.
+        exports: records of a card's files.
     """
     metrics = run.metrics()
+    name = metrics["metric"]["name"]
+    metric = METRICS[name]
     table = Table(title=f"{task}: {metrics['scored_on']}", title_justify="left")
-    for heading in ("what", "size", "accuracy", "largest difference", "one text"):
+    for heading in ("what", "size", metric.title, "largest difference", "one input"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     size = f"{metrics['parameters']:,} parameters"
-    table.add_row("Keras model", size, f"{100 * metrics['accuracy']:.2f} %", "", "")
+    table.add_row("Keras model", size, metric.show(metrics["metric"]["value"]), "", "")
     for export in exports:
         table.add_row(
             export["file"],
             f"{export['bytes'] / 1e3:,.0f} KB",
-            f"{100 * export['accuracy']:.2f} %",
+            metric.show(export["metric"]),
             f"{export['largest_difference']:.1e}",
             f"{export['latency_ms']:.2f} ms",
         )
     table.caption = (
         f"{metrics['seconds_per_epoch']:.1f} s an epoch, {metrics['epochs']} epochs; "
-        f"validation {100 * metrics['validation_accuracy']:.2f} %; files in {run.path}"
+        f"validation {metric.show(metrics[f'validation_{name}'])}; files in {run.path}"
     )
     Console(width=None if sys.stdout.isatty() else 110).print(table)

@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import tyro
 
 from gru_zoo.files import write_beside
-from gru_zoo.runs import RunFolder, newest_run
-from recipes import cli, report
+from recipes import cli, report, sentiment_card
 from recipes.golden_texts import GOLDEN_TEXTS
+from recipes.publishing import command, open_run, score_of, together
 from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from gru_zoo.card import Score
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.runs import RunFolder
 
 RUNS = Path("runs/sentiment")
 PRESET = "sentiment_imdb_gru_small"
@@ -113,6 +113,8 @@ class Export:
 
     run: Path | None = None
     """Folder of the run; the newest one if not given."""
+    out: Path | None = None
+    """Write the device's files into this folder, and no artifact."""
     preset: str = ""
     """A name in the zoo: its files are written anew from its own model instead."""
 
@@ -164,7 +166,7 @@ def train(config: Train) -> None:
 
 def evaluate(config: Evaluate) -> None:
     """Measure accuracy on the test split again."""
-    run = _finished(config.run)
+    run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
     _print_table(run)
 
@@ -174,7 +176,10 @@ def export(config: Export) -> None:
     if config.preset:
         _export_preset(config.preset)
         return
-    run = _finished(config.run)
+    run = open_run(config.run, RUNS)
+    if config.out:
+        _export_files(config.out, _load(run))
+        return
     _export(run, _load(run))
     _print_table(run)
 
@@ -207,15 +212,17 @@ def publish(config: Publish) -> None:
     from gru_zoo.card import Card
     from gru_zoo.zoo import models_folder
 
-    runs = [_finished(path) for path in config.finished]
-    if any({**run.config, "seed": 0} != {**runs[0].config, "seed": 0} for run in runs):
-        raise ValueError("finished must be runs that differ in their seed only; they do not.")
-    scores = sorted((_score_of(run) for run in runs), key=lambda score: score.seed)
-    best = max(runs, key=lambda run: _score_of(run).validation_accuracy)
-    if not _card_path(best).exists():
-        _export(best, _load(best))
-    card = dataclasses.replace(Card.from_json(_card_path(best)), name=config.preset, scores=scores)
-    republish(best.path / "artifact", models_folder() / config.preset, card)
+    found = together("sentiment", config.finished, Train(), config.preset)
+    run = found.best
+    if not _card_path(run).exists():
+        _export(run, _load(run))
+    card = dataclasses.replace(
+        Card.from_json(_card_path(run)),
+        name=config.preset,
+        scores=found.scores,
+        commands=found.commands,
+    )
+    republish(run.path / "artifact", models_folder() / config.preset, card)
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 
 
@@ -281,10 +288,6 @@ def _score(model: SequenceClassifier, reviews: _Reviews) -> dict[str, float]:
     }
 
 
-def _finished(path: Path | None) -> RunFolder:
-    return RunFolder.open(path or newest_run(RUNS))
-
-
 def _load(run: RunFolder) -> SequenceClassifier:
     from gru_zoo.models.classifier import load_classifier
 
@@ -297,9 +300,10 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     run.pin_data(source.as_dict())
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
+    accuracy = _score(model, test)["accuracy"]
     run.write_metrics(
         {
-            "accuracy": _score(model, test)["accuracy"],
+            "metric": {"name": "accuracy", "value": accuracy, "split": "test"},
             "scored_on": f"{len(test.labels):,} reviews: {source.splits['test'][1]}",
             "validation_accuracy": best["val_accuracy"],
             "parameters": model.count_params(),
@@ -312,57 +316,57 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
 
 
 def _export(run: RunFolder, model: SequenceClassifier) -> None:
-    from gru_zoo.artifact import About, write_artifact
+    from gru_zoo.artifact import publish as publish_artifact
+    from gru_zoo.card import About
+    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
 
     config, metrics = Train(**run.config), run.metrics()
     test, source = _read("test", config)
     run.pin_data(source.as_dict())
     about = About(
         name=run.path.name,
-        task="text-classification",
-        summary="Tells whether an English film review is positive or negative.",
-        dataset="stanfordnlp/imdb",
+        metric="accuracy",
         data=metrics["data"],
         scored_on=metrics["scored_on"],
-        scores=[_score_of(run)],
+        scores=[score_of(run)],
         shipped_seed=config.seed,
-        command=f"python -m recipes.sentiment train {_flags(run.config)}".rstrip(),
+        commands=[command("sentiment", run, Train())],
+        **sentiment_card.said(model),
     )
-    artifact = run.path / "artifact"
-    write_artifact(artifact, model, about, test.texts, test.labels, GOLDEN_TEXTS)
+    publish_artifact(
+        run.path / "artifact",
+        about,
+        model,
+        **classifier_parts(model, test.texts, test.labels),
+        goldens=classifier_goldens(model, GOLDEN_TEXTS),
+    )
+
+
+def _export_files(out: Path, model: SequenceClassifier) -> None:
+    from gru_zoo.classifier_artifact import classifier_files
+
+    for name, write in classifier_files(model, GOLDEN_TEXTS).items():
+        write(out / name)
+        print(f"wrote {out / name}")
 
 
 def _export_preset(name: str) -> None:
-    from gru_zoo.artifact import export_again
-    from gru_zoo.card import Card
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.artifact import publish_again
+    from gru_zoo.classifier_artifact import classifier_parts
+    from gru_zoo.zoo import load, models_folder
 
-    folder = models_folder() / name
-    known = Card.from_json(folder / "card.json").data
+    model = load(name)
     test, source = _read("test", Train())
+    known = model.card.data
     if source.sha256 != known["sha256"]:
         raise ValueError(f"source must give {known['name']}, which {name} was trained on.")
-    card = export_again(folder, test.texts, test.labels)
+    parts = classifier_parts(model, test.texts, test.labels)
+    card = publish_again(models_folder() / name, model, **parts)
     print(f"exported {card.name} again: {len(card.exports)} files")
-
-
-def _score_of(run: RunFolder) -> Score:
-    from gru_zoo.card import Score
-
-    metrics = run.metrics()
-    known = {field.name: metrics[field.name] for field in dataclasses.fields(Score)[1:]}
-    return Score(seed=run.config["seed"], **known)
 
 
 def _card_path(run: RunFolder) -> Path:
     return run.path / "artifact" / "card.json"
-
-
-def _flags(config: dict) -> str:
-    """The flags that make this configuration, those left at their default aside."""
-    defaults = dataclasses.asdict(Train())
-    chosen = [(key, value) for key, value in config.items() if value != defaults[key]]
-    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in chosen)
 
 
 def _print_table(run: RunFolder) -> None:

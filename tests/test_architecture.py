@@ -16,7 +16,7 @@ FLOORS = [
     {"layers"},
     {"convert", "gates", "gates_figure"},
     {"models"},
-    {"batching", "runs", "training", "truncated", "metrics", "decoding"},
+    {"batching", "runs", "training", "truncated", "metrics", "decoding", "story_batches"},
     {"export"},
     {"scores", "card", "card_text", "artifact", "classifier_artifact"},
     {"zoo"},

@@ -2,7 +2,9 @@ import dataclasses
 
 import pytest
 
-from gru_zoo.card import Card, Score
+from gru_zoo.card import Card, Section
+from gru_zoo.card_text import readme
+from gru_zoo.scores import Score
 
 
 @pytest.fixture
@@ -11,7 +13,9 @@ def card():
         name="task_data_gru_tiny",
         task="text-classification",
         summary="Says yes or no.",
-        model={"parameters": 1234},
+        language=["en"],
+        metric="accuracy",
+        model={"class": "Something", "parameters": 1234},
         dataset="someone/something",
         data={"name": "something", "version": "1.0", "licence": "CC0"},
         scored_on="200 rows: the test split",
@@ -22,12 +26,14 @@ def card():
                 "file": "model_int8.tflite",
                 "variant": "int8",
                 "bytes": 345_678,
-                "accuracy": 0.915,
+                "metric": 0.915,
                 "largest_difference": 0.0123,
                 "latency_ms": 1.5,
             }
         ],
-        command="python -m recipes.something train",
+        commands=["python -m recipes.something train"],
+        measured=[Section("Length", ["words", "accuracy"], [["up to 100", "90.1 %"]], "By words.")],
+        limits=["It reads 20 words."],
         versions={"keras": "3.15.1"},
         date="2026-01-02",
         files={"model.keras": {"sha256": "00", "bytes": 3}},
@@ -40,17 +46,17 @@ def test_json_brings_the_card_back(card, tmp_path):
 
 
 def test_readme_tells_the_shipped_figure_and_the_spread(card):
-    readme = card.readme()
-    assert "value: 0.9200" in readme
-    assert "**Accuracy:** 92.00 % on 200 rows: the test split" in readme
-    assert "91.00 ± 1.41 % (2 seeds)" in readme  # standard deviation by hand: sqrt(2)
-    assert "| 1 (these weights) | 92.00 % | 93.00 % | 2 | 40 s |" in readme
-    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms |" in readme
+    text = readme(card)
+    assert "value: 0.9200" in text
+    assert "**Accuracy:** 92.00 % on 200 rows: the test split" in text
+    assert "91.00 ± 1.41 % (2 seeds)" in text  # standard deviation by hand: sqrt(2)
+    assert "| 1 (these weights) | 92.00 % | 93.00 % | 2 | 40 s |" in text
+    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms |" in text
 
 
 def test_front_matter_is_yaml_that_hugging_face_reads(card):
     yaml = pytest.importorskip("yaml")
-    _, front, _ = card.readme().split("---\n", 2)
+    _, front, _ = readme(card).split("---\n", 2)
     meta = yaml.safe_load(front)
     assert meta["pipeline_tag"] == "text-classification"
     result = meta["model-index"][0]["results"][0]

@@ -170,8 +170,9 @@ def check(
 
     Returns:
         A record for JSON: variant, bytes, operators (name -> count), largest_difference, texts,
-        latency_ms (median for one text on one thread), accuracy and model_accuracy (None without
-        labels), and for TFLite min_runtime_version (None if the file does not say) and subgraphs.
+        latency_ms (median for one text on one thread), metric and model_metric (accuracy, None
+        without labels), and for TFLite min_runtime_version (None if the file does not say) and
+        subgraphs.
 
     Raises:
         Refused: the file is cut short, changed or cannot be read; needs an operator that is not
@@ -198,8 +199,8 @@ def check(
         "texts": len(reference.texts),
         "largest_difference": difference,
         "latency_ms": latency_ms(path, reference),
-        "accuracy": reference.accuracy(probabilities),
-        "model_accuracy": reference.accuracy(reference.probabilities),
+        "metric": reference.accuracy(probabilities),
+        "model_metric": reference.accuracy(reference.probabilities),
     }
 
 

@@ -6,9 +6,10 @@ import dataclasses
 from pathlib import Path
 
 from gru_zoo import export
-from gru_zoo.card import Card, Score
+from gru_zoo.card import Card
 from gru_zoo.files import sha256, write_json
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.scores import Score
 from tests.export.conftest import LABELS, make_classifier
 
 FORWARDS, BOTH_WAYS = "three_words_gru", "three_words_both_ways"
@@ -29,17 +30,20 @@ def make(folder: Path) -> dict[str, SequenceClassifier]:
             name=name,
             task="text-classification",
             summary=f"Answers with one of {', '.join(LABELS)}.",
-            model={"labels": list(LABELS)},
+            language=["en"],
+            metric="accuracy",
+            model={},
+            configuration={"labels": list(LABELS)},
             dataset="none",
             data={},
             scored_on="nothing",
             scores=[Score(0, 0.5, 0.5, 1, 1.0)],
             shipped_seed=0,
             exports=[
-                {"variant": path.stem, "file": file, "accuracy": 0.5}
+                {"variant": path.stem, "file": file, "metric": 0.5}
                 for file, path in sorted(files.items())
             ],
-            command="",
+            commands=[],
             versions={},
             date="2026-01-01",
             files={

@@ -35,8 +35,8 @@ def test_record(classifier, exported, reference, variant):
     assert 0 < record["latency_ms"] < 1000
     expected = classifier.predict(reference.ids, verbose=0)
     accuracy = np.mean(expected.argmax(axis=1) == reference.labels)
-    assert record["model_accuracy"] == pytest.approx(accuracy)
-    assert record["accuracy"] == pytest.approx(accuracy, abs=0.02)
+    assert record["model_metric"] == pytest.approx(accuracy)
+    assert record["metric"] == pytest.approx(accuracy, abs=0.02)
     assert record["largest_difference"] <= check.LIMITS[variant].difference
     if variant == "int8":
         assert record["largest_difference"] > 1e-5
@@ -50,7 +50,7 @@ def test_threads_do_not_change_the_result(exported, reference):
 
 def test_no_labels_no_accuracy(classifier, exported):
     record = check.check(exported["float32"], check.Reference.of(classifier, ["good"]), "float32")
-    assert record["accuracy"] is record["model_accuracy"] is None
+    assert record["metric"] is record["model_metric"] is None
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.9, 0.999])

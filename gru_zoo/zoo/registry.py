@@ -1,22 +1,19 @@
-"""The zoo: the registry is the folder of artifacts; nothing is opened before its checksum."""
+"""Which models there are: the registry is the folder of artifacts, each with its card."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
-from gru_zoo.arguments import near_name, one_of
+from gru_zoo.arguments import near_name
 from gru_zoo.card import Card
 from gru_zoo.files import sha256
-
-FORMATS = ("keras", "saved_model", "tflite")
 
 
 def models_folder() -> Path:
     """Return the folder of artifacts: `GRU_ZOO_MODELS`, else `saved_models` of the checkout."""
     chosen = os.environ.get("GRU_ZOO_MODELS")
-    return Path(chosen) if chosen else Path(__file__).resolve().parents[1] / "saved_models"
+    return Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "saved_models"
 
 
 def list_models() -> list[str]:
@@ -76,48 +73,3 @@ def verify(name: str, under: str = "") -> list[str]:
                 "The file was changed or damaged and is not opened."
             )
     return sorted(expected)
-
-
-def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
-    """Load a pretrained model, after its files' checksums have been compared.
-
-    Args:
-        name: one of `list_models()`.
-        format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
-            "tflite" for a `LiteClassifier`.
-        variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
-
-    Returns:
-        the model; its `card` attribute is the `Card`, and the Keras and the TFLite model have
-        a `predict` that takes raw texts.
-
-    Raises:
-        ValueError: unknown name, format or variant, or a file that is not the card's.
-
-    Example:
-        >>> load("sentiment_imdb_gru_small").predict(["A quiet, wonderful film."], verbose=0).shape
-        (1, 2)
-    """
-    one_of("format", format, FORMATS)
-    about = card(name)
-    folder = models_folder() / name
-    if format == "tflite":
-        files = {export["variant"]: export["file"] for export in about.exports}
-        variants = {name: file for name, file in files.items() if file.endswith(".tflite")}
-        file = variants[one_of("variant", variant, variants)]
-        verify(name, file)
-        from gru_zoo.export.lite import LiteClassifier
-
-        model = LiteClassifier(folder / file)
-    elif format == "saved_model":
-        verify(name, "saved_model/")
-        import tensorflow as tf
-
-        model = tf.saved_model.load(str(folder / "saved_model"))
-    else:
-        verify(name, "model.keras")
-        from gru_zoo.models.classifier import load_classifier
-
-        model = load_classifier(folder / "model.keras")
-    model.card = about
-    return model

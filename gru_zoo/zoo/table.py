@@ -1,0 +1,69 @@
+"""The table of presets in the project's README, made of the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gru_zoo.card import Card
+from gru_zoo.card_text import table
+from gru_zoo.files import write_beside
+from gru_zoo.scores import METRICS
+
+BEGIN = "<!-- presets: made by `python -m gru_zoo.zoo table --write` -->"
+END = "<!-- end of presets -->"
+_COLUMNS = ("model", "measured", "these weights", "all seeds", "parameters", "int8", "training")
+
+
+def preset_table(cards: Iterable[Card]) -> str:
+    """Return one row a card, as Markdown.
+
+    Example:
+        >>> from gru_zoo.zoo import card
+        >>> preset_table([card("sentiment_imdb_gru_small")]).splitlines()[0]
+        '| model | measured | these weights | all seeds | parameters | int8 | training |'
+    """
+    return table(_COLUMNS, [_row(card) for card in cards])
+
+
+def within(text: str, made: str) -> str:
+    """Return a README with what is between its marks replaced by `made`.
+
+    Raises:
+        ValueError: a mark is missing.
+
+    Example:
+        >>> within(f"a {BEGIN} old {END} z", "new").splitlines()[2]
+        'new'
+    """
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md must have the lines {BEGIN} and {END}; one is missing.")
+    return f"{head}{BEGIN}\n\n{made}\n\n{END}{tail}"
+
+
+def write(path: Path, made: str) -> None:
+    """Put a table between the marks of the README in `path`, whole or not at all.
+
+    Raises:
+        ValueError: a mark is missing.
+    """
+    text = within(path.read_text(encoding="utf-8"), made)
+    with write_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _row(card: Card) -> tuple[str, ...]:
+    metric = METRICS[card.metric]
+    sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
+    seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
+    return (
+        f"[`{card.name}`](saved_models/{card.name}/README.md)",
+        f"{metric.title}, {card.scored_on}",
+        metric.show(card.value),
+        card.spread(),
+        f"{card.model['parameters']:,}",
+        f"{sum(sizes) / 1e3:,.0f} KB" if sizes else "–",
+        f"{seconds:,.0f} s a seed",
+    )

@@ -1,0 +1,103 @@
+"""From finished runs to a preset: which run is shipped, every score, the commands that make it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gru_zoo.runs import RunFolder, newest_run
+
+if TYPE_CHECKING:
+    from gru_zoo.scores import Score
+
+# Flags that say what is written at the end of a training and where; the seed tells runs apart.
+_APART = ("seed", "name", "runs", "resume", "export")
+
+
+class Finished(NamedTuple):
+    """Runs that differ in their seed only, and what they achieved."""
+
+    best: RunFolder
+    scores: list[Score]  # one a run, by seed
+    metric: str
+    commands: list[str]
+
+
+def open_run(path: Path | None, runs: Path) -> RunFolder:
+    """Return the run in `path`, or the newest one in `runs`.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    return RunFolder.open(path or newest_run(runs))
+
+
+def score_of(run: RunFolder) -> Score:
+    """Return the score of a finished run, from its `metrics.json`.
+
+    Raises:
+        FileNotFoundError: it has not been evaluated.
+    """
+    from gru_zoo.scores import Score
+
+    return Score.of(run.config["seed"], run.metrics())
+
+
+def command(recipe: str, run: RunFolder, defaults: Any) -> str:
+    """Return the command that trains a run: the flags that are not at their default.
+
+    Args:
+        recipe: name of the recipe's module.
+        run: what was trained.
+        defaults: an instance of the recipe's flags.
+    """
+    usual = dataclasses.asdict(defaults)
+    words = [f"python -m recipes.{recipe} train --name {run.path.name}"]
+    for key, value in run.config.items():
+        flag = key.replace("_", "-")
+        if value == usual[key]:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{flag}")
+        else:
+            items = value if isinstance(value, list) else [value]
+            words.append(" ".join([f"--{flag}", *map(str, items)]))
+    return " ".join(words)
+
+
+def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = "") -> Finished:
+    """Open runs that differ in their seed only.
+
+    Args:
+        recipe: name of the recipe's module.
+        paths: folders of the runs, one or more.
+        defaults: an instance of the recipe's flags.
+        preset: the name that `publish` gives them; empty for a run that is not published.
+
+    Raises:
+        ValueError: no runs, runs that differ in more than their seed, or not of one metric.
+        FileNotFoundError: one of them is not a finished run.
+    """
+    from gru_zoo import scores
+
+    if not paths:
+        raise ValueError("finished must be the folders of one run or more; got none.")
+    runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
+    alike = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
+    seeds = {run.config["seed"] for run in runs}
+    if any(config != alike[0] for config in alike) or len(seeds) < len(runs):
+        raise ValueError("finished must be runs that differ in their seed only; they do not.")
+    metrics = {run.metrics()["metric"]["name"] for run in runs}
+    if len(metrics) > 1:
+        raise ValueError(f"finished must be runs of one metric; got {sorted(metrics)}.")
+    metric = metrics.pop()
+    each = [score_of(run) for run in runs]
+    best = runs[each.index(scores.best(metric, each))]
+    commands = [command(recipe, run, defaults) for run in runs]
+    if preset:
+        commands = [f"{trained} --no-export" for trained in commands]
+        where = " ".join(f"runs/{recipe}/{run.path.name}" for run in runs)
+        commands.append(f"python -m recipes.{recipe} publish {where} --preset {preset}")
+    return Finished(best, each, metric, commands)

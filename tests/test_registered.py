@@ -1,0 +1,49 @@
+"""Keras alone opens a model of ours after `import gru_zoo`."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gru_zoo.registered import HOMES
+from gru_zoo.zoo import list_models, models_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+
+OPEN = """
+import sys
+{imports}
+assert not [name for name in sys.modules if name.startswith("gru_zoo.models")]
+import keras
+model = keras.saving.load_model({path!r})
+assert type(model).__module__.startswith("gru_zoo.models"), type(model)
+assert keras.saving.get_custom_objects()["gru_zoo>" + type(model).__name__] is type(model)
+print(type(model).__name__)
+"""
+
+
+def registered_classes():
+    """Class -> module of everything the package registers with Keras, read from the source."""
+    found = {}
+    for path in ROOT.glob("gru_zoo/**/*.py"):
+        for node in ast.parse(path.read_text()).body:
+            for decorator in getattr(node, "decorator_list", []):
+                if "register_keras_serializable(package='gru_zoo')" in ast.unparse(decorator):
+                    module = path.relative_to(ROOT).with_suffix("").parts
+                    found[node.name] = ".".join(module)
+    return found
+
+
+def test_every_registered_class_has_its_home_in_the_table():
+    assert registered_classes() == HOMES, "gru_zoo/registered.py names each class and its module"
+
+
+@pytest.mark.parametrize("imports", ["import gru_zoo", "import keras\nimport gru_zoo"])
+def test_keras_alone_opens_a_preset(imports):
+    name = list_models()[0]
+    code = OPEN.format(imports=imports, path=str(models_folder() / name / "model.keras"))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in HOMES
