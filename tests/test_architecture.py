@@ -16,7 +16,16 @@ FLOORS = [
     {"layers"},
     {"convert", "gates", "gates_figure"},
     {"models"},
-    {"batching", "runs", "training", "truncated", "metrics", "decoding", "story_batches"},
+    {
+        "batching",
+        "runs",
+        "training",
+        "truncated",
+        "metrics",
+        "decoding",
+        "translating",
+        "story_batches",
+    },
     {"export"},
     {"scores", "card", "card_text", "artifact", "classifier_artifact"},
     {"zoo"},
@@ -62,7 +71,7 @@ def test_the_check_sees_a_wrong_import():
 
 
 def test_recipes_do_not_import_each_other():
-    shared = {"cli", "report", "golden_texts", "confusion_figure", "starting"}
+    shared = {"cli", "report", "golden_texts", "confusion_figure", "attention_figure", "starting"}
     shared |= {"publishing", "sentiment_card"}
     for path in ROOT.glob("recipes/*.py"):
         for name in imported(ast.parse(path.read_text())):

@@ -14,6 +14,10 @@ MODULES = [
 ]
 # Packages that only this module's examples need.
 NEEDS = {
+    "gru_zoo.subwords": "tokenizers",
+    "gru_zoo.models.seq2seq": "tokenizers",
+    "gru_zoo.models.teacher": "tokenizers",
+    "gru_zoo.translating": "tokenizers",
     "gru_zoo.convert.onnx_gru": "onnx",
     "gru_zoo.data.digits": "sklearn",
     "gru_zoo.export.int4": "ai_edge_quantizer",

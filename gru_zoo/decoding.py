@@ -1,0 +1,155 @@
+"""Beam search with a length penalty, for many sentences at once, in NumPy alone.
+
+    score(y) = log p(y) / lp(y)      lp(y) = ((5 + |y|) / 6) ^ a      (Wu et al. 2016, </s> counts)
+
+The best `beams` unfinished beginnings are kept after each step; a search ends when no beginning
+can still pass the best finished translation. A step is a function, so the same search runs over a
+Keras model's graph and over a device's interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gru_zoo.arguments import positive_int
+
+Step = Callable[[np.ndarray, list[Any]], tuple[np.ndarray, list[Any]]]
+NEVER = np.float32(-1e30)
+
+
+class Found(NamedTuple):
+    """A finished sequence, without its start and end, and its score."""
+
+    ids: list[int]
+    score: float
+
+
+def length_penalty(length: int | np.ndarray, alpha: float) -> Any:
+    """Return lp of the module's equations.
+
+    Example:
+        >>> length_penalty(7, 1.0)
+        2.0
+    """
+    return ((5.0 + length) / 6.0) ** alpha
+
+
+def beam_search(
+    step: Step,
+    state: list[Any],
+    sentences: int,
+    *,
+    beams: int,
+    longest: int,
+    start: int,
+    end: int,
+    alpha: float = 1.0,
+    banned: Sequence[int] = (),
+) -> list[list[Found]]:
+    """Search each sentence's best sequences.
+
+    Args:
+        step: (last ids int32 `[sentences, beams]`, state) -> (logits or log-probabilities
+            `[sentences, beams, tokens]`, next state).
+        state: before the first step, arrays `[sentences, beams, ...]`.
+        sentences: how many there are.
+        beams: beginnings that are kept of each.
+        longest: ids that a sequence may have, its end counted.
+        start: id before the first one.
+        end: id after the last one.
+        alpha: a of the penalty, 0 for none.
+        banned: ids that are never chosen.
+
+    Returns:
+        for each sentence at least one sequence and at most `beams`, the best first. A sequence
+        that did not end within `longest` is cut there, where none ended.
+
+    Raises:
+        ValueError: `beams` or `longest` is no positive integer, or `alpha` is negative.
+
+    Example:
+        >>> table = np.log(np.array([[0.1, 0.6, 0.3], [0.1, 0.2, 0.7], [1, 1, 1]], "float32"))
+        >>> found = beam_search(lambda ids, state: (table[ids], state), [], 1, beams=2, longest=5,
+        ...                     start=0, end=2)
+        >>> found[0][0].ids
+        [1]
+    """
+    positive_int("beams", beams), positive_int("longest", longest)
+    if not alpha >= 0:
+        raise ValueError(f"alpha must be a number of at least 0; got {alpha!r}.")
+    search = _Search(sentences, beams, longest, end, alpha)
+    ids = np.full((sentences, beams), start, np.int32)
+    for length in range(1, longest + 1):
+        logits, state = step(ids, state)
+        logp = _log_softmax(np.asarray(logits, np.float32))
+        logp[:, :, list(banned)] = NEVER
+        origin, ids = search.grow(logp, length)
+        if search.over(length):
+            break
+        state = [np.take_along_axis(a, _like(origin, a), axis=1) for a in map(np.asarray, state)]
+    return search.results()
+
+
+class _Search:
+    """Beginnings and finished sequences of every sentence, after some steps."""
+
+    def __init__(self, sentences: int, beams: int, longest: int, end: int, alpha: float) -> None:
+        self.beams, self.longest, self.end, self.alpha = beams, longest, end, alpha
+        # All beams begin alike: only one of them counts.
+        self.logp = np.full((sentences, beams), NEVER, np.float32)
+        self.logp[:, 0] = 0.0
+        self.ids = np.zeros((sentences, beams, 0), np.int32)
+        self.finished: list[list[Found]] = [[] for _ in range(sentences)]
+
+    def grow(self, logp: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Take one step; return for each kept beginning where it comes from and its last id."""
+        sentences, beams, tokens = logp.shape
+        total = (self.logp[:, :, None] + logp).reshape(sentences, -1)
+        # Of so many at least `beams` do not end.
+        most = min(2 * beams, total.shape[1])
+        top = np.argpartition(-total, most - 1, axis=1)[:, :most]
+        values = np.take_along_axis(total, top, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        top, values = (np.take_along_axis(a, order, axis=1) for a in (top, values))
+        origin, last = top // tokens, (top % tokens).astype(np.int32)
+        ends = last == self.end
+        for row, place in zip(*np.nonzero(ends & (values > NEVER / 2)), strict=True):
+            ids = self.ids[row, origin[row, place]].tolist()
+            score = float(values[row, place] / length_penalty(length, self.alpha))
+            self.finished[row].append(Found(ids, score))
+        values = np.where(ends, 2 * NEVER, values)
+        kept = np.argsort(-values, axis=1, kind="stable")[:, :beams]
+        self.logp, origin, last = (
+            np.take_along_axis(a, kept, axis=1) for a in (values, origin, last)
+        )
+        before = np.take_along_axis(self.ids, origin[:, :, None], axis=1)
+        self.ids = np.concatenate([before, last[:, :, None]], axis=2)
+        return origin, last
+
+    def over(self, length: int) -> bool:
+        """Return whether no beginning of any sentence can still become the best."""
+        # A beginning's log-probability can only fall, and its penalty is largest at the end.
+        hope = self.logp[:, 0] / length_penalty(self.longest, self.alpha)
+        best = [max((found.score for found in row), default=-np.inf) for row in self.finished]
+        return bool(np.all(np.array(best) >= hope))
+
+    def results(self) -> list[list[Found]]:
+        """Return the sequences, the best first."""
+        for row, found in enumerate(self.finished):
+            if not found:
+                ids = self.ids[row, 0].tolist()
+                score = float(self.logp[row, 0] / length_penalty(len(ids), self.alpha))
+                found.append(Found(ids, score))
+        return [sorted(row, key=lambda found: -found.score)[: self.beams] for row in self.finished]
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _like(origin: np.ndarray, array: np.ndarray) -> np.ndarray:
+    return origin.reshape(*origin.shape, *[1] * (array.ndim - 2))
