@@ -38,11 +38,12 @@ def run(
         return 2
     flags, function = commands[name]
     others = ", ".join(command for command in commands if command != name)
+    more = f"\n\nOther commands: {others} (each has its own --help)." if others else ""
     config = tyro.cli(
         flags,
         args=arguments,
         prog=f"{program} {name}",
-        description=f"{flags.__doc__}\n\nOther commands: {others} (each has its own --help).",
+        description=f"{flags.__doc__}{more}",
     )
     try:
         function(config)

@@ -1,0 +1,1 @@
+"""The comparison of cells: what is measured, in which order, and what is said about it."""

@@ -1,0 +1,236 @@
+"""The seed's sentences, each held against what was measured.
+
+The verdict on a sentence is computed: "holds", "does not hold", "undecided" where the seeds'
+spread is larger than the difference, "not measured" where a cell of the table is missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Sequence
+
+from recipes.comparison import judging, stored
+from recipes.comparison.stored import Figures, Results
+from recipes.comparison.subjects import CELLS, Problem, Task
+
+HOLDS, FAILS, UNDECIDED, NOT_MEASURED = "holds", "does not hold", "undecided", "not measured"
+
+# Task -> the seed's name of it and its percentages; it named no data sets and no metrics.
+TABLE = {
+    "translation": ("Machine Translation", {"gru": 95.0, "lstm": 96.0}),
+    "sentiment": ("Sentiment Analysis", {"gru": 92.0, "lstm": 92.0}),
+    "pos_tagging": ("POS Tagging", {"gru": 97.0, "lstm": 97.5}),
+    "comprehension": ("Machine Comprehension", {"gru": 91.0, "lstm": 92.0}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A sentence of the seed.
+
+    Attributes:
+        said: the sentence.
+        verdict: one of the four.
+        evidence: figures.
+    """
+
+    said: str
+    verdict: str
+    evidence: str
+
+
+def judge(results: Results, subjects: Sequence[Task | Problem]) -> list[Claim]:
+    """Return every sentence of the seed with its verdict."""
+    tasks = [each for each in subjects if isinstance(each, Task)]
+    problems = [each for each in subjects if isinstance(each, Problem)]
+    claims = [table_row(results, each) for each in tasks]
+    claims.append(weights())
+    claims += [speed(results, subjects), plain_is_fast(results, subjects)]
+    claims += [plain_is_poor(results, subjects), transformer_is_best(results, tasks)]
+    claims.append(transformer_is_slowest(results, subjects))
+    claims += [at_length(results, problems, long) for long in (False, True)]
+    claims.append(gates(results))
+    return claims
+
+
+def table_row(results: Results, task: Task) -> Claim:
+    """GRU against LSTM on one task, as the seed's table has it."""
+    name, (given) = TABLE[task.name]
+    winner = {True: "LSTM", False: "Tie"}[given["lstm"] > given["gru"]]
+    said = f"{name}: GRU {given['gru']:g} %, LSTM {given['lstm']:g} % ({winner})"
+    pair = _pair(results, task, 0)
+    if pair is None:
+        return Claim(said, NOT_MEASURED, "")
+    gru, lstm = pair
+    verdict = judging.against(lstm, gru)
+    points = judging.scaled(gru.metric, verdict.difference)
+    evidence = f"gru {judging.shown(gru)}, lstm {judging.shown(lstm)}: {points:+.2f} for lstm"
+    if verdict.error is None:
+        return Claim(said, UNDECIDED, evidence)
+    tie = not verdict.decided
+    if winner == "Tie":
+        return Claim(said, HOLDS if tie else FAILS, evidence)
+    if tie:
+        return Claim(said, UNDECIDED, evidence)
+    return Claim(said, HOLDS if verdict.difference > 0 else FAILS, evidence)
+
+
+def weights() -> Claim:
+    """The weights of one layer, by their shapes: gru_zoo.GRU has two biases a gate."""
+    units, features = 128, 64
+    gru, lstm = 3 * units * (units + features + 2), 4 * units * (units + features + 1)
+    evidence = (
+        f"{units} units over {features} features: {gru:,} against {lstm:,}, {gru / lstm:.2f}; in "
+        "this comparison every model has the same number, so the GRU has more units"
+    )
+    near = abs(gru / lstm - 0.75) < 0.01
+    return Claim("A GRU has 3/4 of an LSTM's parameters", HOLDS if near else FAILS, evidence)
+
+
+def speed(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
+    """Processor's seconds of a pass over the data, GRU against LSTM."""
+    claim = _faster(results, subjects, "gru", "lstm", "GRU trains faster than LSTM")
+    note = "; the GRU with this project's kernel, the LSTM with Keras'"
+    return dataclasses.replace(claim, evidence=claim.evidence + note) if claim.evidence else claim
+
+
+def plain_is_fast(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
+    """Processor's seconds of a pass, plain RNN against GRU."""
+    return _faster(results, subjects, "rnn", "gru", "A vanilla RNN is fast (faster than a GRU)")
+
+
+def transformer_is_slowest(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
+    """Processor's seconds of a pass, LSTM against Transformer."""
+    said = "A Transformer is slowest (slower than an LSTM)"
+    return _faster(results, subjects, "lstm", "transformer", said)
+
+
+def _faster(
+    results: Results, subjects: Sequence[Task | Problem], one: str, other: str, said: str
+) -> Claim:
+    ratios = {}
+    for each, steps in _places(subjects):
+        pair = [stored.figures(results, each, cell, steps) for cell in (one, other)]
+        if None not in pair:
+            ratios[_where(each, steps)] = pair[1].a_pass() / pair[0].a_pass()
+    if not ratios:
+        return Claim(said, NOT_MEASURED, "")
+    faster = sum(ratio > 1 for ratio in ratios.values())
+    middle = statistics.median(ratios.values())
+    least, most = min(ratios, key=ratios.get), max(ratios, key=ratios.get)
+    evidence = (
+        f"{other} takes {middle:.2f} times the processor time of {one} for the same pass (median; "
+        f"{ratios[least]:.2f} in {least} to {ratios[most]:.2f} in {most}); {one} is faster in "
+        f"{faster} of {len(ratios)}"
+    )
+    return Claim(said, _share(faster, len(ratios)), evidence)
+
+
+def plain_is_poor(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
+    """Whether the plain RNN is the worst cell."""
+    lost = lambda every, rnn: all(  # noqa: E731
+        judging.against(each, rnn).difference > 0 for each in every if each is not rnn
+    )
+    return _ranks(results, subjects, "rnn", lost, "A vanilla RNN is poor", "worst")
+
+
+def transformer_is_best(results: Results, tasks: Sequence[Task]) -> Claim:
+    """Whether the Transformer is the best cell on the tasks."""
+    won = lambda every, one: judging.ranked(every)[0] is one  # noqa: E731
+    return _ranks(results, tasks, "transformer", won, "A Transformer is best", "best")
+
+
+def _ranks(
+    results: Results,
+    subjects: Sequence[Task | Problem],
+    cell: str,
+    test: Callable[[list[Figures], Figures], bool],
+    said: str,
+    word: str,
+) -> Claim:
+    places = {}
+    for each, steps in _places(subjects):
+        every = [stored.figures(results, each, one, steps) for one in CELLS]
+        if None not in every:
+            places[_where(each, steps)] = test(every, every[CELLS.index(cell)])
+    if not places:
+        return Claim(said, NOT_MEASURED, "")
+    so, other = (
+        [name for name, is_so in places.items() if is_so is want] for want in (True, False)
+    )
+    evidence = f"{word} by mean in {len(so)} of {len(places)}"
+    evidence += f"; not in {', '.join(other)}" if other and so else ""
+    return Claim(said, _share(len(so), len(places)), evidence)
+
+
+def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Claim:
+    """GRU against LSTM on sequences above 1,000 or below 500 steps."""
+    said = (
+        "Sequences over 1,000 steps favour LSTM"
+        if long
+        else "On sequences below 500 steps a GRU is enough (no worse than LSTM)"
+    )
+    better: dict[str, list[str]] = {"lstm": [], "gru": [], "neither": []}
+    for each, steps in _places(problems):
+        pair = _pair(results, each, steps) if (steps > 1000 if long else steps < 500) else None
+        if pair is None:
+            continue
+        verdict = judging.against(*pair)
+        side = "neither"
+        if verdict.decided:
+            side = "gru" if verdict.difference > 0 else "lstm"
+        figures = ", ".join(f"{one.cell} {judging.shown(one)}" for one in pair)
+        better[side].append(f"{_where(each, steps)} ({figures})")
+    count = sum(map(len, better.values()))
+    if not count:
+        return Claim(said, NOT_MEASURED, "")
+    evidence = "; ".join(
+        f"{side} better in {', '.join(where)}" for side, where in better.items() if where
+    )
+    if long:
+        verdict = (
+            HOLDS if len(better["lstm"]) * 2 > count else FAILS if better["gru"] else UNDECIDED
+        )
+    else:
+        verdict = FAILS if len(better["lstm"]) * 2 > count else HOLDS
+    return Claim(said, verdict, evidence)
+
+
+def gates(results: Results) -> Claim:
+    """How many units' update gates are stuck at the end of training."""
+    said = "Update gates saturate (get stuck)"
+    ends = [record["gates"][-1] for record in results.values() if record["gates"]]
+    starts = [record["gates"][0] for record in results.values() if record["gates"]]
+    if not ends:
+        return Claim(said, NOT_MEASURED, "")
+    shut = [end["z_low"] + end["z_high"] for end in ends]
+    before = statistics.fmean(start["z_low"] + start["z_high"] for start in starts)
+    stuck = statistics.fmean(end["z_stuck_units"] for end in ends)
+    evidence = (
+        f"in {len(ends)} trainings, {before:.1%} of the update gates are below 0.05 or above 0.95 "
+        f"before and {statistics.fmean(shut):.1%} after it (largest {max(shut):.1%}); {stuck:.1%} "
+        "of the units stay at one end for 99 % of the steps"
+    )
+    return Claim(said, HOLDS if stuck > 0.01 else FAILS, evidence)
+
+
+def _pair(results: Results, each: Task | Problem, steps: int) -> tuple[Figures, Figures] | None:
+    """Return the figures of GRU and LSTM, if both are known."""
+    gru, lstm = (stored.figures(results, each, cell, steps) for cell in ("gru", "lstm"))
+    return None if gru is None or lstm is None else (gru, lstm)
+
+
+def _places(subjects: Sequence[Task | Problem]) -> list[tuple[Task | Problem, int]]:
+    return [(each, steps) for each in subjects for steps in each.lengths]
+
+
+def _where(each: Task | Problem, steps: int) -> str:
+    return f"{each.name} T={steps}" if steps else each.name
+
+
+def _share(times: int, of: int) -> str:
+    """Return a verdict on something that is so several times of many."""
+    if times == of:
+        return HOLDS
+    return HOLDS if times / of >= 0.75 else FAILS if times / of <= 0.5 else UNDECIDED

@@ -1,0 +1,137 @@
+"""The int8 file of a trained model for a device, the same way for every cell: size and latency.
+
+Command:  python -m recipes.comparison.device SUBJECT MODEL STEPS OUT   (`recipes.compare` runs it)
+
+Batch 1 and a fixed length, weights in int8 (dynamic range), builtin operators only. The project's
+own exporter makes GRUs faster than this and knows no other cell; here all are treated alike.
+Latency is the median time of the one thread that computes, of the processor's, so that other
+programs on the machine do not count.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gru_zoo.files import write_json
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+# A coarse one: it tells a wrong file from weights in int8, whose accuracy is not judged here.
+LIMIT = 0.5
+_ROUNDS, _SECONDS = 50, 10.0
+
+
+def ids(name: str, high: int) -> Callable[[Any, int], dict[str, Any]]:
+    """Return a maker of one row of ids in an input of this name."""
+
+    def make(model: Any, steps: int) -> dict[str, Any]:
+        import numpy as np
+
+        random = np.random.default_rng(0)
+        return {name: random.integers(1, high, (1, steps)).astype(np.int32)}
+
+    return make
+
+
+def _features(model: Any, steps: int) -> dict[str, Any]:
+    """Return one row for every input of a functional model, ids below ten."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    inputs = model.input if isinstance(model.input, dict) else {"inputs": model.input}
+    made = {}
+    for name, tensor in inputs.items():
+        # The first axis that is open is time.
+        shape = (1, *(steps if size is None else size for size in tensor.shape[1:]))
+        if "int" in tensor.dtype:
+            made[name] = random.integers(1, 10, shape).astype(np.int32)
+        else:
+            made[name] = random.random(shape, np.float32)
+    return made
+
+
+def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
+    """Return bytes, latency_ms, steps and largest_difference of a model's int8 file."""
+    from gru_zoo.models.keras_file import load_keras_file
+
+    model = load_keras_file(path)
+    inputs = ids("ids", 1000)(model, steps) if subject == "sentiment" else _features(model, steps)
+    content = convert(model, inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "model.tflite").write_bytes(content)
+        run = _open(Path(folder) / "model.tflite")
+        difference = float(abs(run(inputs) - _call(model, inputs).numpy()).max())
+        if not difference <= LIMIT:  # NaN is refused too.
+            raise ValueError(
+                f"the int8 file must be within {LIMIT} of the model; got a difference of "
+                f"{difference:.3g}"
+            )
+        latency_ms = _latency_ms(lambda: run(inputs))
+    return {
+        "bytes": len(content),
+        "steps": steps,
+        "latency_ms": round(latency_ms, 4),
+        "largest_difference": difference,
+    }
+
+
+def _call(model: keras.Model, inputs: dict[str, Any]) -> Any:
+    given = inputs if len(inputs) > 1 else next(iter(inputs.values()))
+    return model(given, training=False)
+
+
+def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
+    """Return a model as a TFLite file whose input shapes are those of `inputs`."""
+    import tensorflow as tf
+
+    from gru_zoo.export.signatures import convert as to_tflite
+
+    holder = tf.Module()
+    holder.model = model
+    specs = {
+        name: tf.TensorSpec(array.shape, array.dtype, name=name) for name, array in inputs.items()
+    }
+    holder.serve = tf.function(lambda **given: {"outputs": _call(model, given)})
+    function = holder.serve.get_concrete_function(**specs)
+    return to_tflite({"serving_default": function}, holder, "int8")
+
+
+def _open(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    runner = interpreter.get_signature_runner()
+
+    def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        _ = interpreter  # The runner does not keep it alive, and would read freed memory.
+        return runner(**inputs)["outputs"]
+
+    return run
+
+
+def _latency_ms(call: Callable[[], Any]) -> float:
+    call()
+    times, started = [], time.perf_counter()
+    while len(times) < _ROUNDS and (len(times) < 5 or time.perf_counter() - started < _SECONDS):
+        began = time.thread_time()
+        call()
+        times.append(1e3 * (time.thread_time() - began))
+    return statistics.median(times)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, and write the figures."""
+    subject, model, steps, out = arguments
+    write_json(out, measure(subject, Path(model), int(steps)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,325 @@
+"""The report: the seed's table with measured figures, what they cost, and advice from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gru_zoo.files import write_beside
+from recipes.comparison import advice, claims, figures, judging, stored
+from recipes.comparison.plan import Job, missing
+from recipes.comparison.stored import Figures, Results
+from recipes.comparison.subjects import CELLS, TOLERANCE, Problem, Task
+
+
+def write(jobs: Sequence[Job], results: Results, folder: Path, quick: bool) -> Path:
+    """Write `report.md` and its pictures into a folder; return the report's path.
+
+    Args:
+        jobs: of the whole table, so that the report knows what is missing.
+        results: what is finished.
+        folder: where both go.
+        quick: whether it is the smaller table.
+    """
+    subjects = list({job.subject.name: job.subject for job in jobs}.values())
+    pictures = figures.draw(results, subjects, folder)
+    lines = [
+        *_head(jobs, results, quick),
+        *_seeds_table(results, subjects),
+        *_advice(results, subjects),
+        *_tasks(results, subjects, pictures),
+        *_lengths(results, subjects, pictures),
+        *_gates(pictures),
+        *_rates(results, subjects),
+        *_how(results),
+    ]
+    path = folder / "report.md"
+    with write_beside(path) as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _head(jobs: Sequence[Job], results: Results, quick: bool) -> Iterator[str]:
+    left = missing(jobs, results)
+    yield "# GRU, LSTM, plain RNN and Transformer, measured"
+    yield ""
+    if quick:
+        yield "**A quick look (`--quick`): fewer examples, one seed, one learning rate.**"
+        yield ""
+    if left:
+        yield f"**Unfinished: {len(jobs) - len(left)} of {len(jobs)} trainings are done.** Missing:"
+        yield ""
+        for name, count in _counts(job.subject.name for job in left).items():
+            of = sum(job.subject.name == name for job in jobs)
+            yield f"- {name}: {count} of {of}"
+        yield ""
+    hours = sum(record["usage"]["wall_seconds"] for record in results.values()) / 3600
+    processor = sum(record["usage"]["cpu_seconds"] for record in results.values()) / 3600
+    shares = sorted(record["usage"]["cpu_share"] for record in results.values())
+    if shares:
+        yield (
+            f"The {len(shares)} trainings took {hours:.1f} hours, and {processor:.1f} hours of the "
+            f"processor; each had {shares[len(shares) // 2]:.1f} cores on average (median; "
+            f"{shares[0]:.1f} to {shares[-1]:.1f}). Where that is low, the machine was busy with "
+            "other work: compare processor's seconds, not the clock's."
+        )
+        yield ""
+
+
+def _counts(names: Iterator[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _seeds_table(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str]:
+    yield "## The seed's table, and what was measured"
+    yield ""
+    yield "| task | seed: GRU / LSTM | " + " | ".join(CELLS) + " | LSTM against GRU |"
+    yield "|---" * (3 + len(CELLS)) + "|"
+    by_name = {each.name: each for each in subjects}
+    for name, (called, said) in claims.TABLE.items():
+        each = by_name.get(name)
+        row = [called, f"{said['gru']:g} % / {said['lstm']:g} %"]
+        known = {cell: each and stored.figures(results, each, cell, 0) for cell in CELLS}
+        row += [_metric(known[cell]) for cell in CELLS]
+        row.append(_against(known["lstm"], known["gru"]))
+        yield _row(row)
+    yield ""
+    yield (
+        "Measured: mean and sample standard deviation over the seeds on the test split of the data "
+        "named below; the seed named no data. All cells of a task have the same number of "
+        f"parameters within {TOLERANCE:.0%}."
+    )
+    yield ""
+
+
+def _metric(known: Figures | None) -> str:
+    if known is None:
+        return "not measured yet"
+    seeds = f", {len(known.values)} seeds" if len(known.values) > 1 else ""
+    return f"{judging.shown(known)}{seeds} ({known.metric})"
+
+
+def _against(one: Figures | None, other: Figures | None) -> str:
+    if one is None or other is None:
+        return "not measured yet"
+    verdict = judging.against(one, other)
+    points = judging.scaled(one.metric, verdict.difference)
+    if verdict.error is None:
+        return f"{points:+.2f}, one seed"
+    error = judging.scaled(one.metric, verdict.error)
+    return f"{points:+.2f} ± {error:.2f}, {'decided' if verdict.decided else 'a tie'}"
+
+
+def _row(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _advice(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str]:
+    yield "## Advice"
+    yield ""
+    yield "Which cell, by subject and length, at the measured numbers of parameters:"
+    yield ""
+    found, silent = advice.choices(results, subjects, CELLS)
+    yield from (f"- {choice.text()}" for choice in found)
+    yield from (f"- {line}" for line in silent)
+    yield ""
+    yield (
+        "A cell is chosen if it is the best, or has the lowest device latency of those within two "
+        "standard errors of the best. For a budget of your own: `python -m recipes.compare "
+        "--advise --max-latency-ms 2 --length 300`."
+    )
+    yield ""
+    yield "### What the seed says, and what was measured"
+    yield ""
+    judged = claims.judge(results, subjects)
+    wrong = [claim for claim in judged if claim.verdict == claims.FAILS]
+    if wrong:
+        yield f"{len(wrong)} of its {len(judged)} statements do not hold here:"
+        yield ""
+        yield from (f"- **{claim.said}: does not hold.** {claim.evidence}." for claim in wrong)
+    for verdict in (claims.HOLDS, claims.UNDECIDED, claims.NOT_MEASURED):
+        for claim in judged:
+            if claim.verdict == verdict:
+                end = f" {claim.evidence}." if claim.evidence else ""
+                yield f"- {claim.said}: {verdict}.{end}"
+    yield ""
+
+
+def _tasks(
+    results: Results, subjects: Sequence[Task | Problem], pictures: Sequence[str]
+) -> Iterator[str]:
+    yield "## The tasks"
+    yield ""
+    for each in subjects:
+        if isinstance(each, Task):
+            yield from _one_task(results, each)
+    yield from _picture(pictures, "time.png", "quality against training time")
+    yield from _picture(pictures, "latency.png", "quality against device latency")
+
+
+def _one_task(results: Results, task: Task) -> Iterator[str]:
+    known = [stored.figures(results, task, cell, 0) for cell in CELLS]
+    some = [each for each in known if each is not None]
+    flags = " ".join(f"{name}={value}" for name, value in task.flags.items())
+    yield f"### {task.title}"
+    yield ""
+    yield f"`recipes.{task.name}`, {task.parameters:,} parameters, {flags}."
+    yield ""
+    if not some:
+        yield "Not measured yet."
+        yield ""
+        return
+    level = stored.common_level(some)
+    yield _row(
+        [
+            *("cell", "metric", "parameters", "rate", "epochs to best", "s to best"),
+            *("CPU s to best", "CPU s to level", "CPU s an epoch", "peak memory", "int8"),
+            *("latency", "cores"),
+        ]
+    )
+    yield "|---" * 13 + "|"
+    for cell, each in zip(CELLS, known, strict=True):
+        yield _row([cell, *(_task_row(each, level) if each else ["not measured yet"] + [""] * 11)])
+    yield ""
+    yield (
+        f"Level: validation {some[0].runs[0]['watched']} {abs(level):.4f}, the best that every "
+        f"run of every cell reaches. Latency: one sequence of {task.device_steps} steps."
+    )
+    errors = [f"{one.cell}: {one.device['error']}" for one in some if "error" in (one.device or {})]
+    yield from (f"No device's file of {error}." for error in errors)
+    yield ""
+
+
+def _task_row(each: Figures, level: float) -> list[str]:
+    to_level = [stored.time_to(run, level, "cpu_seconds") for run in each.runs]
+    bests = [stored.best_validation(run) for run in each.runs]
+    epochs = [
+        next(i for i, row in enumerate(run["history"], 1) if row["validation"] == best)
+        for run, best in zip(each.runs, bests, strict=True)
+    ]
+    return [
+        _metric(each),
+        f"{each.runs[0]['parameters']:,}",
+        f"{each.rate:g}",
+        f"{sum(epochs) / len(epochs):.1f}",
+        f"{each.to_best('seconds'):.0f}",
+        f"{each.to_best('cpu_seconds'):.0f}",
+        f"{sum(to_level) / len(to_level):.0f}",
+        f"{each.a_pass():.1f}",
+        f"{each.used('peak_memory_mb'):,.0f} MB",
+        *_device(each),
+        f"{each.used('cpu_share'):.1f}",
+    ]
+
+
+def _device(each: Figures) -> tuple[str, str]:
+    if each.device is None:
+        return "not measured yet", "not measured yet"
+    if each.latency_ms is None:
+        return "cannot be had", ""
+    return f"{each.device['bytes'] / 1e3:,.0f} KB", f"{each.latency_ms:.2f} ms"
+
+
+def _lengths(
+    results: Results, subjects: Sequence[Task | Problem], pictures: Sequence[str]
+) -> Iterator[str]:
+    yield "## Long sequences"
+    yield ""
+    yield from _picture(pictures, "length.png", "accuracy by length")
+    for each in subjects:
+        if isinstance(each, Problem):
+            yield from _one_problem(results, each)
+
+
+def _one_problem(results: Results, problem: Problem) -> Iterator[str]:
+    flags = " ".join(f"{name}={value}" for name, value in problem.flags.items())
+    yield f"### {problem.title}"
+    yield ""
+    yield f"{problem.parameters:,} parameters, {flags}; chance {problem.chance:.1%}."
+    yield ""
+    yield _row(
+        ["steps", "cell", "accuracy", "test loss", "rate", "stopped by", "CPU s to best"]
+        + ["CPU ms an update", "peak memory", "int8", "latency", "cores"]
+    )
+    yield "|---" * 12 + "|"
+    for steps in problem.lengths:
+        for cell in CELLS:
+            each = stored.figures(results, problem, cell, steps)
+            if each is None:
+                yield _row([steps, cell, "not measured yet"] + [""] * 9)
+                continue
+            stops = _counts(run["stopped"] for run in each.runs)
+            losses = sum(run["loss"] for run in each.runs) / len(each.runs)
+            yield _row(
+                [
+                    *(steps, cell, _metric(each), f"{losses:.2g}", f"{each.rate:g}"),
+                    ", ".join(f"{reason} {times}" for reason, times in stops.items()),
+                    f"{each.to_best('cpu_seconds'):.0f}",
+                    f"{1e3 * each.a_pass() / problem.flags['every']:.1f}",
+                    f"{each.used('peak_memory_mb'):,.0f} MB",
+                    *_device(each),
+                    f"{each.used('cpu_share'):.1f}",
+                ]
+            )
+    yield ""
+
+
+def _gates(pictures: Sequence[str]) -> Iterator[str]:
+    yield "## Gates of the GRU while it learns"
+    yield ""
+    if "gates.png" not in pictures:
+        yield "Not measured yet."
+        yield ""
+    yield from _picture(pictures, "gates.png", "saturation of gates over training")
+
+
+def _picture(pictures: Sequence[str], name: str, about: str) -> Iterator[str]:
+    if name in pictures:
+        yield f"![{about}]({name})"
+        yield ""
+
+
+def _rates(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str]:
+    yield "## Learning rates"
+    yield ""
+    yield "Validation of seed 0 for each (larger is better); the same rates for every cell."
+    yield ""
+    yield "| subject | cell | tried | chosen |"
+    yield "|---|---|---|---|"
+    for each in subjects:
+        for cell in CELLS:
+            tried = stored.trials(results, each, cell)
+            chosen = stored.best_rate(results, each, cell)
+            values = ", ".join(f"{rate:g}: {value:.4g}" for rate, value in sorted(tried.items()))
+            edge = chosen in (min(each.rates), max(each.rates)) and len(each.rates) > 1
+            text = "not yet" if chosen is None else f"{chosen:g}{' (edge of the grid)' * edge}"
+            yield _row([each.name, cell, values or "none yet", text])
+    yield ""
+
+
+def _how(results: Results) -> Iterator[str]:
+    yield "## How"
+    yield ""
+    yield (
+        "`python -m recipes.compare`; every training is a process of its own, its result a file "
+        "beside this one with the command that made it. Learning rates are tried on seed 0 and "
+        "the best on validation data is kept; that run is also seed 0's. Same epochs, patience "
+        "and order of the data for every cell. Processor's seconds are those of all threads of "
+        "the training alone, validation left out; peak memory is the process's. The int8 file "
+        "has batch 1 and a fixed length, made the same way for every cell; latency is the median "
+        "of its thread's own time. The GRU is `gru_zoo.GRU` with its compiled kernel, LSTM and "
+        "plain RNN are Keras' layers as `fit` runs them, the Transformer is built of Keras' "
+        "`MultiHeadAttention`: times compare implementations as well as cells."
+    )
+    for made in sorted({_made(record) for record in results.values()}):
+        yield ""
+        yield made
+
+
+def _made(record: dict) -> str:
+    made = record["made"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    return f"Measured on {made['cores']} cores ({made['machine']}) with {versions}."

@@ -1,0 +1,206 @@
+"""Runs the jobs of the table one after the other, each as a child process, and keeps the results.
+
+A job that was killed goes on from its recipe's last checkpoint. Two runners may share a folder: a
+job that one of them is at is left alone by the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from recipes.comparison import children, stored
+from recipes.comparison.plan import Job
+from recipes.comparison.subjects import TOLERANCE, Task
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert")
+
+
+def run_all(
+    make_plan: Callable[[stored.Results], list[Job]],
+    results: Path,
+    runs: Path,
+    quick: bool,
+    say: Callable[[str], None],
+    minutes: float = math.inf,
+) -> list[str]:
+    """Run every job without a result; return what failed, a line each.
+
+    Args:
+        make_plan: gives the jobs for what is finished; learning rates come from there.
+        results: folder of the finished cells.
+        runs: folder of the trainings.
+        quick: marks the results.
+        say: prints a line of progress.
+        minutes: after these no further job is begun.
+    """
+    tried: set[str] = set()
+    failures: list[str] = []
+    end = time.monotonic() + 60 * minutes
+    while True:
+        finished = stored.read(results)
+        jobs = make_plan(finished)
+        left = [job for job in jobs if job.key not in finished and job.key not in tried]
+        job = next((job for job in left if job.learning_rate is not None), None)
+        if job is None or time.monotonic() >= end:
+            return failures
+        tried.add(job.key)
+        expected = sum(other.minutes for other in left)
+        say(f"[{len(jobs) - len(left) + 1}/{len(jobs)}, {expected:.0f} min left] {job.key}")
+        with children.held(runs / "locks" / job.key) as lock:
+            if lock is None:
+                say("  another process is at it")
+            elif not (results / f"{job.key}.json").exists():
+                try:
+                    record = run_job(job, runs, quick, lock)
+                except children.ChildFailed as failure:
+                    failures.append(f"{job.key}: {failure}")
+                    say(f"  failed: {failure}; see {runs / 'logs' / job.key}.log")
+                else:
+                    stored.keep(results, job.key, record)
+                    say(f"  {_in_short(record)}")
+
+
+def _in_short(record: Mapping[str, Any]) -> str:
+    metric, usage = record["metric"], record["usage"]
+    return (
+        f"{metric['name']} {metric['value']:.4f} on {metric['split']}, {record['parameters']:,} "
+        f"parameters, {usage['wall_seconds']:.0f} s on {usage['cpu_share']:.1f} cores"
+    )
+
+
+def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
+    """Run one training, and its device's file where the job says so; return its record.
+
+    Raises:
+        children.ChildFailed: it failed, or made a model of another size than the budget.
+    """
+    folder, log = runs / job.subject.name / job.key, runs / "logs" / f"{job.key}.log"
+    resumed = (folder / "config.json").exists()
+    module, arguments = (_recipe if isinstance(job.subject, Task) else _long)(job)
+    usage = children.run(module, [*arguments, *_place(job, folder, resumed)], log, [lock])
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    _check_size(job, metrics["parameters"])
+    watched = metrics.get("watched", metrics["metric"]["name"])
+    return {
+        "quick": quick,
+        "subject": job.subject.name,
+        "cell": job.cell,
+        "steps": job.steps,
+        "learning_rate": job.learning_rate,
+        "seed": job.seed,
+        "settings": job.settings,
+        "metric": metrics["metric"],
+        "watched": watched,
+        "validation": _sign(watched) * metrics[f"validation_{watched}"],
+        "loss": metrics.get("loss"),
+        "parameters": metrics["parameters"],
+        "stopped": metrics.get("stopped"),
+        "history": history_of(folder / "history.csv", watched),
+        "usage": {**usage, "resumed": resumed},
+        "device": measure_device(job, folder, log, lock) if job.device else None,
+        "gates": metrics.get("gates"),
+        "made": _made(module, arguments),
+    }
+
+
+def _recipe(job: Job) -> tuple[str, list[str]]:
+    """Return the module of a recipe and the flags of its training."""
+    flags = {
+        **job.subject.flags,
+        "cell": job.cell,
+        "parameters": job.subject.parameters,
+        "learning_rate": job.learning_rate,
+        "seed": job.seed,
+    }
+    words = ["train"]
+    for name, value in flags.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
+    return f"recipes.{job.subject.name}", words
+
+
+def _long(job: Job) -> tuple[str, list[str]]:
+    """Return the module and the settings of a long-sequence training."""
+    settings = {
+        "problem": job.subject.name,
+        "steps": job.steps,
+        "cell": job.cell,
+        "parameters": job.subject.parameters,
+        "learning_rate": job.learning_rate,
+        "seed": job.seed,
+        **job.subject.flags,
+    }
+    return "recipes.comparison.long_run", [json.dumps(settings)]
+
+
+def _place(job: Job, folder: Path, resumed: bool) -> list[str]:
+    """Return the words that say where a training leaves its files."""
+    if not isinstance(job.subject, Task):
+        return [str(folder)]  # It is short, and starts anew.
+    resume = ["--resume"] if resumed else []
+    return ["--runs", str(folder.parent), "--name", folder.name, *resume]
+
+
+def measure_device(job: Job, folder: Path, log: Path, lock: int) -> dict[str, Any]:
+    """Return size and latency of the device's file, or the reason why there is none."""
+    out = folder / "device.json"
+    length = job.subject.device_steps if isinstance(job.subject, Task) else job.steps
+    arguments = [job.subject.name, str(folder / "model.keras"), str(length), str(out)]
+    try:
+        children.run("recipes.comparison.device", arguments, log, [lock])
+    except children.ChildFailed as failure:
+        return {"error": str(failure)}
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def _check_size(job: Job, parameters: int) -> None:
+    budget = job.subject.parameters
+    if abs(parameters - budget) > TOLERANCE * budget:
+        raise children.ChildFailed(
+            f"parameters must be within {TOLERANCE:.0%} of {budget:,}; the model has {parameters:,}"
+        )
+
+
+def history_of(path: Path, watched: str) -> list[dict[str, float]]:
+    """Return a run's history: validation (larger is better), seconds, cpu_seconds a row.
+
+    Args:
+        path: of `history.csv`.
+        watched: the figure that the best epoch is chosen by; of a loss the negative is given.
+    """
+    with open(path, encoding="utf-8") as file:
+        return [
+            {
+                "validation": _sign(watched) * float(row[f"val_{watched}"]),
+                "seconds": float(row["seconds"]),
+                "cpu_seconds": float(row["cpu_seconds"]),
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+def _sign(watched: str) -> int:
+    return -1 if watched == "loss" else 1
+
+
+def _made(module: str, arguments: list[str]) -> dict[str, Any]:
+    return {
+        "command": " ".join(["python -m", module, *arguments]),
+        "date": datetime.date.today().isoformat(),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "versions": {package: version(package) for package in _PACKAGES},
+    }

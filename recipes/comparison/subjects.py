@@ -1,0 +1,190 @@
+"""What is compared: the four tasks and the three long-sequence problems, and how much of each.
+
+Budgets of parameters are those of the whole model; every cell gets the same epochs, patience and
+learning rates. Sizes are chosen so that everything takes at most eight hours on two cores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from gru_zoo.arguments import one_of
+
+CELLS = ("gru", "lstm", "rnn", "transformer")
+SEEDS, QUICK_SEEDS = 3, 1
+# Of the budget: how far a model may be from it.
+TOLERANCE = 0.02
+RATES = (1e-3, 3e-3, 1e-2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A recipe, and what every cell gets there.
+
+    Attributes:
+        name: the module in `recipes`.
+        title: for the report.
+        parameters: of the whole model, whatever the cell.
+        flags: of the recipe's `train`, beside cell, parameters, learning rate, seed and place.
+        quick: flags that are different with --quick.
+        device_steps: length of the input that the device's file is made for.
+        minutes: cell -> what a run is expected to take on two cores.
+        rates: learning rates, tried on seed 0; the best on validation data is every seed's.
+    """
+
+    name: str
+    title: str
+    parameters: int
+    flags: Mapping[str, Any]
+    quick: Mapping[str, Any]
+    device_steps: int
+    minutes: Mapping[str, float]
+    rates: tuple[float, ...] = RATES
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """One, without a name: a task has the lengths that its data have."""
+        return (0,)
+
+    def expected(self, cell: str, steps: int) -> float:
+        """Return the minutes that a run should take."""
+        return self.minutes[cell]
+
+    def smaller(self) -> Task:
+        """Return what --quick measures."""
+        minutes = dict.fromkeys(CELLS, 0.8)
+        flags = {**self.flags, **self.quick}
+        return dataclasses.replace(self, flags=flags, minutes=minutes, rates=RATES[1:2])
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A long-sequence problem, and what every cell gets there.
+
+    Attributes:
+        name: as `long_run` knows it.
+        title: for the report.
+        parameters: of the whole model, whatever the cell.
+        lengths: ascending; learning rates are tried on the first.
+        flags: of `long_run.LongRun`, the same for every cell and length.
+        minutes: cell -> what a run is expected to take on two cores, each length in turn.
+        chance: accuracy of who has learnt nothing.
+        rates: as a task's.
+    """
+
+    name: str
+    title: str
+    parameters: int
+    lengths: tuple[int, ...]
+    flags: Mapping[str, Any]
+    minutes: Mapping[str, tuple[float, ...]]
+    chance: float
+    rates: tuple[float, ...] = RATES
+
+    def expected(self, cell: str, steps: int) -> float:
+        """Return the minutes that a run should take."""
+        return self.minutes[cell][self.lengths.index(steps)]
+
+    def smaller(self) -> Problem:
+        """Return what --quick measures: the shortest length, less time."""
+        flags = {**self.flags, "updates": 600, "cpu_seconds": 30.0}
+        minutes = dict.fromkeys(CELLS, (0.4,))
+        return dataclasses.replace(
+            self, flags=flags, minutes=minutes, lengths=self.lengths[:1], rates=RATES[1:2]
+        )
+
+
+TASKS = (
+    Task(
+        "sentiment",
+        "Sentiment, IMDB",
+        parameters=400_000,
+        flags={
+            "vocabulary_size": 10_000,
+            "embedding_dim": 32,
+            "sequence_length": 256,
+            "epochs": 4,
+            "patience": 1,
+            "export": False,
+        },
+        quick={"limit": 2500, "epochs": 2},
+        device_steps=256,
+        minutes={"gru": 2.5, "lstm": 4.0, "rnn": 3.0, "transformer": 6.0},
+    ),
+    Task(
+        "pos_tagging",
+        "POS tagging, UD English-EWT",
+        parameters=1_500_000,
+        flags={"epochs": 10, "patience": 3},
+        quick={"limit": 1500, "epochs": 3},
+        device_steps=48,
+        minutes={"gru": 4.0, "lstm": 5.0, "rnn": 4.0, "transformer": 4.0},
+    ),
+)
+
+# "every" counts updates between validations, "patience" validations without a better one.
+_EFFORT = {"updates": 1500, "every": 100, "patience": 6, "cpu_seconds": 300.0}
+
+PROBLEMS = (
+    Problem(
+        "adding",
+        "Adding problem",
+        parameters=11_700,
+        lengths=(100, 300, 1000, 2000),
+        flags=_EFFORT,
+        minutes={
+            "gru": (0.5, 0.6, 1.3, 2.7),
+            "lstm": (0.5, 1.0, 2.2, 5.0),
+            "rnn": (0.4, 0.7, 1.5, 3.5),
+            "transformer": (0.7, 1.7, 2.5, 2.5),
+        },
+        # Two errors of 0.04 in a triangle of width 2.
+        chance=0.08,
+    ),
+    Problem(
+        "copy",
+        "Copy memory",
+        parameters=11_700,
+        lengths=(100, 300, 1000, 2000),
+        flags=_EFFORT,
+        minutes={
+            "gru": (0.5, 0.6, 1.3, 2.7),
+            "lstm": (0.5, 1.0, 2.2, 5.0),
+            "rnn": (0.4, 0.7, 1.5, 3.5),
+            "transformer": (0.7, 1.7, 2.5, 2.5),
+        },
+        chance=1 / 8,
+    ),
+    Problem(
+        "digits",
+        "Digits pixel by pixel",
+        parameters=11_700,
+        lengths=(64, 256, 1024),
+        flags=_EFFORT,
+        minutes={
+            "gru": (0.5, 0.6, 1.3),
+            "lstm": (0.5, 1.0, 2.5),
+            "rnn": (0.4, 0.7, 1.7),
+            "transformer": (0.5, 1.3, 2.5),
+        },
+        chance=0.1,
+    ),
+)
+
+
+def every_subject(quick: bool) -> list[Task | Problem]:
+    """Return everything that is compared."""
+    subjects = (*TASKS, *PROBLEMS)
+    return [each.smaller() for each in subjects] if quick else list(subjects)
+
+
+def subject(name: str, quick: bool) -> Task | Problem:
+    """Return a task or problem by name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    found = {each.name: each for each in every_subject(quick)}
+    return found[one_of("task", name, found)]
