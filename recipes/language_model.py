@@ -62,13 +62,13 @@ class Train(RunFlags):
     """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
     parts: int = 10
     """Checkpoints and validations of one pass."""
-    streams: int = 64
+    streams: int = 32
     """Texts read side by side."""
     steps: int = 64
     """Words between two updates; gradients reach no further back."""
-    sampled: int = 1024
-    """Words the training softmax is estimated on; 0 takes the whole vocabulary."""
-    learning_rate: float = 4e-3
+    sampled: int = 2000
+    """Words the training softmax is estimated on, half of them the most frequent; 0 takes all."""
+    learning_rate: float = 3e-3
     """Adam's, at the start."""
 
 
