@@ -29,33 +29,44 @@ LIMIT = 0.5
 _ROUNDS, _SECONDS = 50, 10.0
 
 
-def ids(name: str, high: int) -> Callable[[Any, int], dict[str, Any]]:
-    """Return a maker of one row of ids in an input of this name."""
-
-    def make(model: Any, steps: int) -> dict[str, Any]:
-        import numpy as np
-
-        random = np.random.default_rng(0)
-        return {name: random.integers(1, high, (1, steps)).astype(np.int32)}
-
-    return make
-
-
-def _features(model: Any, steps: int) -> dict[str, Any]:
-    """Return one row for every input of a functional model, ids below ten."""
+def _ids(*shape: int) -> np.ndarray:
     import numpy as np
 
-    random = np.random.default_rng(0)
+    return np.random.default_rng(0).integers(1, 10, shape).astype(np.int32)
+
+
+def _functional(model: Any, steps: int) -> dict[str, Any]:
+    """Return one row for every input of a functional model; the axes that are open are time."""
+    import numpy as np
+
     inputs = model.input if isinstance(model.input, dict) else {"inputs": model.input}
     made = {}
     for name, tensor in inputs.items():
-        # The first axis that is open is time.
         shape = (1, *(steps if size is None else size for size in tensor.shape[1:]))
-        if "int" in tensor.dtype:
-            made[name] = random.integers(1, 10, shape).astype(np.int32)
-        else:
-            made[name] = random.random(shape, np.float32)
+        ids = "int" in tensor.dtype
+        made[name] = _ids(*shape) if ids else np.random.default_rng(0).random(shape, np.float32)
     return made
+
+
+def _text(model: Any, steps: int) -> dict[str, Any]:
+    return {"ids": _ids(1, steps)}
+
+
+def _pair(model: Any, steps: int) -> dict[str, Any]:
+    """Return a sentence and a translation of the same length, both known: one pass, no search."""
+    return {"source": _ids(1, steps), "target": _ids(1, steps)}
+
+
+def _story(model: Any, steps: int) -> dict[str, Any]:
+    """Return a story of so many sentences, and the first of them as the question."""
+    import numpy as np
+
+    facts = np.arange(1, steps + 1, dtype=np.int32)[None]
+    sentences = _ids(steps + 1, model.text.sentence_length)
+    return {"sentences": sentences, "story": facts, "question": np.ones(1, np.int32)}
+
+
+_INPUTS = {"sentiment": _text, "translation": _pair, "comprehension": _story}
 
 
 def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
@@ -63,7 +74,7 @@ def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
     from gru_zoo.models.keras_file import load_keras_file
 
     model = load_keras_file(path)
-    inputs = ids("ids", 1000)(model, steps) if subject == "sentiment" else _features(model, steps)
+    inputs = _INPUTS.get(subject, _functional)(model, steps)
     content = convert(model, inputs)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "model.tflite").write_bytes(content)
@@ -85,7 +96,8 @@ def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
 
 def _call(model: keras.Model, inputs: dict[str, Any]) -> Any:
     given = inputs if len(inputs) > 1 else next(iter(inputs.values()))
-    return model(given, training=False)
+    outputs = model(given, training=False)
+    return outputs["answer"] if isinstance(outputs, dict) else outputs
 
 
 def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
