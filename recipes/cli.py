@@ -14,6 +14,7 @@ def run(
     program: str,
     commands: Mapping[str, tuple[type, Callable[[Any], None]]],
     arguments: Sequence[str] | None = None,
+    interrupted: str = "--resume goes on with the last checkpoint.",
 ) -> int:
     """Run the command that the arguments name; the first command is the default.
 
@@ -21,6 +22,7 @@ def run(
         program: what the user typed, such as "python -m recipes.sentiment".
         commands: name -> (dataclass of its flags, function that takes an instance).
         arguments: words after the program; `sys.argv[1:]` if None.
+        interrupted: what to say of going on after Ctrl-C.
 
     Returns:
         exit status: 0, 2 after a mistake in the input, 130 after Ctrl-C.
@@ -51,6 +53,6 @@ def run(
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted; --resume goes on with the last checkpoint.", file=sys.stderr)
+        print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0

@@ -151,7 +151,8 @@ COMMANDS = {"run": (Compare, compare)}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what the arguments name and return the exit status."""
-    return cli.run("python -m recipes.compare", COMMANDS, arguments)
+    going_on = "the next start goes on."
+    return cli.run("python -m recipes.compare", COMMANDS, arguments, going_on)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def _point(axes: Axes, x: float, figures: Figures) -> None:
 def _time(axes: Axes, results: Results, task: Task) -> bool:
     known = _known(results, task, 0)
     for figures in known:
-        _point(axes, figures.to_best("cpu_seconds"), figures)
+        _point(axes, figures.time_to(None, "cpu_seconds"), figures)
     axes.set(xlabel="processor's seconds to the best epoch", xscale="log")
     return _named(axes, known)
 

@@ -86,9 +86,12 @@ def _jobs(each: Task | Problem, cell: str, steps: int, seed: int, results: Resul
 
 
 def _minutes(each: Task | Problem, cell: str, steps: int, results: Results) -> float:
-    """Return the mean of what such runs took, or what is expected where there are none yet."""
+    """Return the mean of what such runs took, or what is expected where there are none yet.
+
+    On a busy machine the clock counts others' work too; then a core of its own is assumed.
+    """
     took = [
-        record["usage"]["wall_seconds"] / 60
+        min(record["usage"]["wall_seconds"], record["usage"]["cpu_seconds"]) / 60
         for record in results.values()
         if (record["subject"], record["cell"], record["steps"]) == (each.name, cell, steps)
     ]

@@ -175,14 +175,13 @@ def _one_task(results: Results, task: Task) -> Iterator[str]:
     level = stored.common_level(some)
     yield _row(
         [
-            *("cell", "metric", "parameters", "rate", "epochs to best", "s to best"),
-            *("CPU s to best", "CPU s to level", "CPU s an epoch", "peak memory", "int8"),
-            *("latency", "cores"),
+            *("cell", "metric", "parameters", "rate", "epochs to best", "s to best (CPU s)"),
+            *("s to level (CPU s)", "CPU s an epoch", "peak memory", "int8", "latency", "cores"),
         ]
     )
-    yield "|---" * 13 + "|"
+    yield "|---" * 12 + "|"
     for cell, each in zip(CELLS, known, strict=True):
-        yield _row([cell, *(_task_row(each, level) if each else ["not measured yet"] + [""] * 11)])
+        yield _row([cell, *(_task_row(each, level) if each else ["not measured yet"] + [""] * 10)])
     yield ""
     yield (
         f"Level: validation {some[0].runs[0]['watched']} {abs(level):.4f}, the best that every "
@@ -194,7 +193,6 @@ def _one_task(results: Results, task: Task) -> Iterator[str]:
 
 
 def _task_row(each: Figures, level: float) -> list[str]:
-    to_level = [stored.time_to(run, level, "cpu_seconds") for run in each.runs]
     bests = [stored.best_validation(run) for run in each.runs]
     epochs = [
         next(i for i, row in enumerate(run["history"], 1) if row["validation"] == best)
@@ -205,14 +203,19 @@ def _task_row(each: Figures, level: float) -> list[str]:
         f"{each.runs[0]['parameters']:,}",
         f"{each.rate:g}",
         f"{sum(epochs) / len(epochs):.1f}",
-        f"{each.to_best('seconds'):.0f}",
-        f"{each.to_best('cpu_seconds'):.0f}",
-        f"{sum(to_level) / len(to_level):.0f}",
+        _seconds(each, None),
+        _seconds(each, level),
         f"{each.a_pass():.1f}",
         f"{each.used('peak_memory_mb'):,.0f} MB",
         *_device(each),
         f"{each.used('cpu_share'):.1f}",
     ]
+
+
+def _seconds(each: Figures, level: float | None) -> str:
+    """Return the clock's and the processor's seconds to a level, or to the best validation."""
+    clock, processor = (each.time_to(level, clock) for clock in ("seconds", "cpu_seconds"))
+    return f"{clock:.0f} ({processor:.0f})"
 
 
 def _device(each: Figures) -> tuple[str, str]:
@@ -257,7 +260,7 @@ def _one_problem(results: Results, problem: Problem) -> Iterator[str]:
                 [
                     *(steps, cell, _metric(each), f"{losses:.2g}", f"{each.rate:g}"),
                     ", ".join(f"{reason} {times}" for reason, times in stops.items()),
-                    f"{each.to_best('cpu_seconds'):.0f}",
+                    f"{each.time_to(None, 'cpu_seconds'):.0f}",
                     f"{1e3 * each.a_pass() / problem.flags['every']:.1f}",
                     f"{each.used('peak_memory_mb'):,.0f} MB",
                     *_device(each),

@@ -112,9 +112,17 @@ class Figures:
         passes = [row["cpu_seconds"] for run in self.runs for row in _but_first(run["history"])]
         return statistics.median(passes)
 
-    def to_best(self, clock: str) -> float:
-        """Return the mean training time to the best validation; clock is a history's column."""
-        return statistics.fmean(time_to(run, best_validation(run), clock) for run in self.runs)
+    def time_to(self, level: float | None, clock: str) -> float:
+        """Return the runs' mean training time until validation first reaches a level.
+
+        Args:
+            level: which every run reaches; None for each run's own best.
+            clock: "seconds" or "cpu_seconds".
+        """
+        times = []
+        for run in self.runs:
+            times.append(time_to(run, best_validation(run) if level is None else level, clock))
+        return statistics.fmean(times)
 
 
 def figures(results: Results, each: Any, cell: str, steps: int) -> Figures | None:

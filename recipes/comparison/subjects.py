@@ -54,7 +54,7 @@ class Task:
 
     def smaller(self) -> Task:
         """Return what --quick measures."""
-        minutes = dict.fromkeys(CELLS, 0.8)
+        minutes = dict.fromkeys(CELLS, 0.6)
         flags = {**self.flags, **self.quick}
         return dataclasses.replace(self, flags=flags, minutes=minutes, rates=RATES[1:2])
 

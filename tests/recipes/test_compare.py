@@ -269,7 +269,7 @@ def test_times_and_levels():
     assert stored.common_level(every) == pytest.approx(0.6 - 0.01 - 0.01)
     assert every[0].mean == pytest.approx(0.8) and every[0].spread == pytest.approx(0.01)
     assert every[0].rate == 3e-3 and len(every[0].values) == 3
-    assert every[1].to_best("seconds") == 8 and every[1].a_pass() == 2
+    assert every[1].time_to(None, "seconds") == 8 and every[1].a_pass() == 2
 
 
 def test_a_difference_counts_beyond_two_standard_errors():
