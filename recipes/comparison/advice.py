@@ -15,6 +15,8 @@ from recipes.comparison import judging, stored
 from recipes.comparison.stored import Figures, Results
 from recipes.comparison.subjects import Problem, Task
 
+NOT_YET = "not measured yet."
+
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
@@ -103,10 +105,15 @@ def choices(
             known = [stored.figures(results, each, cell, steps) for cell in cells]
             known = [figures for figures in known if figures is not None]
             if not known:
-                silent.append(f"{where}: not measured yet.")
+                silent.append(f"{where}: {NOT_YET}")
                 continue
-            at = length or steps
-            latencies = {one.cell: latency_at(results, each, one.cell, at) for one in known}
+            if not any(judging.learnt(one, each.chance) for one in known):
+                best = judging.shown(judging.ranked(known)[0])
+                silent.append(f"{where}: no cell learns it with this effort (best {best}).")
+                continue
+            latencies = {
+                one.cell: latency_at(results, each, one.cell, length or steps) for one in known
+            }
             lacking = [cell for cell in cells if cell not in latencies]
             note = f"Not measured yet: {', '.join(lacking)}." if lacking else ""
             choice = choose(where, known, latencies, max_latency_ms, note)

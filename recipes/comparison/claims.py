@@ -178,7 +178,7 @@ def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Clai
             continue
         verdict = judging.against(*pair)
         side = "neither"
-        if verdict.decided:
+        if verdict.decided and any(judging.learnt(one, each.chance) for one in pair):
             side = "gru" if verdict.difference > 0 else "lstm"
         figures = ", ".join(f"{one.cell} {judging.shown(one)}" for one in pair)
         better[side].append(f"{_where(each, steps)} ({figures})")
@@ -186,7 +186,9 @@ def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Clai
     if not count:
         return Claim(said, NOT_MEASURED, "")
     evidence = "; ".join(
-        f"{side} better in {', '.join(where)}" for side, where in better.items() if where
+        f"{side}{' is' * (side != 'neither')} better in {', '.join(where)}"
+        for side, where in better.items()
+        if where
     )
     if long:
         verdict = (

@@ -107,7 +107,9 @@ def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
     from gru_zoo.export.signatures import convert as to_tflite
 
     holder = tf.Module()
-    holder.model = model
+    # Not the model: TensorFlow does not find a Keras model's variables by itself, and a file
+    # without their values is written all the same.
+    holder.held = [variable.value for variable in model.variables]
     specs = {
         name: tf.TensorSpec(array.shape, array.dtype, name=name) for name, array in inputs.items()
     }

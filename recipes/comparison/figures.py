@@ -45,6 +45,8 @@ def _panels(path: Path, subjects: Sequence[Any], draw_one: Any) -> str:
         axes.set_title(each.title, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         if not filled[-1]:
+            axes.clear()
+            axes.set_title(each.title, fontsize=10)
             middle = {"ha": "center", "va": "center", "transform": axes.transAxes}
             axes.text(0.5, 0.5, "not measured yet", color="#888888", **middle)
             axes.set(xticks=[], yticks=[])

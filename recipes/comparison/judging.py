@@ -53,6 +53,11 @@ def level_with_best(every: Sequence[Figures]) -> list[Figures]:
     return [best, *level]
 
 
+def learnt(each: Figures, chance: float) -> bool:
+    """Return whether a cell has an accuracy that is worth comparing: five points above chance."""
+    return each.mean > chance + 0.05
+
+
 def shown(each: Figures) -> str:
     """Return a cell's metric as text: mean and spread, and how many seeds."""
     metric = METRICS[each.metric]

@@ -124,7 +124,10 @@ def _advice(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[st
     yield ""
     found, silent = advice.choices(results, subjects, CELLS)
     yield from (f"- {choice.text()}" for choice in found)
-    yield from (f"- {line}" for line in silent)
+    yield from (f"- {line}" for line in silent if not line.endswith(advice.NOT_YET))
+    unknown = [line for line in silent if line.endswith(advice.NOT_YET)]
+    if unknown:
+        yield f"- Not measured yet: {len(unknown)} more."
     yield ""
     yield (
         "A cell is chosen if it is the best, or has the lowest device latency of those within two "
@@ -243,6 +246,14 @@ def _one_problem(results: Results, problem: Problem) -> Iterator[str]:
     yield ""
     yield f"{problem.parameters:,} parameters, {flags}; chance {problem.chance:.1%}."
     yield ""
+    if all(
+        stored.figures(results, problem, cell, steps) is None
+        for cell in CELLS
+        for steps in problem.lengths
+    ):
+        yield "Not measured yet."
+        yield ""
+        return
     yield _row(
         ["steps", "cell", "accuracy", "test loss", "rate", "stopped by", "CPU s to best"]
         + ["CPU ms an update", "peak memory", "int8", "latency", "cores"]

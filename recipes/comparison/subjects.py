@@ -32,6 +32,7 @@ class Task:
         device_steps: length of the input that the device's file is made for.
         minutes: cell -> what a run is expected to take on two cores.
         rates: learning rates, tried on seed 0; the best on validation data is every seed's.
+        chance: the metric of who has learnt nothing.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Task:
     device_steps: int
     minutes: Mapping[str, float]
     rates: tuple[float, ...] = RATES
+    # Whatever a recipe's metric is, its models are far above it.
+    chance: float = 0.0
 
     @property
     def lengths(self) -> tuple[int, ...]:

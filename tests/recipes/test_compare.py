@@ -319,6 +319,17 @@ def test_advice_never_invents(results):
     assert lines[0].startswith("No answer") and "not measured yet" in lines[-1]
 
 
+def test_what_nobody_learns_is_no_reason_to_choose():
+    hopeless = whole(ADDING, lambda job: 0.09 + 0.01 * CELLS.index(job.cell))
+    found, silent = advice.choices(hopeless, [ADDING], CELLS, length=100)
+    assert found == [] and silent == [
+        "Adding problem, 100 steps: no cell learns it with this effort (best 12.00 % ± 0.00)."
+    ]
+    judged = {claim.said: claim for claim in claims.judge(hopeless, [ADDING])}
+    claim = judged["Sequences over 1,000 steps favour LSTM"]
+    assert claim.verdict == claims.UNDECIDED and "neither better in adding T=2000" in claim.evidence
+
+
 def test_advice_on_the_command_line_takes_no_tensorflow(tmp_path, results):
     put(tmp_path, results)
     code = (
