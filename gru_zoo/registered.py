@@ -31,6 +31,8 @@ HOMES = {
     "LanguageModel": "gru_zoo.models.language_model",
     "Seq2Seq": "gru_zoo.models.seq2seq",
     "TiedEmbedding": "gru_zoo.models.seq2seq",
+    "Reader": "gru_zoo.models.reader",
+    "SupportLoss": "gru_zoo.models.reader",
     "Tagger": "gru_zoo.models.tagger",
 }
 

@@ -12,8 +12,10 @@ import numpy as np
 from gru_zoo.arguments import positive_int
 
 PADDING = "<PAD>"
-_WORDS = re.compile(r"\w+|[^\w\s.]")
-_SENTENCES = re.compile(r"[^.!?\n]+[.!?]*")
+# In a form that RE2, and with it an exported graph, reads alike.
+END_OF_SENTENCE = r"([.!?]+)"
+SIGN = r"([^0-9a-z_\s])"
+NO_WORD = r"[\s.]*"
 
 
 class Stories(NamedTuple):
@@ -35,7 +37,7 @@ def split_words(sentence: str) -> list[str]:
         >>> split_words("Where is Mary?")
         ['where', 'is', 'mary', '?']
     """
-    return _WORDS.findall(sentence.lower())
+    return re.sub(SIGN, r" \1 ", sentence.lower().replace(".", " ")).split()
 
 
 def split_sentences(text: str) -> list[str]:
@@ -45,8 +47,8 @@ def split_sentences(text: str) -> list[str]:
         >>> split_sentences("Eva left. It rained.")
         ['Eva left.', 'It rained.']
     """
-    found = (sentence.strip() for sentence in _SENTENCES.findall(text))
-    return [sentence for sentence in found if split_words(sentence)]
+    found = re.sub(END_OF_SENTENCE, r"\1\n", text).split("\n")
+    return [sentence.strip() for sentence in found if not re.fullmatch(NO_WORD, sentence)]
 
 
 class StoryText:

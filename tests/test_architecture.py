@@ -27,7 +27,7 @@ FLOORS = [
         "story_batches",
     },
     {"export"},
-    {"scores", "card", "card_text", "artifact", "classifier_artifact"},
+    {"scores", "card", "card_text", "artifact", "classifier_artifact", "reader_artifact"},
     {"calibration", "robustness", "robustness_samples"},
     {"zoo"},
     {"demo"},
@@ -73,7 +73,7 @@ def test_the_check_sees_a_wrong_import():
 
 def test_recipes_do_not_import_each_other():
     shared = {"cli", "report", "golden_texts", "confusion_figure", "attention_figure", "starting"}
-    shared |= {"publishing", "sentiment_card"}
+    shared |= {"publishing", "reviews", "story_figure"}
     for path in ROOT.glob("recipes/**/*.py"):
         compares = path.stem == "compare" or path.parent.name == "comparison"
         for name in imported(ast.parse(path.read_text())):

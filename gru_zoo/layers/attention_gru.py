@@ -86,15 +86,28 @@ class AttentionGRU(keras.layers.Layer):
             return attention_sequence(inputs, gate, initial_state, *weights)
         return self._loop(inputs, gate, initial_state)
 
+    def project(self, inputs: Any) -> Any:
+        """Return what the steps' inputs give, `[..., 2 * units]`, for inputs `[..., features]`."""
+        return inputs @ self.kernel + self.bias[0]
+
+    def recur(self, projected: Any, gate: Any, h: Any) -> Any:
+        """Return the state after a step.
+
+        Args:
+            projected: `project` of its inputs, `[batch, 2 * units]`.
+            gate: `[batch, 1]`.
+            h: the state before, `[batch, units]`.
+        """
+        xr, xc = ops.split(projected, 2, axis=-1)
+        hr, hc = ops.split(h @ self.recurrent_kernel + self.bias[1], 2, axis=-1)
+        return h + gate * (ops.tanh(xc + ops.sigmoid(xr + hr) * hc) - h)
+
     def _loop(self, inputs: Any, gate: Any, state: Any) -> Any:
         """Return the last state, by the backend's own loop."""
-        steps = ops.concatenate([inputs @ self.kernel + self.bias[0], gate[:, :, None]], axis=-1)
+        steps = ops.concatenate([self.project(inputs), gate[:, :, None]], axis=-1)
 
         def recur(step: Any, h: Any) -> Any:
-            xr, xc, g = ops.split(step, [self.units, 2 * self.units], axis=-1)
-            hr, hc = ops.split(h @ self.recurrent_kernel + self.bias[1], 2, axis=-1)
-            c = ops.tanh(xc + ops.sigmoid(xr + hr) * hc)
-            return g * c + (1 - g) * h
+            return self.recur(step[:, :-1], step[:, -1:], h)
 
         return kernels.loop(recur, steps, state, return_sequences=False)[1]
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from gru_zoo.layers.fused_layout import loop
 
-_LENGTHS = 8  # programs are compiled for multiples of so many steps
+_LENGTHS = [2**n for n in range(3, 31)]  # a program is compiled for each that is met
 
 
 def attention_sequence(
@@ -27,8 +27,8 @@ def attention_sequence(
 ) -> tf.Tensor:
     """Return the last state of an AttentionGRU; differentiable in every argument.
 
-    Steps are added, with a gate of zero, up to a multiple of 8: XLA compiles a program for each
-    length.
+    Arrays are padded to 8, 16, 32, ... steps, because XLA compiles a program for each length; the
+    loop counts to the true one.
 
     Args:
         inputs: `[batch, time, features]`, float32, float64 or a half type.
@@ -49,22 +49,25 @@ def attention_sequence(
     inputs = tf.convert_to_tensor(inputs)
     math = tf.float64 if inputs.dtype == tf.float64 else tf.float32
     arguments = [tf.cast(a, math) for a in (inputs, gate, state, kernel, recurrent, bias)]
-    more = -tf.shape(inputs)[1] % _LENGTHS
+    count = tf.shape(inputs)[1]
+    lengths = tf.constant(_LENGTHS)
+    more = tf.reduce_min(tf.where(lengths < count, lengths[-1], lengths)) - count
     arguments[0] = tf.pad(arguments[0], [[0, 0], [0, more], [0, 0]])
     arguments[1] = tf.pad(arguments[1], [[0, 0], [0, more]])
-    return tf.cast(_differentiable(*arguments), inputs.dtype)
 
+    @tf.custom_gradient
+    def run(*arguments: tf.Tensor) -> Any:
+        # Without stop_gradient an eager tape would record the island too.
+        arguments = tuple(map(tf.stop_gradient, arguments))
+        last, *saved = _forward(count, *arguments)
+        return last, lambda upstream: _backward(count, upstream, arguments, saved)
 
-@tf.custom_gradient
-def _differentiable(*arguments: tf.Tensor) -> Any:
-    # Without stop_gradient an eager tape would record the island too.
-    arguments = tuple(map(tf.stop_gradient, arguments))
-    last, *saved = _forward(*arguments)
-    return last, lambda upstream: _backward(upstream, arguments, saved)
+    return tf.cast(run(*arguments), inputs.dtype)
 
 
 @tf.function(jit_compile=True, autograph=False)
 def _forward(
+    count: tf.Tensor,
     inputs: tf.Tensor,
     gate: tf.Tensor,
     state: tf.Tensor,
@@ -84,13 +87,13 @@ def _forward(
         c = tf.tanh(xc[t] + bc + r * p)
         return gate[t] * c + (1.0 - gate[t]) * h, [h, r, c, p]
 
-    last, saved = loop(step, state, tf.shape(inputs)[1], None, 4)
+    last, saved = loop(step, state, tf.shape(inputs)[1], count, 4)
     return last, *saved
 
 
 @tf.function(jit_compile=True, autograph=False)
 def _backward(
-    upstream: tf.Tensor, arguments: tuple[tf.Tensor, ...], saved: list[tf.Tensor]
+    count: tf.Tensor, upstream: tf.Tensor, arguments: tuple[tf.Tensor, ...], saved: list[tf.Tensor]
 ) -> list[tf.Tensor]:
     """Return the gradient of every argument."""
     inputs, gate, _, kernel, recurrent, _ = arguments
@@ -105,7 +108,7 @@ def _backward(
         before = dh * (1.0 - gate[t]) + tf.concat([dr, dp], axis=1) @ transposed
         return before, [dh, dr, dc, dp]
 
-    by_state, (dh, dr, dc, dp) = loop(step, upstream, tf.shape(inputs)[1], None, 4, backwards=True)
+    by_state, (dh, dr, dc, dp) = loop(step, upstream, tf.shape(inputs)[1], count, 4, backwards=True)
     by_gate = tf.transpose(tf.reduce_sum(dh * (c - h), axis=2))
     by_x, by_h = tf.concat([dr, dc], axis=2), tf.concat([dr, dp], axis=2)
     return [

@@ -1,0 +1,206 @@
+"""Questions about a short text.
+
+Task:     read a story, answer a question about it.
+Data:     bAbI, 20 tasks jointly: 10,000 questions each to train on (1,000 for the third), 1,000 to
+          test; or SQuAD by `--dataset squad`.
+Model:    GRUs read words and sentences; a GRU whose gate is attention writes a memory, three times.
+Command:  python -m recipes.comprehension
+Papers:   DMN 93.6 (Kumar et al. 2016, trained with supporting facts, as here), DMN+ 97.2 (Xiong et
+          al. 2016, without them): mean accuracy over the 20 tasks, a model for each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import tyro
+
+from gru_zoo.runs import RunFolder
+from recipes import cli
+from recipes.publishing import open_run, together
+from recipes.starting import RunFlags, check_sizes, start_run
+
+RUNS = Path("runs/comprehension")
+PRESET = "comprehension_babi_gru_small"
+
+
+@dataclasses.dataclass(frozen=True)
+class Train(RunFlags):
+    """Train a reader and evaluate it on the test split."""
+
+    runs: Path = RUNS
+    """Folder of the runs."""
+
+    # Data.
+    dataset: Literal["babi", "squad"] = "babi"
+    """What to read."""
+    limit: int = 0
+    """Use only so many questions of each task and split, for a smoke test; 0 uses all of them."""
+    repeat: int = 4
+    """How often an epoch has the questions of a task that has few."""
+
+    # Model.
+    cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
+    """What reads words and sentences."""
+    parameters: int = 0
+    """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
+    embedding_dim: int = 64
+    """Size of a word's vector."""
+    units: int = 64
+    """Size of the vectors of sentences, facts and memory."""
+    hops: int = 3
+    """How often the story is read."""
+    dropout: float = 0.1
+    """Share of words' and facts' features dropped in training."""
+    supports: float = 1.0
+    """Weight of the supporting facts in the loss; 0 trains on answers alone."""
+
+    # Training.
+    epochs: int = 20
+    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    patience: int = 10
+    """Epochs without a better validation accuracy before training stops."""
+    batch_size: int = 256
+    """Questions of one training step."""
+    learning_rate: float = 3e-3
+    """Adam's, at the start."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained reader on the test split: task by task, with a picture of attention."""
+
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Answer a question about a story."""
+
+    story: tyro.conf.Positional[str] = ""
+    """Sentences, the question as the last one if --question is not given; without any it is read
+    from standard input."""
+    question: str = ""
+    """About the story."""
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+    json: bool = False
+    """Write one JSON object, with the attention to every sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write SavedModel and TFLite files, each compared with the model on the test split."""
+
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+    out: Path | None = None
+    """Write the device's files into this folder, and no artifact."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """Make the zoo's preset of one finished run, or of several that differ in their seed only."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of the runs; the one with the best validation accuracy is shipped."""
+    preset: str = PRESET
+    """Name in the zoo."""
+
+
+def train(config: Train) -> None:
+    """Train and evaluate; print one table."""
+    check_sizes(config, ("embedding_dim", "units", "hops", "epochs", "batch_size", "repeat"))
+    run = start_run(config)
+
+    from gru_zoo.training import seed_everything
+
+    seed_everything(config.seed)
+    part = _part(config.dataset)
+    part.train(config, run)
+    part.evaluate(config, run)
+
+
+def evaluate(config: Evaluate) -> None:
+    """Measure the test split again."""
+    run, flags = _opened(config.run)
+    _part(flags.dataset).evaluate(flags, run)
+
+
+def predict(config: Predict) -> None:
+    """Print the answer."""
+    text = config.story or sys.stdin.read()
+    run, flags = _opened(config.run)
+    from gru_zoo.models.keras_file import load_keras_file
+
+    model = load_keras_file(run.path / "model.keras")
+    found = _part(flags.dataset).answer(model, text, config.question)
+    if config.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        print(f"{found['answer']}\t{found['score']:.4f}")
+
+
+def export(config: Export) -> None:
+    """Write the files, compared; with `out` no artifact around them."""
+    run, flags = _opened(config.run)
+    part = _part(flags.dataset)
+    if config.out:
+        part.export_files(flags, run, config.out)
+    else:
+        part.export(flags, run)
+
+
+def publish(config: Publish) -> None:
+    """Copy the best run's artifact into the zoo, with every run's score in its card."""
+    from gru_zoo.artifact import republish
+    from gru_zoo.card import Card
+    from gru_zoo.zoo import models_folder
+
+    found = together("comprehension", config.finished, Train(), config.preset)
+    artifact, flags = found.best.path / "artifact", Train(**found.best.config)
+    if not (artifact / "card.json").exists():
+        _part(flags.dataset).export(flags, found.best)
+    card = dataclasses.replace(
+        Card.from_json(artifact / "card.json"),
+        name=config.preset,
+        scores=found.scores,
+        commands=found.commands,
+    )
+    republish(artifact, models_folder() / config.preset, card)
+    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+
+
+def _opened(path: Path | None) -> tuple[RunFolder, Train]:
+    run = open_run(path, RUNS)
+    return run, Train(**run.config)
+
+
+def _part(dataset: str) -> ModuleType:
+    """Return the module that knows a data set."""
+    return importlib.import_module(f"recipes.comprehension_{dataset}")
+
+
+COMMANDS = {
+    "train": (Train, train),
+    "evaluate": (Evaluate, evaluate),
+    "predict": (Predict, predict),
+    "export": (Export, export),
+    "publish": (Publish, publish),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that the arguments name and return the exit status."""
+    return cli.run("python -m recipes.comprehension", COMMANDS, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
