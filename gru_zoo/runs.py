@@ -40,7 +40,7 @@ class RunFolder:
         self, path: str | os.PathLike, config: dict[str, Any], resume: bool = False
     ) -> None:
         self.path = Path(path)
-        self.config = json.loads(json.dumps(config))
+        self.config = json.loads(json.dumps(config, default=str))  # a path as its name
         self.history: list[dict[str, float]] = []
         known = self.path / "config.json"
         if resume:

@@ -1,0 +1,59 @@
+"""IMDB's reviews as arrays, and a classifier's score on them; shared by the recipes on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gru_zoo.data.source import Source
+    from gru_zoo.models.classifier import SequenceClassifier
+
+
+class Reviews(NamedTuple):
+    """Texts and what their writers thought."""
+
+    texts: np.ndarray  # [reviews] object, UTF-8 bytes
+    labels: np.ndarray  # [reviews] int32, 0 negative, 1 positive, -1 unknown
+
+
+def read(split: str, source: str = "auto", limit: int = 0) -> tuple[Reviews, Source]:
+    """Return a split of the reviews, in its fixed order, and where it came from.
+
+    Args:
+        split: as for `gru_zoo.data.imdb.load`.
+        source: as there.
+        limit: at most so many reviews; 0 takes all.
+    """
+    import numpy as np
+
+    from gru_zoo.data import imdb
+
+    dataset, record = imdb.load(split, source)
+    dataset = dataset.take(limit) if limit else dataset
+    rows = list(dataset.as_numpy_iterator())
+    texts = np.array([row["text"] for row in rows], object)
+    return Reviews(texts, np.array([row["label"] for row in rows], np.int32)), record
+
+
+def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False) -> np.ndarray:
+    """Return ids [texts, time] int32, words in reverse order behind `<START>` if `backward`."""
+    import numpy as np
+
+    ids = model.tokenizer.encode(texts)
+    if backward:
+        for row, words in zip(ids, np.count_nonzero(ids, axis=1), strict=True):
+            row[1:words] = row[1:words][::-1].copy()
+    return ids
+
+
+def score(given: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return cross entropy in nats and accuracy of probabilities [reviews, labels]."""
+    import numpy as np
+
+    chosen = given[np.arange(len(labels)), labels]
+    return {
+        "loss": float(-np.log(np.maximum(chosen, 1e-7)).mean()),
+        "accuracy": float((given.argmax(axis=1) == labels).mean()),
+    }

@@ -1,0 +1,377 @@
+"""Sentiment of a review, learnt from reviews without labels too.
+
+Task:     as `recipes.sentiment`.
+Data:     IMDB's 22,500 labelled training reviews and its 50,000 without labels (Maas et al. 2011).
+Model:    as `recipes.sentiment`: word embeddings, one causal GRU, [last; max; mean] pooling.
+Steps:    each is a run of this recipe, and a line of the ablation:
+          --pretrained RUN    weights begin as a language model's (Dai and Le 2015)
+          --adversarial 0.3   virtual adversarial training (Miyato et al. 2017)
+          --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
+Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
+Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from gru_zoo.files import write_beside
+from gru_zoo.runs import RunFolder
+from recipes import cli, report, reviews, sentiment_card
+from recipes.golden_texts import GOLDEN_TEXTS
+from recipes.publishing import open_run, together
+from recipes.starting import RunFlags, check_sizes, start_run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+    from gru_zoo.data.source import Source
+    from gru_zoo.models.classifier import SequenceClassifier
+
+RUNS = Path("runs/semi_supervised")
+LABELS = ("negative", "positive")
+
+
+@dataclasses.dataclass(frozen=True)
+class Train(RunFlags):
+    """Train a sentiment classifier with the help of unlabelled reviews; score it on validation."""
+
+    runs: Path = RUNS
+    """Folder of the runs."""
+
+    # Data.
+    source: Literal["auto", "tfds", "packaged"] = "auto"
+    """Where the reviews come from; the package has no unlabelled ones."""
+    limit: int = 0
+    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
+    backward: bool = False
+    """Read each review from its end to its beginning, as the language model did."""
+
+    # What it learns from besides the labels.
+    pretrained: Path | None = None
+    """Run of recipes.language_model or of this recipe whose words and weights it begins with."""
+    adversarial: float = 0.0
+    """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
+    teachers: tuple[Path, ...] = ()
+    """Runs of this recipe; their mean is the target of the unlabelled reviews."""
+    teachers_weight: float = 0.5
+    """Share of the teachers in the targets of labelled reviews."""
+
+    # Text.
+    vocabulary_size: int = 20_000
+    """Words with an id of their own, unless pretrained."""
+    sequence_length: int = 800
+    """Words of a review that the model reads; the rest is cut off."""
+
+    # Model.
+    embedding_dim: int = 64
+    """Size of a word vector, unless pretrained."""
+    units: int = 128
+    """Size of the recurrent state, unless pretrained."""
+    dropout: float = 0.5
+    """Share of word vectors' and pooled features dropped in training."""
+
+    # Training.
+    epochs: int = 2
+    """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
+    batch_size: int = 32
+    """Reviews of one training step; twice as many without labels in an adversarial one."""
+    learning_rate: float = 1e-3
+    """Adam's, at the start."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Measure accuracy on IMDB's test split, of one run or of the mean of several."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Folders of the runs; the newest one if none is given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """Make a preset of the zoo: every format of the best run's model, checked, with its card."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs that differ in their seed only; the best on validation is shipped."""
+    preset: str
+    """Name in the zoo."""
+
+
+def train(config: Train) -> None:
+    """Train; write the model and what it says about every review it may be asked for."""
+    check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
+    if not 0 <= config.teachers_weight <= 1:
+        raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
+    teachers = [_opinions(RunFolder.open(path)) for path in config.teachers]
+    run = start_run(config)
+
+    from gru_zoo.training import fit, seed_everything
+
+    seed_everything(config.seed)
+    labelled, source = reviews.read("train", config.source, config.limit)
+    run.pin_data(source.as_dict())
+    more, _ = reviews.read("unsupervised", config.source, config.limit)
+    validation, _ = reviews.read("validation", config.source, config.limit)
+    model = _model(config, [*labelled.texts, *more.texts])
+    given = _Training(config, model, labelled, more, teachers)
+    _compile(given.model, config, len(given))
+    held_out = reviews.encode(model, validation.texts, config.backward)
+    fit(
+        given.model,
+        train=given.dataset,
+        steps_per_epoch=len(given),
+        validate=lambda: reviews.score(_predict(model, held_out), validation.labels),
+        run=run,
+        epochs=config.epochs,
+        patience=config.epochs,
+    )
+    with write_beside(run.path / "model.keras") as partial:
+        model.save(partial, include_optimizer=False)
+    splits = {"train": labelled, "unsupervised": more, "validation": validation}
+    said = _write_opinions(run, model, splits)
+    accuracy = reviews.score(said["validation"], validation.labels)["accuracy"]
+    print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+
+
+def evaluate(config: Evaluate) -> None:
+    """Read the test split, once; write `metrics.json` of a single run."""
+    import numpy as np
+
+    paths = config.finished or (open_run(None, RUNS).path,)
+    runs = [RunFolder.open(path) for path in paths]
+    test, source = reviews.read("test", runs[0].config["source"], runs[0].config["limit"])
+    outputs = []
+    for run in runs:
+        run.pin_data(source.as_dict())
+        model = load(run)
+        ids = reviews.encode(model, test.texts, run.config["backward"])
+        outputs.append(_predict(model, ids))
+        if len(runs) == 1:
+            accuracy = reviews.score(outputs[0], test.labels)["accuracy"]
+            _write_metrics(run, model, accuracy, len(test.labels), source)
+            report.print_run("semi_supervised", run, [])
+        else:
+            print(f"{run.path}: {reviews.score(outputs[-1], test.labels)['accuracy']:.4f}")
+    if len(runs) > 1:
+        together = reviews.score(np.mean(outputs, axis=0), test.labels)
+        print(f"mean of {len(runs)} runs: accuracy {together['accuracy']:.4f}")
+
+
+def publish(config: Publish) -> None:
+    """Score runs on the test split that have not been, and publish the best one."""
+    from gru_zoo.artifact import publish as publish_artifact
+    from gru_zoo.card import About
+    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+    from gru_zoo.zoo import models_folder
+
+    for path in config.finished:
+        if not (path / "metrics.json").exists():
+            evaluate(Evaluate((path,)))
+    found = together("semi_supervised", config.finished, Train(), config.preset)
+    model, metrics = load(found.best), found.best.metrics()
+    test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
+    found.best.pin_data(source.as_dict())
+    about = About(
+        name=config.preset,
+        metric=found.metric,
+        data=metrics["data"],
+        scored_on=metrics["scored_on"],
+        scores=found.scores,
+        shipped_seed=found.best.config["seed"],
+        commands=found.commands,
+        **sentiment_card.said(model),
+    )
+    card = publish_artifact(
+        models_folder() / config.preset,
+        about,
+        model,
+        **classifier_parts(model, test.texts, test.labels),
+        goldens=classifier_goldens(model, GOLDEN_TEXTS),
+    )
+    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+
+
+def load(run: RunFolder) -> SequenceClassifier:
+    """Return a run's trained classifier."""
+    from gru_zoo.models.classifier import load_classifier
+
+    return load_classifier(run.path / "model.keras")
+
+
+class _Training:
+    """What is trained, and on which batches, by the flags."""
+
+    def __init__(
+        self,
+        config: Train,
+        model: SequenceClassifier,
+        labelled: reviews.Reviews,
+        more: reviews.Reviews,
+        teachers: list[dict[str, np.ndarray]],
+    ) -> None:
+        import numpy as np
+
+        from gru_zoo.adversarial import VirtualAdversarialTraining
+        from gru_zoo.batching import BucketedBatches
+
+        ids = reviews.encode(model, labelled.texts, config.backward)
+        targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
+        self.model, self.unlabelled = model, None
+        if teachers or config.adversarial:
+            others = reviews.encode(model, more.texts, config.backward)
+        if teachers:
+            said = {split: np.mean([t[split] for t in teachers], axis=0) for split in teachers[0]}
+            share = config.teachers_weight
+            targets = share * said["train"] + (1 - share) * targets
+            ids = np.concatenate([ids, others])
+            targets = np.concatenate([targets, said["unsupervised"]]).astype(np.float32)
+        lengths = _lengths(config.sequence_length)
+        self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
+        if config.adversarial:
+            self.model = VirtualAdversarialTraining(model, config.adversarial)
+            none = np.zeros((len(others), 0), np.float32)
+            size = 2 * config.batch_size
+            self.unlabelled = BucketedBatches(others, none, size, lengths, config.seed + 1)
+
+    def __len__(self) -> int:
+        return min(len(self.batches), len(self.unlabelled or self.batches))
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
+        import tensorflow as tf
+
+        if self.unlabelled is None:
+            return self.batches.dataset(first_epoch, epochs)
+
+        def generate() -> Iterator[tuple]:
+            for epoch in range(first_epoch, epochs):
+                pairs = zip(self.batches.epoch(epoch), self.unlabelled.epoch(epoch), strict=False)
+                yield from (((ids, more), targets) for (ids, targets), (more, _) in pairs)
+
+        ids = tf.TensorSpec([None, None], tf.int32)
+        signature = ((ids, ids), tf.TensorSpec([None, len(LABELS)], tf.float32))
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def _lengths(longest: int) -> list[int]:
+    """Return eighths of `longest`: few texts are that long, and a compiled kernel meets each."""
+    return sorted({-(-longest * part // 8) for part in range(1, 9)})
+
+
+def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
+    """Return a new classifier, or one with the words and weights of a pretrained run."""
+    import keras
+
+    from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.text import WordTokenizer
+
+    options = {"labels": LABELS, "dropout": config.dropout}
+    if config.pretrained is None:
+        tokenizer = WordTokenizer.fit(
+            texts, config.vocabulary_size, config.sequence_length, fold_case=True
+        )
+        sizes = {"embedding_dim": config.embedding_dim, "units": config.units}
+        return SequenceClassifier(tokenizer, **options, **sizes)
+    before = RunFolder.open(config.pretrained)
+    if before.config["backward"] != config.backward:
+        raise ValueError(
+            f"backward must be {before.config['backward']}, as in {config.pretrained}; "
+            f"got {config.backward}."
+        )
+    source = keras.saving.load_model(before.path / "model.keras", compile=False, safe_mode=True)
+    words = source.tokenizer
+    tokenizer = WordTokenizer(words.vocabulary, config.sequence_length, words.fold_case)
+    sizes = {"embedding_dim": source.embedding_dim, "units": source.units}
+    model = SequenceClassifier(tokenizer, **options, **sizes)
+    model.embedding.set_weights(source.embedding.get_weights())
+    model.rnn.set_weights(source.rnn.get_weights())
+    if isinstance(source, SequenceClassifier):
+        model.head.set_weights(source.head.get_weights())
+    return model
+
+
+def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
+    import keras
+
+    rate = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, decay_steps=config.epochs * steps_per_epoch
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss="categorical_crossentropy"
+    )
+
+
+def _predict(model: SequenceClassifier, ids: np.ndarray) -> np.ndarray:
+    from gru_zoo.batching import predict_bucketed
+
+    return predict_bucketed(model, ids, _lengths(ids.shape[1]))
+
+
+def _write_opinions(
+    run: RunFolder, model: SequenceClassifier, splits: dict[str, reviews.Reviews]
+) -> dict[str, np.ndarray]:
+    """Write and return probabilities of all reviews but the test's, for students of this run."""
+    import numpy as np
+
+    backward = run.config["backward"]
+    said = {
+        split: _predict(model, reviews.encode(model, given.texts, backward))
+        for split, given in splits.items()
+    }
+    with write_beside(run.path / "opinions.npz") as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **said)
+    return said
+
+
+def _opinions(run: RunFolder) -> dict[str, np.ndarray]:
+    """Return split -> probabilities [reviews, labels] of a finished run."""
+    import numpy as np
+
+    path = run.path / "opinions.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no opinions.npz.")
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _write_metrics(
+    run: RunFolder, model: SequenceClassifier, accuracy: float, size: int, source: Source
+) -> None:
+    seconds = [row["seconds"] for row in run.history]
+    run.write_metrics(
+        {
+            "metric": {"name": "accuracy", "value": accuracy, "split": "test"},
+            "scored_on": f"{size:,} reviews: {source.splits['test'][1]}",
+            "validation_accuracy": max(row["val_accuracy"] for row in run.history),
+            "parameters": model.count_params(),
+            "epochs": len(seconds),
+            "train_seconds": sum(seconds),
+            "seconds_per_epoch": statistics.median(seconds),
+            "data": source.as_dict(),
+        }
+    )
+
+
+COMMANDS = {
+    "train": (Train, train),
+    "evaluate": (Evaluate, evaluate),
+    "publish": (Publish, publish),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that the arguments name and return the exit status."""
+    return cli.run("python -m recipes.semi_supervised", COMMANDS, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
