@@ -16,6 +16,7 @@ _HOMES = {
     "StackedGRU": "gru_zoo.layers.stacked",
     "list_models": "gru_zoo.zoo",
     "load": "gru_zoo.zoo",
+    "push": "gru_zoo.zoo",
     "verify": "gru_zoo.zoo",
 }
 

@@ -143,10 +143,11 @@ def variant(file: str) -> str:
     """Return the variant that a file's name tells.
 
     Example:
-        >>> variant("model_int8.tflite"), variant("encoder_float16.tflite"), variant("saved_model")
-        ('int8', 'float16', 'saved_model')
+        >>> variant("encoder_float16.tflite"), variant("model.onnx"), variant("saved_model")
+        ('float16', 'onnx', 'saved_model')
     """
-    return file if "." not in file else Path(file).stem.partition("_")[2] or Path(file).stem
+    kind = Path(file).suffix[1:]
+    return Path(file).stem.partition("_")[2] or kind if kind else file
 
 
 def commit(folder: Path) -> str:

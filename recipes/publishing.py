@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,7 +54,8 @@ def command(recipe: str, run: RunFolder, defaults: Any) -> str:
         run: what was trained.
         defaults: an instance of the recipe's flags.
     """
-    usual = dataclasses.asdict(defaults)
+    # As the run's own flags are kept.
+    usual = json.loads(json.dumps(dataclasses.asdict(defaults), default=str))
     words = [f"python -m recipes.{recipe} train --name {run.path.name}"]
     for key, value in run.config.items():
         flag = key.replace("_", "-")

@@ -12,139 +12,54 @@ Papers:   keras.io's bidirectional LSTM reaches 87.8 % on the validation half; a
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import statistics
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-import tyro
+from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_beside
-from recipes import cli, report, sentiment_card
-from recipes.golden_texts import GOLDEN_TEXTS
-from recipes.publishing import command, open_run, score_of, together
-from recipes.starting import RunFlags, check_sizes, start_run
+from recipes import cli, report
+from recipes.publishing import command, open_run, together
+from recipes.sentiment_flags import (
+    LABELS,
+    RUNS,
+    Evaluate,
+    Export,
+    Measure,
+    Predict,
+    Publish,
+    Train,
+    check,
+)
+from recipes.starting import start_run
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
     from gru_zoo.runs import RunFolder
-
-RUNS = Path("runs/sentiment")
-PRESET = "sentiment_imdb_gru_small"
-LABELS = ("negative", "positive")
-
-
-@dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
-    """Train a sentiment classifier, evaluate it on the test split and export it."""
-
-    runs: Path = RUNS
-    """Folder of the runs."""
-
-    # Data.
-    source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; auto prefers TFDS."""
-    limit: int = 0
-    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
-
-    # Text.
-    vocabulary_size: int = 20_000
-    """Words with an id of their own; letter case is folded."""
-    sequence_length: int = 400
-    """Words of a review that the model reads; the rest is cut off."""
-
-    # Model.
-    cell: Literal["gru", "keras_gru"] = "gru"
-    """keras_gru puts keras.layers.GRU in our layer's place, to compare."""
-    kernel: Literal["auto", "loop", "fused", "unrolled"] = "auto"
-    """How our layer runs a sequence."""
-    embedding_dim: int = 64
-    """Size of a word vector."""
-    units: int = 64
-    """Size of the recurrent state."""
-    dropout: float = 0.4
-    """Share of word vectors' and pooled features dropped in training."""
-
-    # Training.
-    epochs: int = 2
-    """At most so many; the learning rate falls to zero over them (half a cosine)."""
-    patience: int = 1
-    """Epochs without a better validation accuracy before training stops."""
-    batch_size: int = 32
-    """Reviews of one training step."""
-    learning_rate: float = 2e-3
-    """Adam's, at the start."""
-
-    # Export.
-    export: bool = True
-    """Write the artifact: SavedModel, TFLite and MediaPipe files, card."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluate:
-    """Measure a trained model's accuracy on the test split of the data it was trained on."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Predict:
-    """Say for each text whether it is positive or negative, one result a line."""
-
-    texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Texts; without any, and without --file, they are read from standard input."""
-    file: Path | None = None
-    """Read the texts from this file, one a line."""
-    json: bool = False
-    """Write one JSON object a line."""
-    model: str = PRESET
-    """A name in the zoo."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
-    """Write an artifact again: every format, checked, with its card."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
-    out: Path | None = None
-    """Write the device's files into this folder, and no artifact."""
-    preset: str = ""
-    """A name in the zoo: its files are written anew from its own model instead."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Publish:
-    """Make the zoo's preset of several finished runs that differ in their seed only."""
-
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the one with the best validation accuracy is shipped."""
-    preset: str = PRESET
-    """Name in the zoo."""
+    from recipes.reviews import Reviews
 
 
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
-    check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
+    check(config)
+    loaded = _loaded(config.start) if config.start else None
+    if config.csv:
+        _read("train", config, loaded)  # What is wrong with a table is said before a run is made.
     run = start_run(config)
 
     from gru_zoo.batching import BucketedBatches, quarter_lengths
     from gru_zoo.training import fit, seed_everything
 
     seed_everything(config.seed)
-    training, source = _read("train", config)
+    training, source = _read("train", config, loaded)
     run.pin_data(source.as_dict())
-    print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
-    validation, _ = _read("validation", config)
-    model = _model(config, training)
-    lengths = quarter_lengths(config.sequence_length)
+    print(f"data: {source.name} {source.version} {source.reason}".rstrip(), flush=True)
+    validation, _ = _read("validation", config, loaded)
+    model = loaded or _model(config, training)
     ids = model.tokenizer.encode(training.texts)
+    lengths = quarter_lengths(ids.shape[1])
     batches = BucketedBatches(ids, training.labels, config.batch_size, lengths, config.seed)
     _compile(model, config, len(batches))
     fit(
@@ -173,12 +88,15 @@ def evaluate(config: Evaluate) -> None:
 
 def export(config: Export) -> None:
     """Write the artifact again from the run's trained model, or a preset's from its own."""
+    from recipes import sentiment_artifact
+
     if config.preset:
-        _export_preset(config.preset)
+        card = sentiment_artifact.write_again(config.preset)
+        print(f"exported {card.name} again: {len(card.exports)} files")
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        _export_files(config.out, _load(run))
+        sentiment_artifact.write_files(_load(run), config.out)
         return
     _export(run, _load(run))
     _print_table(run)
@@ -208,57 +126,75 @@ def predict(config: Predict) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifact import republish
-    from gru_zoo.card import Card
-    from gru_zoo.zoo import models_folder
+    from recipes import sentiment_artifact
 
     found = together("sentiment", config.finished, Train(), config.preset)
-    run = found.best
-    if not _card_path(run).exists():
-        _export(run, _load(run))
-    card = dataclasses.replace(
-        Card.from_json(_card_path(run)),
-        name=config.preset,
-        scores=found.scores,
-        commands=found.commands,
-    )
-    republish(run.path / "artifact", models_folder() / config.preset, card)
+    if not _card_path(found.best).exists():
+        _export(found.best, _load(found.best))
+    card = sentiment_artifact.publish_run(found, config.preset)
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 
 
-class _Reviews(NamedTuple):
-    texts: np.ndarray  # [reviews] object, UTF-8 bytes
-    labels: np.ndarray  # [reviews] int32, 0 negative, 1 positive
+def measure(config: Measure) -> None:
+    """Print the sections that were measured and written into the preset's card."""
+    from recipes import sentiment_artifact
+
+    for section in sentiment_artifact.measure(config.preset).measured:
+        print(section.title)
+        for row in (section.columns, *section.rows):
+            print("  " + " | ".join(map(str, row)))
 
 
-def _read(split: str, config: Train) -> tuple[_Reviews, Source]:
-    import numpy as np
+def _read(
+    split: str, config: Train, model: SequenceClassifier | None = None
+) -> tuple[Reviews, Source]:
+    """Return a split of IMDB's reviews, or of the user's table that a model is told of."""
+    from recipes import reviews, sentiment_csv
 
-    from gru_zoo.data import imdb
+    if not config.csv:
+        return reviews.read(split, config.source, config.limit)
+    path, labels = Path(config.csv), model.labels if model else LABELS
+    table = sentiment_csv.read_csv(path, labels, config.text_column, config.label_column)
+    parts, source = sentiment_csv.parts_of(path, table, config.held_out)
+    return parts[split], source
 
-    dataset, source = imdb.load(split, config.source)
-    dataset = dataset.take(config.limit) if config.limit else dataset
-    rows = list(dataset.as_numpy_iterator())
-    texts = np.array([row["text"] for row in rows], object)
-    return _Reviews(texts, np.array([row["label"] for row in rows], np.int32)), source
+
+def _loaded(start: str) -> SequenceClassifier:
+    """Return the model that training goes on from: of a `.keras` file, or of the zoo."""
+    from gru_zoo.models.classifier import SequenceClassifier, load_classifier
+    from gru_zoo.zoo import load
+
+    model = load_classifier(start) if start.endswith(".keras") else load(start)
+    if not isinstance(model, SequenceClassifier):
+        raise ValueError(f"from must be a text classifier; {start} is a {type(model).__name__}.")
+    return model
 
 
-def _model(config: Train, training: _Reviews) -> SequenceClassifier:
+def _model(config: Train, training: Reviews) -> SequenceClassifier:
+    from functools import partial
+
+    from gru_zoo.models.budget import units_for
     from gru_zoo.models.classifier import SequenceClassifier
     from gru_zoo.text import WordTokenizer
 
     tokenizer = WordTokenizer.fit(
         training.texts, config.vocabulary_size, config.sequence_length, fold_case=True
     )
-    return SequenceClassifier(
+    build = partial(
+        SequenceClassifier,
         tokenizer,
         LABELS,
         embedding_dim=config.embedding_dim,
-        units=config.units,
         cell=config.cell,
         dropout=config.dropout,
         kernel=config.kernel,
     )
+
+    def of_width(units: int) -> SequenceClassifier:
+        return build(units=units)
+
+    wanted = config.parameters
+    return of_width(units_for(of_width, wanted) if wanted else config.units)
 
 
 def _compile(model: SequenceClassifier, config: Train, steps_per_epoch: int) -> None:
@@ -274,18 +210,12 @@ def _compile(model: SequenceClassifier, config: Train, steps_per_epoch: int) -> 
     )
 
 
-def _score(model: SequenceClassifier, reviews: _Reviews) -> dict[str, float]:
-    import numpy as np
+def _score(model: SequenceClassifier, given: Reviews) -> dict[str, float]:
+    from gru_zoo.batching import quarter_lengths
+    from recipes import reviews
 
-    from gru_zoo.batching import predict_bucketed, quarter_lengths
-
-    ids = model.tokenizer.encode(reviews.texts)
-    probabilities = predict_bucketed(model, ids, quarter_lengths(ids.shape[1]))
-    chosen = probabilities[np.arange(len(ids)), reviews.labels]
-    return {
-        "loss": float(-np.log(np.maximum(chosen, 1e-7)).mean()),
-        "accuracy": float((probabilities.argmax(axis=1) == reviews.labels).mean()),
-    }
+    lengths = quarter_lengths(model.tokenizer.sequence_length)
+    return reviews.score(reviews.probabilities(model, given.texts, lengths), given.labels)
 
 
 def _load(run: RunFolder) -> SequenceClassifier:
@@ -296,7 +226,7 @@ def _load(run: RunFolder) -> SequenceClassifier:
 
 def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     """Read the test split, once, and write `metrics.json`."""
-    test, source = _read("test", Train(**run.config))
+    test, source = _read("test", Train(**run.config), model)
     run.pin_data(source.as_dict())
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
@@ -316,53 +246,11 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
 
 
 def _export(run: RunFolder, model: SequenceClassifier) -> None:
-    from gru_zoo.artifact import publish as publish_artifact
-    from gru_zoo.card import About
-    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+    from recipes import sentiment_artifact
 
-    config, metrics = Train(**run.config), run.metrics()
-    test, source = _read("test", config)
+    test, source = _read("test", Train(**run.config), model)
     run.pin_data(source.as_dict())
-    about = About(
-        name=run.path.name,
-        metric="accuracy",
-        data=metrics["data"],
-        scored_on=metrics["scored_on"],
-        scores=[score_of(run)],
-        shipped_seed=config.seed,
-        commands=[command("sentiment", run, Train())],
-        **sentiment_card.said(model),
-    )
-    publish_artifact(
-        run.path / "artifact",
-        about,
-        model,
-        **classifier_parts(model, test.texts, test.labels),
-        goldens=classifier_goldens(model, GOLDEN_TEXTS),
-    )
-
-
-def _export_files(out: Path, model: SequenceClassifier) -> None:
-    from gru_zoo.classifier_artifact import classifier_files
-
-    for name, write in classifier_files(model, GOLDEN_TEXTS).items():
-        write(out / name)
-        print(f"wrote {out / name}")
-
-
-def _export_preset(name: str) -> None:
-    from gru_zoo.artifact import publish_again
-    from gru_zoo.classifier_artifact import classifier_parts
-    from gru_zoo.zoo import load, models_folder
-
-    model = load(name)
-    test, source = _read("test", Train())
-    known = model.card.data
-    if source.sha256 != known["sha256"]:
-        raise ValueError(f"source must give {known['name']}, which {name} was trained on.")
-    parts = classifier_parts(model, test.texts, test.labels)
-    card = publish_again(models_folder() / name, model, **parts)
-    print(f"exported {card.name} again: {len(card.exports)} files")
+    sentiment_artifact.write(run, model, test, [command("sentiment", run, Train())])
 
 
 def _card_path(run: RunFolder) -> Path:
@@ -383,6 +271,7 @@ COMMANDS = {
     "predict": (Predict, predict),
     "export": (Export, export),
     "publish": (Publish, publish),
+    "measure": (Measure, measure),
 }
 
 

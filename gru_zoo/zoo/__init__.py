@@ -1,6 +1,7 @@
 """The zoo: pretrained models by name, checked before they are opened."""
 
+from gru_zoo.zoo.hub import push
 from gru_zoo.zoo.loading import FORMATS, load
 from gru_zoo.zoo.registry import card, list_models, models_folder, verify
 
-__all__ = ["FORMATS", "card", "list_models", "load", "models_folder", "verify"]
+__all__ = ["FORMATS", "card", "list_models", "load", "models_folder", "push", "verify"]

@@ -8,21 +8,26 @@ from typing import Any
 
 from gru_zoo.arguments import one_of
 from gru_zoo.card import Card
-from gru_zoo.zoo.registry import card, models_folder, verify
+from gru_zoo.zoo import hub
+from gru_zoo.zoo.registry import card, place
 
 FORMATS = ("keras", "saved_model", "tflite")
 # Task -> what runs its TFLite files in Python, made of the variant's paths.
-_LITE = {"text-classification": ("gru_zoo.export.lite", "LiteClassifier")}
+_LITE = {
+    "text-classification": ("gru_zoo.export.lite", "LiteClassifier"),
+    "token-classification": ("gru_zoo.export.lite_tagger", "LiteTagger"),
+}
 
 
 def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
     """Load a pretrained model, after its files' checksums have been compared.
 
     Args:
-        name: one of `list_models()`.
+        name: one of `list_models()`, or `hf://user/repository` on Hugging Face's hub (the extra
+            `hub`), with `@revision` behind it if it is not the newest.
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
-            "tflite" for what runs the file in Python: a `LiteClassifier` for a text classifier,
-            else LiteRT's interpreter.
+            "tflite" for what runs the file in Python: a `LiteClassifier` for a text classifier, a
+            `LiteTagger` for a tagger, else LiteRT's interpreter.
         variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
 
     Returns:
@@ -31,23 +36,22 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
 
     Raises:
         ValueError: unknown name, format or variant, or a file that is not the card's.
+        ConnectionError: a file is to be fetched, and cannot be; the message says what to do.
 
     Example:
         >>> load("sentiment_imdb_gru_small").predict(["A quiet, wonderful film."], verbose=0).shape
         (1, 2)
     """
     one_of("format", format, FORMATS)
-    about = card(name)
-    folder = models_folder() / name
     if format == "tflite":
-        model = _lite(folder, about, variant)
+        model, about = _lite(name, variant)
     elif format == "saved_model":
-        verify(name, "saved_model/")
+        about, folder = _find(name, "saved_model/")
         import tensorflow as tf
 
         model = tf.saved_model.load(str(folder / "saved_model"))
     else:
-        verify(name, "model.keras")
+        about, folder = _find(name, "model.keras")
         from gru_zoo.models.keras_file import load_keras_file
 
         model = load_keras_file(folder / "model.keras")
@@ -55,14 +59,22 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
     return model
 
 
-def _lite(folder: Path, about: Card, variant: str) -> Any:
+def _find(name: str, under: str) -> tuple[Card, Path]:
+    """Return a card and a folder that holds the files it has under `under`, compared."""
+    if name.startswith(hub.PREFIX):
+        return hub.download(name, under)
+    return card(name), place(name, under)
+
+
+def _lite(name: str, variant: str) -> tuple[Any, Card]:
+    about, _ = _find(name, "card.json")
     lite = [export for export in about.exports if export["file"].endswith(".tflite")]
     one_of("variant", variant, dict.fromkeys(export["variant"] for export in lite))
     files = [export["file"] for export in lite if export["variant"] == variant]
-    for file in files:
-        verify(about.name, file)
-    module, name = _LITE.get(about.task, ("gru_zoo.zoo.loading", "_interpreter"))
-    return getattr(importlib.import_module(module), name)(*(folder / file for file in files))
+    _find(name, "assets/")  # Some files are read with their vocabularies beside them.
+    paths = [_find(name, file)[1] / file for file in files]
+    module, runner = _LITE.get(about.task, ("gru_zoo.zoo.loading", "_interpreter"))
+    return getattr(importlib.import_module(module), runner)(*paths), about
 
 
 def _interpreter(path: Path) -> Any:

@@ -1,19 +1,35 @@
-"""Which models there are: the registry is the folder of artifacts, each with its card."""
+"""Which models there are: the registry is the folder of artifacts, each with its card.
+
+The folder is that of GRU_ZOO_MODELS, else `saved_models` of the checkout, else what the installed
+package carries: every card, and the files that are asked for most. The others are fetched once.
+"""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gru_zoo.arguments import near_name
 from gru_zoo.card import Card
 from gru_zoo.files import sha256
+from gru_zoo.zoo import cache
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Where a wheel carries artifacts; setup.py puts them there.
+PACKAGED = _PACKAGE / "presets"
 
 
 def models_folder() -> Path:
-    """Return the folder of artifacts: `GRU_ZOO_MODELS`, else `saved_models` of the checkout."""
+    """Return the folder of artifacts: GRU_ZOO_MODELS, the checkout's, or the installed package's.
+
+    Example:
+        >>> models_folder().name
+        'saved_models'
+    """
     chosen = os.environ.get("GRU_ZOO_MODELS")
-    return Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "saved_models"
+    if chosen:
+        return Path(chosen)
+    return PACKAGED if PACKAGED.is_dir() else _PACKAGE.parent / "saved_models"
 
 
 def list_models() -> list[str]:
@@ -44,6 +60,32 @@ def card(name: str) -> Card:
     return Card.from_json(models_folder() / name / "card.json")
 
 
+def place(name: str, under: str = "") -> Path:
+    """Return a folder with an artifact's files, after comparing them with the card's checksums.
+
+    Files that an installed package does not carry are fetched into the cache, all that were asked
+    for, so that they lie in one folder.
+
+    Args:
+        name: of the artifact.
+        under: only files whose path in the artifact begins so; all of them by default.
+
+    Raises:
+        ValueError: no such artifact, or a file is missing or not the one the card speaks of.
+        ConnectionError: a file is to be fetched, and cannot be.
+
+    Example:
+        >>> (place("sentiment_imdb_gru_small", "golden.npz") / "golden.npz").is_file()
+        True
+    """
+    about, folder = card(name), models_folder() / name
+    wanted = files_under(about, under)
+    if folder.parent == PACKAGED and not all((folder / path).is_file() for path in wanted):
+        folder = cache.fetch_all(name, wanted)
+    compare(name, folder, wanted)
+    return folder
+
+
 def verify(name: str, under: str = "") -> list[str]:
     """Compare the files of an artifact with the checksums in its card.
 
@@ -56,14 +98,37 @@ def verify(name: str, under: str = "") -> list[str]:
 
     Raises:
         ValueError: no such artifact, or a file is missing or not the one the card speaks of.
+        ConnectionError: a file is to be fetched, and cannot be.
 
     Example:
         >>> "model.keras" in verify("sentiment_imdb_gru_small")
         True
     """
-    expected = {path: file for path, file in card(name).files.items() if path.startswith(under)}
-    for path, file in expected.items():
-        whole = models_folder() / name / path
+    place(name, under)
+    return sorted(files_under(card(name), under))
+
+
+def files_under(about: Card, under: str) -> dict[str, dict]:
+    """Return a card's files whose path begins with `under`: path -> {"sha256", "bytes"}.
+
+    Raises:
+        ValueError: a path leads out of the artifact's folder.
+
+    Example:
+        >>> list(files_under(card("sentiment_imdb_gru_small"), "model_int8"))
+        ['model_int8.tflite']
+    """
+    for path in about.files:
+        # A card may come from anywhere.
+        if PurePosixPath(path).is_absolute() or ".." in path.split("/") or "\\" in path:
+            raise ValueError(f"{about.name}: files must lie in the artifact; got {path!r}.")
+    return {path: file for path, file in about.files.items() if path.startswith(under)}
+
+
+def compare(name: str, folder: Path, files: dict[str, dict]) -> None:
+    """Raise ValueError unless `folder` holds these files of the artifact `name`, unchanged."""
+    for path, file in files.items():
+        whole = folder / path
         if not whole.is_file():
             raise ValueError(f"{name}: {path} is missing from {whole.parent}.")
         digest = sha256(whole)
@@ -72,4 +137,3 @@ def verify(name: str, under: str = "") -> list[str]:
                 f"{name}: {path} must have SHA-256 {file['sha256']}; it has {digest}. "
                 "The file was changed or damaged and is not opened."
             )
-    return sorted(expected)

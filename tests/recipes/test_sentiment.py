@@ -9,6 +9,7 @@ import pytest
 
 from gru_zoo import list_models, load, verify
 from recipes import sentiment
+from recipes.sentiment_flags import PRESET
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
 
 SMALL = (
@@ -25,13 +26,23 @@ def trained(place):
     return done
 
 
+@pytest.fixture(scope="module")
+def published(place, trained):
+    """A zoo that the run was published to, with what was measured in its card."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRU_ZOO_MODELS", str(place / "zoo"))
+        patch.chdir(place)
+        assert sentiment.main(["publish", "runs/sentiment/whole"]) == 0
+    return place / "zoo" / PRESET
+
+
 @pytest.fixture
-def zoo(place, trained, tmp_path, monkeypatch):
-    """A zoo that the run was published to."""
+def zoo(place, published, tmp_path, monkeypatch):
+    """A copy of that zoo, to be damaged."""
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
     monkeypatch.chdir(place)
-    assert sentiment.main(["publish", "runs/sentiment/whole"]) == 0
-    return tmp_path / "zoo" / sentiment.PRESET
+    shutil.copytree(published, tmp_path / "zoo" / PRESET)
+    return tmp_path / "zoo" / PRESET
 
 
 def test_training_ends_with_one_table_and_all_files(place, trained):
@@ -86,17 +97,17 @@ def test_starting_over_an_older_run_is_refused(place, trained, capsys, monkeypat
 
 
 def test_the_zoo_serves_the_published_run_in_every_format(zoo):
-    assert list_models() == [sentiment.PRESET]
+    assert list_models() == [PRESET]
     with np.load(zoo / "golden.npz") as golden:
         texts, expected = golden["texts"].tolist(), golden["probabilities"]
-    keras_model = load(sentiment.PRESET)
+    keras_model = load(PRESET)
     np.testing.assert_allclose(keras_model.predict(texts, verbose=0), expected, atol=1e-6)
-    assert keras_model.card.name == sentiment.PRESET
-    served = load(sentiment.PRESET, format="saved_model").signatures["serving_default"]
+    assert keras_model.card.name == PRESET
+    served = load(PRESET, format="saved_model").signatures["serving_default"]
     probabilities = served(text=np.array(texts, object))["probabilities"]
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     for variant, limit in (("float32", 1e-5), ("float16", 1e-2), ("int8", 0.1)):
-        lite = load(sentiment.PRESET, format="tflite", variant=variant)
+        lite = load(PRESET, format="tflite", variant=variant)
         np.testing.assert_allclose(lite.predict(texts), expected, atol=limit)
 
 
@@ -104,9 +115,9 @@ def test_bad_names_are_refused_with_near_ones(zoo):
     with pytest.raises(ValueError, match="Did you mean 'sentiment_imdb_gru_small'"):
         load("sentiment_imdb_gru_smal")
     with pytest.raises(ValueError, match="format must be one of 'keras', .* got 'onnx'"):
-        load(sentiment.PRESET, format="onnx")
+        load(PRESET, format="onnx")
     with pytest.raises(ValueError, match="variant must be one of .* got 'int9'.*'int8'"):
-        load(sentiment.PRESET, format="tflite", variant="int9")
+        load(PRESET, format="tflite", variant="int9")
 
 
 @pytest.mark.parametrize(
@@ -124,15 +135,15 @@ def test_a_changed_byte_is_refused_before_the_file_is_opened(zoo, file, options,
     for opener in ("tensorflow.saved_model.load", "keras.saving.load_model"):
         monkeypatch.setattr(opener, lambda *a, **k: pytest.fail("the file was opened"))
     with pytest.raises(ValueError, match=f"{file} must have SHA-256 .* is not opened"):
-        load(sentiment.PRESET, **options)
+        load(PRESET, **options)
     with pytest.raises(ValueError, match=f"{file} must have SHA-256"):
-        verify(sentiment.PRESET)
+        verify(PRESET)
 
 
 def test_a_missing_file_is_named(zoo):
     shutil.rmtree(zoo / "assets")
     with pytest.raises(ValueError, match="assets/labels.txt is missing"):
-        verify(sentiment.PRESET)
+        verify(PRESET)
 
 
 def test_predict_from_arguments_a_file_and_standard_input(zoo, place, tmp_path, capsys):

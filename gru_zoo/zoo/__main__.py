@@ -1,0 +1,164 @@
+"""python -m gru_zoo.zoo list | show NAME | verify [NAME] | card NAME | reproduce NAME | table"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gru_zoo.card import Card
+from gru_zoo.card_text import readme
+from gru_zoo.scores import METRICS
+from gru_zoo.zoo import reproducing, table
+from gru_zoo.zoo.registry import card, list_models, models_folder, place, verify
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0, 1 if a file differs from its goldens, 2 after a bad input."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    config = _parser().parse_args(arguments)
+    try:
+        return config.run(config)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gru_zoo.zoo", description="Pretrained models, their cards and their proof."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, text: str, named: str = "name") -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        if named:
+            made.add_argument("name", metavar="NAME", nargs="?" if named == "names" else None)
+        return made
+
+    command("list", _list, "Every pretrained model, one a row.", named="")
+    command("show", _show, "What one model is, its files and its scores.")
+    checks = command(
+        "verify", _verify, "Compare every file with its checksum and its goldens.", named="names"
+    )
+    checks.add_argument("--checksums", action="store_true", help="Checksums only.")
+    command("card", _card, "The model card, as Markdown.")
+    makes = command("reproduce", _reproduce, "The commands that make a model.")
+    makes.add_argument("--run", action="store_true", help="Run them too.")
+    makes.add_argument(
+        "--into", type=Path, default=Path("reproduced"), help="Folder of what they make."
+    )
+    rows = command("table", _table, "The table of presets in README.md.", named="")
+    rows.add_argument("--write", action="store_true", help="Put it into ./README.md.")
+    return parser
+
+
+def _list(config: argparse.Namespace) -> int:
+    columns = ("model", "task", "metric", "these weights", "all seeds", "parameters", "int8")
+    shown = Table(*columns, title=f"{models_folder()}", title_justify="left")
+    for about in map(card, list_models()):
+        metric = METRICS[about.metric]
+        shown.add_row(
+            *(about.name, about.task, metric.title, metric.show(about.value), about.spread()),
+            *(f"{about.model['parameters']:,}", _size(about, "int8")),
+        )
+    _console().print(shown)
+    return 0
+
+
+def _show(config: argparse.Namespace) -> int:
+    about = card(config.name)
+    metric = METRICS[about.metric]
+    facts = Table(title=about.name, title_justify="left", show_header=False)
+    for what, text in (
+        ("what", about.summary),
+        ("task", f"{about.task} ({', '.join(about.language)})"),
+        (metric.title, f"{metric.show(about.value)} on {about.scored_on}"),
+        ("all seeds", about.spread()),
+        *((f"published: {row['system']}", str(row["value"])) for row in about.published),
+        ("parameters", f"{about.model['parameters']:,} ({about.model['class']})"),
+        ("data", f"{about.data['name']} {about.data['version']}; {about.data['licence']}"),
+        ("made", f"{about.date} {about.commit}".strip()),
+    ):
+        facts.add_row(what, text)
+    files = Table("file", "KB", metric.title, "largest difference", "one input")
+    for export in about.exports:
+        files.add_row(
+            export["file"],
+            f"{export['bytes'] / 1e3:,.0f}",
+            "" if export.get("metric") is None else metric.show(export["metric"]),
+            f"{export['largest_difference']:.1e}",
+            "" if export.get("latency_ms") is None else f"{export['latency_ms']:.2f} ms",
+        )
+    console = _console()
+    console.print(facts, files)
+    for limit in about.limits:
+        console.print(f"- {limit}", highlight=False)
+    return 0
+
+
+def _verify(config: argparse.Namespace) -> int:
+    from gru_zoo.zoo.goldens import replay
+
+    shown = Table("model", "file", "largest difference", "allowed", "")
+    bad = 0
+    names = [config.name] if config.name else list_models()
+    for name in names:
+        shown.add_row(name, f"{len(verify(name))} files", "", "", "checksums are the card's")
+        for result in [] if config.checksums else replay(card(name), place(name)):
+            bad += not result.good
+            verdict = "as it was" if result.good else "[red]differs[/red]"
+            figures = f"{result.difference:.1e}", f"{result.limit:.0e}"
+            shown.add_row("", result.file, *figures, verdict)
+    _console().print(shown)
+    return 1 if bad else 0
+
+
+def _card(config: argparse.Namespace) -> int:
+    print(readme(card(config.name)))
+    return 0
+
+
+def _reproduce(config: argparse.Namespace) -> int:
+    about = card(config.name)
+    if not config.run:
+        print("\n".join(about.commands))
+        return 0
+    made = reproducing.run(about, config.into)
+    metric = METRICS[about.metric]
+    shown = Table("", metric.title, "all seeds")
+    for what, one in (("the zoo's", about), (str(config.into), made)):
+        shown.add_row(what, metric.show(one.value), one.spread())
+    _console().print(shown)
+    return 0
+
+
+def _table(config: argparse.Namespace) -> int:
+    made = table.preset_table(map(card, list_models()))
+    if config.write:
+        table.write(Path("README.md"), made)
+    else:
+        print(made)
+    return 0
+
+
+def _size(about: Card, variant: str) -> str:
+    sizes = [export["bytes"] for export in about.exports if export["variant"] == variant]
+    return f"{sum(sizes) / 1e3:,.0f} KB" if sizes else "–"
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

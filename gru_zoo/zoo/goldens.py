@@ -1,0 +1,131 @@
+"""Does each file of an artifact still give what it gave when it was made?
+
+The Keras model is asked its golden questions again, and every file is compared with the model on
+them, by the comparison that let it into the artifact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gru_zoo.card import Card
+
+# What the Keras model may be off its goldens on another processor.
+KERAS_LIMIT = 1e-5
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Result(NamedTuple):
+    """How far a file's results are from the goldens."""
+
+    file: str
+    difference: float
+    limit: float
+
+    @property
+    def good(self) -> bool:
+        """Whether the file keeps its promise; NaN does not."""
+        return bool(self.difference <= self.limit)
+
+
+def replay(about: Card, folder: Path) -> Iterator[Result]:
+    """Run an artifact's files on its golden inputs, `model.keras` first.
+
+    Args:
+        about: the card.
+        folder: the artifact, its checksums compared.
+
+    Raises:
+        ValueError: goldens of this kind of model are not known here; or they are damaged.
+        check.Refused: a file cannot be run, or differs by more than its limit.
+
+    Example:
+        >>> from gru_zoo.zoo.registry import card, place
+        >>> name = "sentiment_imdb_gru_small"
+        >>> next(replay(card(name), place(name))).file
+        'model.keras'
+    """
+    from gru_zoo.export.check import LIMITS
+    from gru_zoo.models.keras_file import load_keras_file
+
+    model = load_keras_file(folder / "model.keras")
+    kind = type(model).__name__
+    if kind not in AGAIN:
+        raise ValueError(f"{about.name}: model must be one of {sorted(AGAIN)}; it is a {kind}.")
+    with np.load(folder / "golden.npz", allow_pickle=False) as archive:
+        golden = {key: archive[key] for key in archive.files}
+    given, parts = AGAIN[kind](model, golden)
+    yield Result("model.keras", difference(given, golden), KERAS_LIMIT)
+    for export in about.exports:
+        record = parts["compare"](folder / export["file"], export["file"])
+        limit = LIMITS[export["variant"]].difference
+        yield Result(export["file"], record["largest_difference"], limit)
+
+
+def difference(given: Arrays, golden: Arrays) -> float:
+    """Return the largest difference of the numbers with a fraction; all others must be equal.
+
+    Raises:
+        ValueError: another array, shape, or value of those that must be equal.
+
+    Example:
+        >>> difference({"a": np.array([1.5])}, {"a": np.array([1.25])})
+        0.25
+    """
+    worst = 0.0
+    for name in sorted({*given, *golden}):
+        if name not in given or name not in golden:
+            raise ValueError(f"golden.npz must hold {', '.join(sorted(given))}; {name!r} differs.")
+        new, old = given[name], golden[name]
+        if old.dtype.kind == "f" and new.shape == old.shape:
+            worst = max(worst, float(np.abs(new - old).max(initial=0)))
+        elif not np.array_equal(new, old):
+            raise ValueError(f"model.keras must give the golden {name!r}; it gives others.")
+    return worst
+
+
+def _classifier(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+
+    texts = golden["texts"].tolist()
+    again = classifier_goldens(model, [text.decode() for text in texts])
+    return again, classifier_parts(model, texts, golden["probabilities"].argmax(axis=1))
+
+
+def _tagger(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    from gru_zoo.data.universal_dependencies import Sentence
+    from gru_zoo.tagger_artifact import tagger_goldens, tagger_parts
+
+    ends = np.cumsum(golden["lengths"])
+    words = [word.decode() for word in golden["words"].tolist()]
+    sentences = [
+        tuple(words[end - n : end]) for n, end in zip(golden["lengths"], ends, strict=True)
+    ]
+    # Any tags will do: the files are compared with the model, not with the truth.
+    tagged = [Sentence(row, (model.tags[0],) * len(row)) for row in sentences]
+    return tagger_goldens(model, sentences), tagger_parts(model, tagged)
+
+
+def _reader(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    from gru_zoo.reader_artifact import Asked, reader_goldens, reader_parts
+
+    stories = [re.split(r"(?<=[.?!]) ", story.decode()) for story in golden["stories"].tolist()]
+    questions = [question.decode() for question in golden["questions"].tolist()]
+    answers = [model.answers[i] for i in golden["probabilities"].argmax(axis=1)]
+    asked = Asked(stories, questions, answers)
+    again = reader_goldens(model, asked)
+    return again, reader_parts(model, asked, again["probabilities"])
+
+
+# Class of the model -> what it gives for its goldens' inputs, and what `artifact.publish` takes.
+AGAIN: dict[str, Callable[[Any, Arrays], tuple[Arrays, dict[str, Any]]]] = {
+    "SequenceClassifier": _classifier,
+    "Tagger": _tagger,
+    "Reader": _reader,
+}

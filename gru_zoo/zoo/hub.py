@@ -1,0 +1,121 @@
+"""Artifacts on Hugging Face's hub: `hf://user/repository`, or `...@revision`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from gru_zoo.card import Card
+from gru_zoo.zoo.registry import card, compare, files_under, place
+
+PREFIX = "hf://"
+_ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+
+
+def download(address: str, under: str = "") -> tuple[Card, Path]:
+    """Return the card at an address, and a folder with its files, checksums compared.
+
+    The client keeps what it has fetched, and goes without the network on what it has.
+
+    Args:
+        address: `hf://user/repository`, with `@revision` behind it if it is not the newest.
+        under: only files whose path in the artifact begins so.
+
+    Raises:
+        ValueError: not such an address, or a file is not the one the card speaks of.
+        ConnectionError: the hub has no such artifact, or does not answer.
+        ImportError: the extra `hub` is not installed.
+
+    Example:
+        >>> download("hf://nobody")
+        Traceback (most recent call last):
+        ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
+    """
+    repository, revision = _parts(address)
+    client = _client()
+
+    def fetch(path: str, revision: str | None) -> Path:
+        try:
+            return Path(
+                client.hf_hub_download(
+                    repository, path, revision=revision, endpoint=os.environ.get("HF_ENDPOINT")
+                )
+            )
+        except _failures(client) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConnectionError(f"{address}: {path} cannot be had: {reason}") from error
+
+    known = fetch("card.json", revision)
+    about, folder = Card.from_json(known), known.parent
+    wanted = files_under(about, under)
+    for path in wanted:
+        # The client names a snapshot's folder by its commit: all files are of one commit.
+        fetch(path, folder.name)
+    compare(address, folder, wanted)
+    return about, folder
+
+
+def push(name: str, address: str, *, private: bool = False) -> str:
+    """Put one of the zoo's artifacts on the hub, as one commit; return its web address.
+
+    The repository is made if there is none. The token is the client's own, of `hf auth login` or
+    HF_TOKEN.
+
+    Args:
+        name: one of `list_models()`.
+        address: `hf://user/repository`.
+        private: whether a new repository is.
+
+    Raises:
+        ValueError: no such artifact, a damaged one, or not such an address.
+        ConnectionError: the hub refuses, or does not answer.
+        ImportError: the extra `hub` is not installed.
+
+    Example:
+        >>> push("sentiment_imdb_gru_small", "https://example.org")
+        Traceback (most recent call last):
+        ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
+    """
+    repository, revision = _parts(address)
+    folder = place(name)
+    if not (folder / "card.json").is_file():  # Fetched files, without the card they came by.
+        card(name).write(folder)
+    client = _client()
+    hub = client.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    try:
+        hub.create_repo(repository, private=private, exist_ok=True)
+        done = hub.upload_folder(
+            repo_id=repository, folder_path=folder, revision=revision, commit_message=name
+        )
+    except _failures(client) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConnectionError(f"{address}: {name} cannot be put there: {reason}") from error
+    return str(done.commit_url)
+
+
+def _parts(address: str) -> tuple[str, str | None]:
+    found = _ADDRESS.fullmatch(address)
+    if not found:
+        raise ValueError(
+            f"name must be hf://user/repository or hf://user/repository@revision; got {address!r}."
+        )
+    return found[1], found[2]
+
+
+def _failures(client: ModuleType) -> tuple[type[Exception], ...]:
+    """Return what the client raises of a hub that refuses or does not answer."""
+    transport = sys.modules.get("httpx")  # The client's since its version 1; no OSErrors.
+    known = (OSError, client.errors.HfHubHTTPError)
+    return (*known, transport.HTTPError) if transport else known
+
+
+def _client() -> ModuleType:
+    try:
+        import huggingface_hub
+        import huggingface_hub.errors  # noqa: F401  the package imports its parts when asked
+    except ImportError as error:
+        raise ImportError(f'hf:// needs pip install "gru-zoo[hub]" ({error}).') from error
+    return huggingface_hub

@@ -1,0 +1,124 @@
+"""From a trained sentiment model to its artifact: every file checked, and what the card says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recipes import reviews, sentiment_card
+from recipes.golden_texts import GOLDEN_TEXTS
+from recipes.publishing import Finished, score_of
+
+if TYPE_CHECKING:
+    from gru_zoo.card import Card
+    from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.runs import RunFolder
+
+
+def write(
+    run: RunFolder, model: SequenceClassifier, test: reviews.Reviews, commands: Sequence[str]
+) -> Card:
+    """Write a finished run's artifact into its folder.
+
+    Args:
+        run: evaluated.
+        model: what it trained.
+        test: what every file is compared and scored on.
+        commands: what makes it, for the card.
+    """
+    from gru_zoo.artifact import publish
+    from gru_zoo.card import About
+    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+
+    metrics = run.metrics()
+    about = About(
+        name=run.path.name,
+        metric="accuracy",
+        data=metrics["data"],
+        scored_on=metrics["scored_on"],
+        scores=[score_of(run)],
+        shipped_seed=run.config["seed"],
+        commands=commands,
+        **sentiment_card.said(model, metrics["data"]["name"]),
+    )
+    return publish(
+        run.path / "artifact",
+        about,
+        model,
+        **classifier_parts(model, test.texts, test.labels),
+        goldens=classifier_goldens(model, GOLDEN_TEXTS),
+    )
+
+
+def write_files(model: SequenceClassifier, out: Path) -> None:
+    """Write the device's files into a folder, each compared on the golden texts."""
+    from gru_zoo.classifier_artifact import classifier_files
+
+    for name, write_one in classifier_files(model, GOLDEN_TEXTS).items():
+        write_one(out / name)
+        print(f"wrote {out / name}")
+
+
+def write_again(name: str) -> Card:
+    """Write a preset's files anew from its own model, for a newer exporter.
+
+    Raises:
+        ValueError: no such preset, or its data is not IMDB's as it can be read here.
+    """
+    from gru_zoo.artifact import publish_again
+    from gru_zoo.classifier_artifact import classifier_parts
+    from gru_zoo.zoo import load, models_folder
+
+    model = load(name)
+    test = _same_data(model.card)
+    parts = classifier_parts(model, test.texts, test.labels)
+    return publish_again(models_folder() / name, model, **parts)
+
+
+def publish_run(found: Finished, preset: str) -> Card:
+    """Copy the best run's artifact into the zoo, with every run's score in its card."""
+    from gru_zoo.artifact import republish
+    from gru_zoo.card import Card
+    from gru_zoo.zoo import models_folder
+
+    artifact = found.best.path / "artifact"
+    card = dataclasses.replace(
+        Card.from_json(artifact / "card.json"),
+        name=preset,
+        scores=found.scores,
+        commands=found.commands,
+    )
+    republish(artifact, models_folder() / preset, card)
+    return card
+
+
+def measure(name: str) -> Card:
+    """Measure a preset's robustness, and write it into its card.
+
+    Raises:
+        ValueError: no such preset, or its data is not IMDB's as it can be read here.
+    """
+    from gru_zoo.robustness import limits
+    from gru_zoo.zoo import load, models_folder
+
+    model = load(name)
+    _same_data(model.card)
+    source = "tfds" if "TFDS" in model.card.data["name"] else "packaged"
+    sections = sentiment_card.measured(model, source)
+    known = sentiment_card.said(model, model.card.data["name"])["limits"]
+    card = dataclasses.replace(model.card, measured=sections, limits=[*known, *limits(sections)])
+    card.write(models_folder() / name)
+    return card
+
+
+def _same_data(card: Any) -> reviews.Reviews:
+    """Return IMDB's test split, if it is the one that a card's scores are of."""
+    test, source = reviews.read("test")
+    if source.sha256 != card.data["sha256"]:
+        raise ValueError(
+            f"source must give {card.data['name']}, which {card.name} was trained on; got "
+            f"{source.name}."
+        )
+    return test

@@ -1,0 +1,115 @@
+"""A user's own labelled texts: a table of comma-separated values, checked row by row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gru_zoo.arguments import near_name
+from gru_zoo.data.packaged_reviews import objects
+from gru_zoo.data.source import Source
+from gru_zoo.data.split import by_digest, held_out
+from gru_zoo.files import sha256
+from recipes.reviews import Reviews
+
+
+def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: str) -> Reviews:
+    """Read a table's texts and labels, in the order of their texts' digests.
+
+    Args:
+        path: UTF-8, values parted by commas, the first row naming the columns.
+        labels: the model's; a text's label is its place among them.
+        text_column: name of the column of texts.
+        label_column: name of the column of labels.
+
+    Raises:
+        ValueError: a column is missing, or a row is not as described; the message names file,
+            line and column.
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"csv must be a file; {path} is not there.")
+    texts: list[bytes] = []
+    numbers: list[int] = []
+    for line, text, label in _rows(path, text_column, label_column):
+        if not text.strip():
+            raise ValueError(f"{path}, line {line}: {text_column} must not be empty; it is.")
+        if label not in labels:
+            raise ValueError(
+                f"{path}, line {line}: {label_column} must be one of the model's labels "
+                f"{', '.join(map(repr, labels))}; got {label!r}.{near_name(label, labels)}"
+            )
+        texts.append(text.encode())
+        numbers.append(list(labels).index(label))
+    if not texts:
+        raise ValueError(f"{path} must have rows below the names of its columns; it has none.")
+    ordered, targets = by_digest(objects(texts), np.array(numbers, np.int64))
+    return Reviews(ordered, targets.astype(np.int32))
+
+
+def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Reviews], Source]:
+    """Split a table by a fixed hash of the texts: test, validation, and the rest to train on.
+
+    Args:
+        path: of the table, for the record.
+        reviews: in the order of their digests.
+        share: of the rows that are held out as test, and again as validation.
+
+    Returns:
+        "train", "validation" and "test"; and the record.
+
+    Raises:
+        ValueError: a part has no rows.
+    """
+    count = len(reviews.texts)
+    test = held_out(reviews.texts, int(count * share))
+    validation = test + held_out(reviews.texts[test:], int(count * share))
+    cuts = {"test": (0, test), "validation": (test, validation), "train": (validation, count)}
+    parts = {name: Reviews(*(array[a:b] for array in reviews)) for name, (a, b) in cuts.items()}
+    for name, part in parts.items():
+        if not len(part.texts):
+            raise ValueError(
+                f"held_out must leave rows for each part; {share} of the {count} rows of {path} "
+                f"leaves none for {name}."
+            )
+    splits = {
+        name: (len(part.texts), f"{name} part of {path.name}, by a fixed hash of the text")
+        for name, part in parts.items()
+    }
+    checksums = {path.name: sha256(path)}
+    source = Source(path.name, "own", "a table of the user's", "the user's own", splits, checksums)
+    return parts, source
+
+
+def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, text and label of each row."""
+    with open(path, newline="", encoding="utf-8-sig") as lines:
+        table = csv.reader(lines, strict=True)
+        try:
+            columns = next(table, [])
+            for name, flag in ((text, "text"), (label, "label")):
+                if columns.count(name) != 1:
+                    raise ValueError(
+                        f"{path}, line 1: must have one column {name!r} (--{flag}-column names "
+                        f"another); it has {', '.join(map(repr, columns)) or 'none'}."
+                        f"{near_name(name, columns)}"
+                    )
+            places = columns.index(text), columns.index(label)
+            line = table.line_num + 1  # where the next row begins: a row may have several lines
+            for row in table:
+                if row and len(row) != len(columns):
+                    raise ValueError(
+                        f"{path}, line {line}: must have {len(columns)} values, one a column; "
+                        f"got {len(row)}."
+                    )
+                if row:
+                    yield line, row[places[0]], row[places[1]]
+                line = table.line_num + 1
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"{path}, line {table.line_num + 1}: must be UTF-8 text of comma-separated "
+                f"values: {error}."
+            ) from error

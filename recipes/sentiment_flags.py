@@ -1,0 +1,155 @@
+"""Flags of the recipe for sentiment, one frozen dataclass a command, and which go together."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from gru_zoo.arguments import fraction
+from recipes.starting import RunFlags, check_sizes
+
+RUNS = Path("runs/sentiment")
+PRESET = "sentiment_imdb_gru_small"
+LABELS = ("negative", "positive")
+# Flags of the model's form, which a loaded model brings along; and cells that can be exported.
+FORM = ("vocabulary_size", "sequence_length", "cell", "parameters", "embedding_dim", "units")
+EXPORTED = ("gru", "keras_gru")
+
+
+@dataclasses.dataclass(frozen=True)
+class Train(RunFlags):
+    """Train a sentiment classifier, evaluate it on the test split and export it."""
+
+    runs: Path = RUNS
+    """Folder of the runs."""
+
+    # Data.
+    source: Literal["auto", "tfds", "packaged"] = "auto"
+    """Where the reviews come from; auto prefers TFDS."""
+    limit: int = 0
+    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
+
+    # A loaded model on your own texts.
+    start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""
+    """A name in the zoo or a .keras file to go on from, on the texts of --csv."""
+    csv: str = ""
+    """Your table: UTF-8, comma-separated, one text and one of the model's labels a row."""
+    text_column: str = "text"
+    """Name of its column of texts."""
+    label_column: str = "label"
+    """Name of its column of labels."""
+    held_out: float = 0.1
+    """Share of its rows kept for validation, and again for the test."""
+
+    # Text.
+    vocabulary_size: int = 20_000
+    """Words with an id of their own; letter case is folded."""
+    sequence_length: int = 400
+    """Words of a review that the model reads; the rest is cut off."""
+
+    # Model.
+    cell: Literal["gru", "lstm", "rnn", "transformer", "keras_gru"] = "gru"
+    """What reads the words; keras_gru puts keras.layers.GRU in our layer's place, to compare."""
+    parameters: int = 0
+    """Choose units so that the whole model has so many parameters; 0 leaves units as they are."""
+    kernel: Literal["auto", "loop", "fused", "unrolled"] = "auto"
+    """How our layer runs a sequence."""
+    embedding_dim: int = 64
+    """Size of a word vector."""
+    units: int = 64
+    """Size of the recurrent state."""
+    dropout: float = 0.4
+    """Share of word vectors' and pooled features dropped in training."""
+
+    # Training.
+    epochs: int = 2
+    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    patience: int = 1
+    """Epochs without a better validation accuracy before training stops."""
+    batch_size: int = 32
+    """Reviews of one training step."""
+    learning_rate: float = 2e-3
+    """Adam's, at the start."""
+
+    # Export.
+    export: bool = True
+    """Write the artifact: SavedModel, TFLite and MediaPipe files, card."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained model's accuracy on the test split of the data it was trained on."""
+
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Say for each text whether it is positive or negative, one result a line."""
+
+    texts: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Texts; without any, and without --file, they are read from standard input."""
+    file: Path | None = None
+    """Read the texts from this file, one a line."""
+    json: bool = False
+    """Write one JSON object a line."""
+    model: str = PRESET
+    """A name in the zoo."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write an artifact again: every format, checked, with its card."""
+
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+    out: Path | None = None
+    """Write the device's files into this folder, and no artifact."""
+    preset: str = ""
+    """A name in the zoo: its files are written anew from its own model instead."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """Make the zoo's preset of several finished runs that differ in their seed only."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of the runs; the one with the best validation accuracy is shipped."""
+    preset: str = PRESET
+    """Name in the zoo."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """Measure a preset's robustness and calibration, and write them into its card."""
+
+    preset: str = PRESET
+    """Name in the zoo."""
+
+
+def check(config: Train) -> None:
+    """Raise ValueError for flags that do not go together."""
+    check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
+    fraction("held_out", config.held_out)
+    if bool(config.start) != bool(config.csv):
+        raise ValueError(
+            "from and csv must come together, a loaded model and your texts; got "
+            f"{'--from' if config.start else '--csv'} alone."
+        )
+    if config.start:
+        usual = Train()
+        for name in FORM:
+            if getattr(config, name) != getattr(usual, name):
+                raise ValueError(
+                    f"{name} must be left alone with --from, whose model has its own; "
+                    f"got {getattr(config, name)!r}."
+                )
+    if config.export and config.cell not in EXPORTED:
+        raise ValueError(
+            f"cell must be one of {', '.join(map(repr, EXPORTED))} to be exported; got "
+            f"{config.cell!r}, which --no-export trains all the same."
+        )

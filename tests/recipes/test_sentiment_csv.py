@@ -1,0 +1,127 @@
+"""A user's table of texts and labels: read, split, and trained on from a loaded model."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gru_zoo.models.classifier import SequenceClassifier, load_classifier
+from gru_zoo.text import WordTokenizer
+from recipes import sentiment, sentiment_csv
+from tests.small_reviews import reviews
+
+LABELS = ("negative", "positive")
+
+
+def write(path, *lines):
+    path.write_bytes("\n".join(lines).encode() + b"\n")
+    return path
+
+
+def test_rows_are_read_wherever_their_columns_are(tmp_path):
+    path = write(
+        tmp_path / "t.csv", "stars,mood,review", '1,negative,"dull,', 'and long"', "5,positive,fine"
+    )
+    found = sentiment_csv.read_csv(path, LABELS, "review", "mood")
+    rows = dict(zip(found.texts.tolist(), found.labels.tolist(), strict=True))
+    assert rows == {b"dull,\nand long": 0, b"fine": 1}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["review,label", "a,positive"], "line 1: must have one column 'text' .*'review', 'label'"),
+        (["text,text,label", "a,b,positive"], "line 1: must have one column 'text'"),
+        (["text,labels", "a,positive"], "one column 'label' .* Did you mean 'labels'"),
+        (["text,label"], "must have rows below"),
+        ([""], "line 1: must have one column 'text' .* it has none"),
+        (["text,label", "a,positive", "b"], "line 3: must have 2 values, one a column; got 1"),
+        (["text,label", "a,positive,c"], "line 2: must have 2 values, one a column; got 3"),
+        (
+            ["text,label", '"a', 'a",positive', "b,positiv"],
+            "line 4: label must be one of .*'negative', 'positive'; got 'positiv'. Did you mean",
+        ),
+        (["text,label", "a,positive", "  ,negative"], "line 3: text must not be empty"),
+        (["text,label", '"a,positive'], "must be UTF-8 text of comma-separated values"),
+    ],
+)
+def test_an_error_names_line_and_column(tmp_path, lines, message):
+    path = write(tmp_path / "reviews.csv", *lines)
+    with pytest.raises(ValueError, match=f"reviews.csv.*{message}"):
+        sentiment_csv.read_csv(path, LABELS, "text", "label")
+
+
+def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path):
+    path = tmp_path / "reviews.csv"
+    path.write_bytes(b"text,label\nfine,positive\n\xff\xfe,negative\n")
+    with pytest.raises(ValueError, match="reviews.csv, line .: must be UTF-8"):
+        sentiment_csv.read_csv(path, LABELS, "text", "label")
+
+
+def test_parts_hold_every_row_once_and_equal_texts_together(tmp_path):
+    rows = [f"text {i % 45},{LABELS[i % 2]}" for i in range(60)]
+    path = write(tmp_path / "t.csv", "text,label", *rows)
+    found = sentiment_csv.read_csv(path, LABELS, "text", "label")
+    parts, source = sentiment_csv.parts_of(path, found, 0.2)
+    assert sum(len(part.texts) for part in parts.values()) == 60
+    sets = [set(part.texts.tolist()) for part in parts.values()]
+    assert not sets[0] & sets[1] and not sets[0] & sets[2] and not sets[1] & sets[2]
+    assert 8 <= len(parts["test"].texts) <= 12 and 8 <= len(parts["validation"].texts) <= 12
+    assert source.sha256.keys() == {"t.csv"}
+    with pytest.raises(ValueError, match="leaves none for test"):
+        sentiment_csv.parts_of(path, found, 0.01)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A model that knows the words of the reviews, and has learnt nothing."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    tokenizer = WordTokenizer.fit([text for text, _ in reviews()], 80, 14, fold_case=True)
+    model = SequenceClassifier(tokenizer, LABELS, embedding_dim=4, units=5, kernel="loop")
+    model.save(tmp_path / "start.keras")
+    return model
+
+
+def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()]
+    write(tmp_path / "mine.csv", "text,label", *rows)
+    arguments = "--from start.keras --csv mine.csv --name mine --no-export --epochs 4".split()
+    status = sentiment.main(["train", *arguments, "--learning-rate", "0.03", "--patience", "4"])
+    assert status == 0, capsys.readouterr().err
+    run = tmp_path / "runs" / "sentiment" / "mine"
+    tuned = load_classifier(run / "model.keras")
+    assert tuned.tokenizer.vocabulary == start.tokenizer.vocabulary and tuned.units == 5
+    assert not np.array_equal(tuned.head.kernel, start.head.kernel)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["metric"]["value"] > 0.9
+    assert "test part of mine.csv" in metrics["scored_on"]
+    before = (run / "metrics.json").read_text()
+    assert sentiment.main(["evaluate", "--run", str(run)]) == 0
+    assert (run / "metrics.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--csv mine.csv", "from and csv must come together"),
+        ("--from start.keras", "from and csv must come together"),
+        ("--from start.keras --csv none.csv", "csv must be a file; none.csv is not there"),
+        ("--from none.keras --csv mine.csv", "none.keras does not exist"),
+        ("--from nothing --csv mine.csv", "name must be one of the zoo's models"),
+        ("--from start.keras --csv mine.csv --units 6", "units must be left alone with --from"),
+        ("--from start.keras --csv mine.csv", "line 2: label must be one of the model's labels"),
+        ("--cell lstm", "cell must be one of 'gru', 'keras_gru' to be exported; got 'lstm'"),
+        ("--held-out 1.5", "held_out must be a number in"),
+    ],
+)
+def test_what_cannot_be_is_said_before_a_run_is_made(
+    start, tmp_path, monkeypatch, capsys, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "mine.csv", "text,label", "fine,good")
+    assert sentiment.main(["train", *arguments.split()]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,138 @@
+"""python -m gru_zoo.zoo: what it prints, what it refuses, and that it does not wait."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gru_zoo.card import Card
+from gru_zoo.zoo import __main__ as commands
+from gru_zoo.zoo import goldens, reproducing, table
+from tests.zoo.conftest import NAME, about
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_list_and_show(zoo, capsys):
+    assert commands.main(["list"]) == 0
+    listed = capsys.readouterr().out
+    for words in (NAME, "text-classification", "92.00 %", "91.00 ± 1.41 % (2 seeds)"):
+        assert words in listed
+    assert commands.main(["show", NAME]) == 0
+    shown = capsys.readouterr().out
+    for words in ("92.00 % on 200 rows", "model_float32.tflite", "It reads 20 words."):
+        assert words in shown
+
+
+def test_card_and_reproduce_and_table(zoo, capsys):
+    assert commands.main(["card", NAME]) == 0
+    assert capsys.readouterr().out.strip() == (zoo / NAME / "README.md").read_text().strip()
+    assert commands.main(["reproduce", NAME]) == 0
+    assert capsys.readouterr().out == "python -m recipes.something train\n"
+    assert commands.main(["table"]) == 0
+    assert f"| [`{NAME}`](saved_models/{NAME}/README.md) |" in capsys.readouterr().out
+
+
+def test_the_table_goes_between_its_marks(zoo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    assert commands.main(["table", "--write"]) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n") and text.endswith("after\n")
+    assert NAME in text and "old" not in text
+    (tmp_path / "README.md").write_text("no marks\n")
+    assert commands.main(["table", "--write"]) == 2
+    assert "must have the lines" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "no marks\n"
+
+
+def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, capsys):
+    shutil.copytree(zoo, tmp_path / "zoo")
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    assert commands.main(["verify"]) == 0
+    printed = capsys.readouterr().out
+    assert "checksums are the card's" in printed and printed.count("as it was") == 2
+    # A golden that the model never gave: the files are whole, and not what they were.
+    folder = tmp_path / "zoo" / NAME
+    with np.load(folder / "golden.npz") as archive:
+        arrays = dict(archive)
+    arrays["probabilities"] += np.float32([[0.01, -0.01]])
+    np.savez_compressed(folder / "golden.npz", **arrays)
+    keras_model, lite = goldens.replay(card_of(folder), folder)
+    assert not keras_model.good and lite.good  # The file agrees with the model, not the goldens.
+    assert commands.main(["verify", NAME]) == 2
+    assert "golden.npz must have SHA-256" in capsys.readouterr().err
+
+
+def card_of(folder):
+    return Card.from_json(folder / "card.json")
+
+
+def test_a_tokenizer_that_has_changed_is_named(zoo, tmp_path):
+    folder = shutil.copytree(zoo / NAME, tmp_path / NAME)
+    with np.load(folder / "golden.npz") as archive:
+        arrays = dict(archive)
+    arrays["ids"] = arrays["ids"][:, ::-1]
+    np.savez_compressed(folder / "golden.npz", **arrays)
+    with pytest.raises(ValueError, match="must give the golden 'ids'"):
+        list(goldens.replay(card_of(folder), folder))
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "card", "reproduce"])
+def test_an_unknown_name_is_refused_with_a_near_one(zoo, command, capsys):
+    assert commands.main([command, "two_word_gru"]) == 2
+    assert f"Did you mean '{NAME}'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", ["rm -r /", "python evil.py", "python -m evil", "python -m", ""]
+)
+def test_a_card_runs_no_command_but_this_projects(command, tmp_path):
+    with pytest.raises(ValueError, match="commands must be python -m recipes"):
+        reproducing.run(about(commands=[command]), tmp_path / "into")
+    assert not (tmp_path / "into").exists()
+
+
+def test_reproducing_works_in_its_own_folder_and_resumes(zoo, made, tmp_path, monkeypatch):
+    ran = []
+
+    def run(words, cwd, env):
+        ran.append((words[1:], cwd, env["GRU_ZOO_MODELS"]))
+        if "publish" in words:
+            shutil.copytree(zoo / NAME, Path(env["GRU_ZOO_MODELS"]) / NAME)
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(reproducing.subprocess, "run", run)
+    train = "python -m recipes.sentiment train --name a --seed 1"
+    into = tmp_path / "into"
+    (into / "runs" / "sentiment" / "a").mkdir(parents=True)
+    (into / "runs" / "sentiment" / "a" / "config.json").write_text("{}")
+    commands = [train, train.replace("a --seed", "b --seed"), "python -m recipes.sentiment publish"]
+    made_anew = reproducing.run(about(commands=commands), into)
+    assert [words[-1] for words, _, _ in ran] == ["--resume", "1", "publish"]
+    assert {(cwd, models) for _, cwd, models in ran} == {(into, str(into / "saved_models"))}
+    assert made_anew.name == NAME
+
+
+def test_a_command_that_fails_stops_it(tmp_path):
+    failing = about(commands=["python -m recipes.sentiment evaluate --run nowhere"])
+    with pytest.raises(ValueError, match="must end well; its status is 2"):
+        reproducing.run(failing, tmp_path / "into")
+
+
+def test_help_list_and_show_do_not_import_tensorflow(zoo):
+    code = (
+        "import sys\n"
+        "from gru_zoo.zoo import __main__ as zoo\n"
+        f"for words in (['list'], ['show', {NAME!r}], ['table'], ['reproduce', {NAME!r}]):\n"
+        "    assert zoo.main(words) == 0\n"
+        "slow = {'tensorflow', 'keras', 'numpy', 'huggingface_hub'} & set(sys.modules)\n"
+        "assert not slow, slow\n"
+        "zoo.main(['--help'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "reproduce" in done.stdout

@@ -1,0 +1,107 @@
+"""An artifact goes to the hub and comes back; what comes is compared before it is opened."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gru_zoo import load, push
+from gru_zoo.zoo import hub as rooms
+from tests.zoo.conftest import NAME, TEXTS
+from tests.zoo.hub_double import hub as hub_double
+
+client = pytest.importorskip("huggingface_hub", reason="needs the extra hub")
+
+
+@pytest.fixture
+def hub(zoo, tmp_path, monkeypatch):
+    monkeypatch.setattr(client.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(client.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    with hub_double() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+def test_an_artifact_goes_and_comes_back(hub, zoo, made):
+    url = push(NAME, "hf://someone/two-words")
+    (commit,) = hub.repositories["someone/two-words"]
+    assert url.endswith(f"/someone/two-words/commit/{commit}")
+    sent = hub.repositories["someone/two-words"][commit]
+    on_disk = {
+        path.relative_to(zoo / NAME).as_posix(): path.read_bytes()
+        for path in (zoo / NAME).rglob("*")
+        if path.is_file()
+    }
+    assert sent == on_disk and "README.md" in sent
+    hub.asked.clear()
+    model = load("hf://someone/two-words")
+    expected = made[1].predict(TEXTS, verbose=0)
+    np.testing.assert_allclose(model.predict(TEXTS, verbose=0), expected, atol=1e-6)
+    assert model.card.name == NAME
+    # Nothing but the card and what was asked for.
+    assert {asked.rpartition("/")[2] for asked in hub.asked} == {"card.json", "model.keras"}
+    lite = load(f"hf://someone/two-words@{commit}", format="tflite")
+    np.testing.assert_allclose(lite.predict(TEXTS), expected, atol=1e-5)
+    hub.shutdown()
+    hub.server_close()
+    np.testing.assert_allclose(
+        load("hf://someone/two-words").predict(TEXTS, verbose=0), expected, atol=1e-6
+    )
+
+
+def test_all_files_are_of_one_commit(hub, zoo):
+    push(NAME, "hf://someone/changes")
+    _, folder = rooms.download("hf://someone/changes", "model.keras")
+    commits = hub.repositories["someone/changes"]
+    first = next(iter(commits))
+    commits["f" * 40] = {**commits[first], "golden.npz": b"of a later commit"}
+    _, later = rooms.download(f"hf://someone/changes@{first}", "golden.npz")
+    assert later == folder and folder.name == first
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("model.keras", lambda old: old[:-1] + b"?", "model.keras must have SHA-256 .* not opened"),
+        ("card.json", lambda old: old[:-9], "must be a model card; it is corrupt"),
+        (
+            "card.json",
+            lambda old: old.replace(b'"model.keras":', b'"../../model.keras":'),
+            "files must lie in the artifact; got '../../model.keras'",
+        ),
+    ],
+)
+def test_what_was_changed_there_is_refused(hub, zoo, path, content, message, monkeypatch):
+    push(NAME, "hf://someone/changed")
+    ((_, files),) = hub.repositories["someone/changed"].items()
+    files[path] = content(files[path])
+    monkeypatch.setattr("keras.saving.load_model", lambda *a, **k: pytest.fail("it was opened"))
+    with pytest.raises(ValueError, match=message):
+        load("hf://someone/changed")
+
+
+def test_a_hub_without_it_and_no_hub_at_all(hub, monkeypatch):
+    with pytest.raises(ConnectionError, match="hf://someone/nothing: card.json cannot be had"):
+        load("hf://someone/nothing")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ConnectionError, match="hf://someone/nothing: card.json cannot be had"):
+        load("hf://someone/nothing")
+    with pytest.raises(ConnectionError, match="cannot be put there"):
+        push(NAME, "hf://someone/two-words")
+
+
+@pytest.mark.parametrize("address", ["hf://nobody", "hf://a/b/c", "hf://a/b@", "https://a/b"])
+def test_an_address_has_two_names(zoo, address):
+    with pytest.raises(ValueError, match="name must be hf://user/repository"):
+        push(NAME, address)
+
+
+def test_the_card_is_one_that_the_client_reads(zoo):
+    card = client.ModelCard((zoo / NAME / "README.md").read_text(), ignore_metadata_errors=False)
+    (result,) = client.repocard_data.model_index_to_eval_results(
+        card.data.to_dict()["model-index"]
+    )[1]
+    known = json.loads((zoo / NAME / "card.json").read_text())
+    assert (result.metric_type, result.metric_value) == ("accuracy", 0.92)
+    assert (result.task_type, result.dataset_type) == (known["task"], known["dataset"])
+    assert card.data.language == ["en"] and card.data.license == "apache-2.0"
