@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,8 +14,8 @@ class StoryTable:
     """Many stories and questions as numbers, cut into batches on demand.
 
     A batch has the sentences that occur in it, each once: sentences recur so often that their
-    encoder's work falls by a factor. Numbers of facts and of sentences are padded to few sizes, so
-    that a compiled kernel meets few shapes.
+    encoder's work falls by a factor. Numbers of facts, sentences and words are padded to few sizes,
+    so that a compiled kernel meets few shapes.
 
     Args:
         text: turns sentences into ids.
@@ -30,7 +30,7 @@ class StoryTable:
         >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
         >>> table = StoryTable(text, [["Eva left."], []], ["Who left?"] * 2, [2, 4])
         >>> {name: array.shape for name, array in table.batch(np.array([0, 1])).inputs().items()}
-        {'sentences': (64, 3), 'story': (2, 2), 'question': (2,)}
+        {'sentences': (64, 4), 'story': (2, 2), 'question': (2,)}
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class StoryTable:
     ) -> None:
         all_of_them = text.encode(stories, questions)
         self.sentences, self.story, self.question = all_of_them
+        self.words = np.count_nonzero(self.sentences, axis=1)
         self.sizes = np.count_nonzero(self.story, axis=1)
         self.lengths = list(lengths)
         if self.sizes.max() > self.lengths[-1]:
@@ -55,9 +56,11 @@ class StoryTable:
         story[:, :width] = self.story[rows, :width]
         every = np.concatenate([[0], story.ravel(), self.question[rows]])
         used, places = np.unique(every, return_inverse=True)
-        size = max(64, 1 << int(len(used) - 1).bit_length())  # the next power of two
-        sentences = np.zeros((size, self.sentences.shape[1]), np.int32)
-        sentences[: len(used)] = self.sentences[used]
+        words = -(-self.words[used].max() // 2) * 2  # even numbers of words only
+        step = 64 if len(used) <= 512 else 256
+        sentences = np.zeros((-(-len(used) // step) * step, words), np.int32)
+        width = min(words, self.sentences.shape[1])
+        sentences[: len(used), :width] = self.sentences[used, :width]
         places = places.astype(np.int32)
         return Stories(
             sentences, places[1 : 1 + story.size].reshape(story.shape), places[-len(rows) :]

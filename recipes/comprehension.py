@@ -57,7 +57,7 @@ class Train(RunFlags):
     hops: int = 3
     """How often the story is read."""
     dropout: float = 0.1
-    """Share of words' and facts' features dropped in training."""
+    """Share of facts' and the memory's features dropped in training."""
     supports: float = 1.0
     """Weight of the supporting facts in the loss; 0 trains on answers alone."""
 

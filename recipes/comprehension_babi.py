@@ -127,8 +127,8 @@ class _Batches:
             for epoch in range(first_epoch, epochs):
                 yield from self.epoch(epoch)
 
-        size, words = self.batches.batch_size, self.table.sentences.shape[1]
-        ids = {"sentences": [None, words], "story": [size, None], "question": [size]}
+        size = self.batches.batch_size
+        ids = {"sentences": [None, None], "story": [size, None], "question": [size]}
         inputs = {name: tf.TensorSpec(shape, tf.int32) for name, shape in ids.items()}
         targets = {
             "answer": tf.TensorSpec([size], tf.int32),

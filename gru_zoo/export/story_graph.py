@@ -72,7 +72,7 @@ def _read(own: dict[str, Any], story: tf.Tensor, question: tf.Tensor) -> dict[st
     with kernels.forced("unrolled"):
         vectors = sentence_vectors(own, tf.concat([story[0], question], axis=0))
     facts = own["sentence_vectors"](vectors[:-1])  # [sentences, units]
-    facts = sequence.run("fusion", own["fusion"], Steps(facts)).rows
+    facts = sequence.run("fusion", own["fusion"], Steps(facts))[0].rows
     asked = own["question_vector"](vectors[-1:])
     return answer_with(own, own["facts"](facts)[None], asked, remember=_remember)
 
@@ -123,7 +123,7 @@ class StoryServer(tf.Module):
     )
     def read(self, story: tf.Tensor, question: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return label, score, labels, probabilities and gates; see the module."""
-        sentences = tf.strings.regex_replace(story, END_OF_SENTENCE, r"\1\n")
+        sentences = tf.strings.regex_replace(story, END_OF_SENTENCE, "\\1\n")
         sentences = tf.strings.split(sentences, sep="\n")  # [batch, (sentences)]
         sentences = tf.ragged.boolean_mask(
             sentences, tf.logical_not(_full_match(sentences, NO_WORD))

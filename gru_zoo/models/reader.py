@@ -23,7 +23,6 @@ from keras import layers, ops
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.story_text import StoryText
 
 
@@ -38,7 +37,7 @@ class Reader(keras.Model):
         units: size of every other vector.
         hops: how often the story is read.
         cell: of the encoders of words and of facts, see `gru_zoo.layers.encoders`.
-        dropout: share of word vectors, facts and the memory's features dropped in training.
+        dropout: share of facts' and the memory's features dropped in training.
 
     Call arguments:
         inputs: `sentences` `[sentences, words]`, `story` `[batch, facts]` and `question`
@@ -78,7 +77,7 @@ class Reader(keras.Model):
         one_of("cell", cell, CELLS)
         fraction("dropout", dropout)
         inputs = {
-            "sentences": keras.Input((text.sentence_length,), dtype="int32", name="sentences"),
+            "sentences": keras.Input((None,), dtype="int32", name="sentences"),
             "story": keras.Input((None,), dtype="int32", name="story"),
             "question": keras.Input((), dtype="int32", name="question"),
         }
@@ -111,10 +110,9 @@ def _layers(
 ) -> dict[str, layers.Layer]:
     """Return a reader's layers by their names."""
     made = [
-        layers.Embedding(words, embedding_dim, mask_zero=True, name="words"),
-        layers.Dropout(dropout, name="word_dropout"),
+        # Only a Transformer needs a mask there: a recurrent state is taken where a sentence ends.
+        layers.Embedding(words, embedding_dim, mask_zero=cell == "transformer", name="words"),
         encoder(cell, units, name="sentence_encoder"),
-        MaskedPooling(name="pooling"),
         layers.Dense(units, "tanh", name="question_vector"),
         layers.Dense(units, name="sentence_vectors"),
         layers.Dropout(dropout, name="fact_dropout"),
@@ -138,15 +136,18 @@ def sentence_vectors(own: Mapping[str, layers.Layer], sentences: Any) -> Any:
         sentences: ids, int32 `[sentences, words]`.
 
     Returns:
-        `[sentences, 3 * units]`.
+        `[sentences, units]`, the encoder's output at the last word.
 
     Example:
         >>> own = _layers(9, 2, embedding_dim=4, units=5, hops=1, cell="gru", dropout=0.0)
         >>> sentence_vectors(own, ops.ones((3, 6), "int32")).shape
-        TensorShape([3, 15])
+        TensorShape([3, 5])
     """
-    words = own["word_dropout"](own["words"](sentences))
-    return own["pooling"](own["sentence_encoder"](words))
+    read = own["sentence_encoder"](own["words"](sentences))  # [sentences, words, units]
+    present = ops.cast(ops.not_equal(sentences, 0), read.dtype)
+    after = ops.concatenate([present[:, 1:], ops.zeros_like(present[:, :1])], axis=1)
+    last = present - after  # 1 at the last word, for padding stands on the right
+    return ops.squeeze(ops.matmul(last[:, None], read), axis=1)
 
 
 def answer_with(

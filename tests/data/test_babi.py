@@ -1,0 +1,91 @@
+"""bAbI's builder on a small archive, its splits, and what is said of a broken line."""
+
+import pytest
+
+from gru_zoo.data import babi, manual, network
+from gru_zoo.data.babi_builder import UPSTREAM, Babi
+from tests import small_babi
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """A data folder with the small archive where files are put by hand."""
+    folder = tmp_path_factory.mktemp("data")
+    small_babi.archive(folder / "downloads/manual" / babi.RAW)
+    return folder
+
+
+@pytest.fixture
+def loaded(data_dir, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
+    return {split: babi.load(split) for split in babi.SPLITS}
+
+
+def test_splits(loaded):
+    sizes = {split: len(questions) for split, (questions, _) in loaded.items()}
+    # 19 tasks with 30 stories and one with 6, of which a tenth, rounded down, is held out.
+    assert sizes["train"] + sizes["validation"] == 2 * (19 * 30 + 6) and sizes["test"] == 400
+    assert 0 < sizes["validation"] <= 2 * 19 * 3
+    source = loaded["train"][1]
+    assert source.splits["train"][0] == sizes["train"]
+    assert source.splits["train"][1].endswith("20 tasks (qa3: 12 only)")
+
+
+def test_no_story_is_on_both_sides(loaded):
+    train, validation = (
+        {(q.task, q.story[:2]) for q in loaded[split][0]} for split in ("train", "validation")
+    )
+    assert validation and not train & validation
+
+
+def test_records_agree_and_are_pinned_by_content(loaded, data_dir):
+    checksums = [source.sha256 for _, source in loaded.values()]
+    assert checksums[0] == checksums[1] == checksums[2]
+    assert set(checksums[0]) == {"train stories", "test stories"}
+    babi._stories.cache_clear()
+    small = next((data_dir / "babi").glob("*"))
+    assert babi._checksum(babi._stories(small, "test")) == checksums[0]["test stories"]
+
+
+def test_a_question_sees_what_was_before_it():
+    questions = list(babi.parse_story(7, small_babi.lines(1, 1)))
+    assert [q.supports for q in questions] == [(0,), (2,)]  # line 4 is the third sentence
+    assert [len(q.story) for q in questions] == [2, 3]
+    assert questions[1].question == "Where is Anna?" and questions[1].task == 7
+
+
+def test_upstream():
+    """The address, and TFDS knows the checksum of what is there."""
+    assert Babi.url_infos == {babi.ARCHIVE: UPSTREAM}
+    assert UPSTREAM.size == 15_719_851 and UPSTREAM.checksum.startswith("0364ebde")
+
+
+def test_without_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr(manual, "HOME", str(tmp_path))
+    monkeypatch.setattr(network, "answers", lambda url: False)
+    with pytest.raises(FileNotFoundError, match="does not answer"):
+        babi.load("train")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("3 ", "line 3: must be '3 ' and a text; got '3' ''"),
+        ("5 It rained.", "line 3: must be '3 ' and a text; got '5'"),
+        ("3 Where? \t\t1", "line 3: a question must have an answer"),
+        ("3 Where? \there", "line 3: a question must have an answer"),
+        ("3 Where? \there\tx", "line 3: a question must have an answer"),
+        ("3 Where? \there\t3", "line 3: supports must be lines before it; got '3'"),
+    ],
+)
+def test_broken_lines(line, message):
+    lines = ["1 Anna left.", "2 Bert left.", line]
+    with pytest.raises(ValueError, match="qa1.txt, ") as raised:
+        list(babi.split_stories(lines, "qa1.txt"))
+    assert message in str(raised.value)
+
+
+def test_unknown_split():
+    with pytest.raises(ValueError, match="split must be one of 'train'"):
+        babi.load("dev")
