@@ -78,9 +78,9 @@ def compare(config: Compare) -> None:
     def make_plan(finished: stored.Results) -> list[Job]:
         return plan(subjects, config.cells, seeds, finished)
 
+    check_configuration(every_subject(config.quick), results, config.quick, folder)
     # Of all that is compared, whatever part of it is asked for now.
     everything = plan(every_subject(config.quick), CELLS, seeds, results)
-    check_configuration(everything, results, config.quick, folder)
     if config.advise:
         _advise(config, results, subjects, folder)
     elif config.plan:

@@ -2,8 +2,8 @@
 
 Command:  python -m recipes.comparison.device SUBJECT MODEL STEPS OUT   (`recipes.compare` runs it)
 
-Batch 1 and a fixed length, weights in int8 (dynamic range), builtin operators only. The project's
-own exporter makes GRUs faster than this and knows no other cell; here all are treated alike.
+Batch 1 and a fixed length, weights in int8 (dynamic range), builtin operators only, and loops as
+the project's own exporter writes them, for every recurrent cell (see `device_loops`).
 Latency is the median time of the one thread that computes, of the processor's, so that other
 programs on the machine do not count.
 """
@@ -105,6 +105,7 @@ def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
     import tensorflow as tf
 
     from gru_zoo.export.signatures import convert as to_tflite
+    from recipes.comparison.device_loops import written
 
     holder = tf.Module()
     # Not the model: TensorFlow does not find a Keras model's variables by itself, and a file
@@ -114,7 +115,8 @@ def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
         name: tf.TensorSpec(array.shape, array.dtype, name=name) for name, array in inputs.items()
     }
     holder.serve = tf.function(lambda **given: {"outputs": _call(model, given)})
-    function = holder.serve.get_concrete_function(**specs)
+    with written(model):
+        function = holder.serve.get_concrete_function(**specs)
     return to_tflite({"serving_default": function}, holder, "int8")
 
 

@@ -45,10 +45,10 @@ class Job:
         rate = "?" if self.learning_rate is None else f"{self.learning_rate:g}"
         return f"{self.subject.name}{length}-{self.cell}-lr{rate}-seed{self.seed}"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What must be the same for two results to stand in one table."""
-        return {"parameters": self.subject.parameters, **self.subject.flags}
+
+def settings(each: Task | Problem) -> dict[str, Any]:
+    """Return what must be the same for two results to stand in one table."""
+    return {"parameters": each.parameters, **each.flags}
 
 
 def plan(
@@ -103,22 +103,28 @@ def missing(jobs: Sequence[Job], results: Results) -> list[Job]:
     return [job for job in jobs if job.key not in results]
 
 
-def check_configuration(jobs: Sequence[Job], results: Results, quick: bool, folder: Any) -> None:
+def check_configuration(
+    subjects: Sequence[Task | Problem], results: Results, quick: bool, folder: Any
+) -> None:
     """Refuse a folder that holds results of another configuration.
 
     Raises:
         ValueError: a result there was made with other settings; it names file and setting.
     """
-    settings = {job.subject.name: job.settings for job in jobs}
+    by_name = {each.name: each for each in subjects}
     for key, record in results.items():
+        path = f"{folder}/{key}.json"
         if record["quick"] != quick:
             raise ValueError(
-                f"results must be a folder of {_kind(quick)} results; {folder}/{key}.json is one "
-                f"of {_kind(record['quick'])} ones."
+                f"results must be a folder of {_kind(quick)} results; {path} is one of "
+                f"{_kind(record['quick'])} ones."
             )
-        wanted = settings.get(record["subject"])
-        if wanted is not None:
-            _compare(record["settings"], wanted, f"{folder}/{key}.json")
+        each = by_name.get(record["subject"])
+        if each is not None:
+            _compare(record["settings"], settings(each), path)
+            for name, allowed in (("learning_rate", each.rates), ("steps", each.lengths)):
+                if record[name] not in allowed:
+                    _refuse(name, " or ".join(map(str, allowed)), record[name], path)
 
 
 def _kind(quick: bool) -> str:
@@ -128,8 +134,11 @@ def _kind(quick: bool) -> str:
 def _compare(known: Mapping[str, Any], wanted: Mapping[str, Any], path: str) -> None:
     for name in sorted({*known, *wanted}):
         if known.get(name) != wanted.get(name):
-            raise ValueError(
-                f"results must be a folder of this configuration, with {name} "
-                f"{wanted.get(name)!r}; {path} was made with {known.get(name)!r}. "
-                "Move it away, or name another folder."
-            )
+            _refuse(name, repr(wanted.get(name)), known.get(name), path)
+
+
+def _refuse(name: str, wanted: str, known: Any, path: str) -> None:
+    raise ValueError(
+        f"results must be a folder of this configuration, with {name} {wanted}; {path} was made "
+        f"with {known!r}. Move it away, or name another folder."
+    )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.comparison import children, stored
-from recipes.comparison.plan import Job
+from recipes.comparison.plan import Job, settings
 from recipes.comparison.subjects import TOLERANCE, Task
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert")
@@ -98,7 +98,7 @@ def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
         "steps": job.steps,
         "learning_rate": job.learning_rate,
         "seed": job.seed,
-        "settings": job.settings,
+        "settings": settings(job.subject),
         "metric": metrics["metric"],
         "watched": watched,
         "validation": _sign(watched) * metrics[f"validation_{watched}"],
@@ -134,7 +134,7 @@ def _recipe(job: Job) -> tuple[str, list[str]]:
 
 def _long(job: Job) -> tuple[str, list[str]]:
     """Return the module and the settings of a long-sequence training."""
-    settings = {
+    given = {
         "problem": job.subject.name,
         "steps": job.steps,
         "cell": job.cell,
@@ -143,7 +143,7 @@ def _long(job: Job) -> tuple[str, list[str]]:
         "seed": job.seed,
         **job.subject.flags,
     }
-    return "recipes.comparison.long_run", [json.dumps(settings)]
+    return "recipes.comparison.long_run", [json.dumps(given)]
 
 
 def _place(job: Job, folder: Path, resumed: bool) -> list[str]:
