@@ -135,7 +135,7 @@ class Transformer(keras.layers.Layer):
     """A Transformer's encoder (Vaswani et al. 2017), normalized before each branch.
 
         x = W s + b + p                      p_(t,2i) = sin(t / 10000^(2i/d)), p_(t,2i+1) = cos
-        x = x + attention(LN(x))             4 heads of d // 4 features
+        x = x + attention(LN(x))             4 heads of d // 4 features, 2 or more
         x = x + W2 relu(W1 LN(x))            W1 from d to 4 d features
         y = LN(x)                            after the last block
 
@@ -226,9 +226,10 @@ class _Block(keras.layers.Layer):
     def __init__(self, units: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.attention_norm = keras.layers.LayerNormalization(name="attention_norm")
-        self.attention = keras.layers.MultiHeadAttention(
-            _HEADS, max(1, units // _HEADS), name="attention"
-        )
+        # With one feature a head Keras 3 adds the heads' bias [4, 1] to a sequence of four steps
+        # along its time: to `keras.ops.add` it looks like the bias of channels that come first.
+        size = max(2, units // _HEADS)
+        self.attention = keras.layers.MultiHeadAttention(_HEADS, size, name="attention")
         self.forward_norm = keras.layers.LayerNormalization(name="forward_norm")
         self.widen = keras.layers.Dense(4 * units, activation="relu", name="widen")
         self.narrow = keras.layers.Dense(units, name="narrow")

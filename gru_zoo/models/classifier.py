@@ -13,13 +13,14 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.layers import encoders
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.text import WordTokenizer
 from gru_zoo.wordpiece import WordPieceTokenizer
 
 # "keras_gru" is the same network around Keras' own layer: the baseline that speed is measured by.
-CELLS = ("gru", "keras_gru")
+CELLS = (*encoders.CELLS, "keras_gru")
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -27,16 +28,17 @@ class SequenceClassifier(keras.Model):
     """Give each text a probability for every label.
 
     `softmax(W [h_T; max(h); mean(h)] + b)` over the states h of one recurrent layer that reads
-    word embeddings; the pooling is that of Howard and Ruder 2018, section 3.3. With
-    `bidirectional=False` every part is causal, so a text can also be fed word by word:
-    `initial_state`, `step` for each id, `output` at any time.
+    word embeddings; the pooling is that of Howard and Ruder 2018, section 3.3. A GRU with
+    `bidirectional=False` is causal, so a text can also be fed word by word: `initial_state`,
+    `step` for each id, `output` at any time.
 
     Args:
         tokenizer: turns text into ids; kept inside the model and its `.keras` file.
         labels: names of the classes, in the order of the probabilities.
         embedding_dim: size of a word vector.
         units: size of the recurrent state.
-        cell: "gru" (ours) or "keras_gru" (`keras.layers.GRU`, for comparison).
+        cell: "gru" (ours), "lstm", "rnn" or "transformer", see `encoder`; or "keras_gru"
+            (`keras.layers.GRU`, for comparison).
         dropout: share of embeddings and of pooled features dropped in training, in [0, 1).
         bidirectional: read in both directions; such a model cannot stream.
         kernel: how our GRU runs its sequence, see `gru_zoo.GRU`.
@@ -94,8 +96,11 @@ class SequenceClassifier(keras.Model):
     def _recurrent_layer(self) -> keras.layers.Layer:
         if self.cell == "gru":
             layer = GRU(self.units, return_sequences=True, kernel=self.kernel, name="rnn")
-        else:
+        elif self.cell == "keras_gru":
             layer = keras.layers.GRU(self.units, return_sequences=True, name="rnn")
+        else:
+            options = {"bidirectional": self.bidirectional, "dropout": self.dropout}
+            return encoders.encoder(self.cell, self.units, name="rnn", **options)
         return keras.layers.Bidirectional(layer, name="rnn") if self.bidirectional else layer
 
     def build(self, input_shape: tuple) -> None:
@@ -110,8 +115,17 @@ class SequenceClassifier(keras.Model):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return probabilities `[batch, labels]` for ids `[batch, time]` or texts `[batch]`."""
         ids = self.tokenizer(inputs) if inputs.dtype == tf.string else inputs
-        mask = self.embedding.compute_mask(ids)
-        vectors = self.embedding_dropout(self.embedding(ids), training=training)
+        return self.read(self.embedding(ids), self.embedding.compute_mask(ids), training)
+
+    def read(self, vectors: Any, mask: Any, training: bool = False) -> Any:
+        """Return probabilities `[batch, labels]` for word vectors `[batch, time, embedding_dim]`.
+
+        Args:
+            vectors: of the words, float32.
+            mask: `[batch, time]` bool, False for padding.
+            training: whether to drop features.
+        """
+        vectors = self.embedding_dropout(vectors, training=training)
         states = self.rnn(vectors, mask=mask, training=training)  # [batch, time, units]
         pooled = self.pooling(states, mask=mask)  # [batch, 3 * units]
         return self.head(self.pooled_dropout(pooled, training=training))
@@ -128,7 +142,7 @@ class SequenceClassifier(keras.Model):
         """Return the state before the first word, each entry `[batch, ...]` float32.
 
         Raises:
-            ValueError: the model reads in both directions, or around Keras' own layer.
+            ValueError: the model reads in both directions, or its cell is not our GRU.
         """
         if self.cell != "gru":
             raise ValueError(f"cell must be 'gru' for streaming; got {self.cell!r}.")

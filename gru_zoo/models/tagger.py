@@ -1,4 +1,4 @@
-"""A tag for every word of a sentence: embeddings of words and affixes, bidirectional GRUs."""
+"""A tag for every word of a sentence: embeddings of words and affixes, bidirectional layers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
-from gru_zoo.arguments import fraction, positive_int
-from gru_zoo.layers.gru import GRU
+from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.layers.encoders import CELLS, encoder
 from gru_zoo.word_features import WordFeatures
+
+# Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
+LENGTHS = (8, 16, 24, 32, 48, 64, 96, 200)
+_ROWS = 64
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
 class Tagger(keras.Model):
     """Give every word of a sentence a probability for each tag.
 
-    Embeddings of the word, its prefixes, suffixes and shape side by side, bidirectional GRUs one
+    Embeddings of the word, its prefixes, suffixes and shape side by side, bidirectional layers one
     above the other, softmax at every step; the form of Plank et al. 2016, with affixes for their
     characters.
 
@@ -29,6 +34,7 @@ class Tagger(keras.Model):
         units: size of the recurrent state, of each direction.
         num_layers: GRUs above each other.
         dropout: share of features dropped before, between and after the GRUs, in [0, 1).
+        cell: "gru", "lstm", "rnn" or "transformer", see `encoder`.
 
     Call arguments:
         inputs: name of each feature -> ids `[batch, time]` int32, 0 is padding.
@@ -44,6 +50,8 @@ class Tagger(keras.Model):
         >>> model = Tagger(features, ["DET", "NOUN"], units=5)
         >>> model(features.encode([("a", "film")], time=3)).shape
         TensorShape([1, 3, 2])
+        >>> [len(tags) for tags in model.tag([("a", "film"), ("film",)])]
+        [2, 1]
     """
 
     def __init__(
@@ -55,34 +63,66 @@ class Tagger(keras.Model):
         units: int = 128,
         num_layers: int = 2,
         dropout: float = 0.4,
+        cell: str = "gru",
         **kwargs: Any,
     ) -> None:
         tags = tuple(tags)
         if len(tags) < 2 or len(set(tags)) != len(tags):
             raise ValueError(f"tags must be two or more different names; got {tags!r}.")
-        sizes = {"word_dim": word_dim, "affix_dim": affix_dim, "units": units}
-        for name, size in {**sizes, "num_layers": num_layers}.items():
+        sizes = {
+            "word_dim": word_dim,
+            "affix_dim": affix_dim,
+            "units": units,
+            "num_layers": num_layers,
+        }
+        for name, size in sizes.items():
             positive_int(name, size)
-        fraction("dropout", dropout)
-        inputs, vectors = {}, []
-        for name, size in features.sizes.items():
-            ids = keras.Input((None,), dtype="int32", name=name)
-            dim = word_dim if name == "word" else affix_dim
-            # All have the same mask: joined to a vector without one, a mask would be lost.
-            table = layers.Embedding(size, dim, mask_zero=True, name=f"{name}_vectors")
-            inputs[name] = ids
-            vectors.append(table(ids))
-        x = layers.Concatenate(name="seen")(vectors)
-        for layer in range(num_layers):
-            x = layers.Dropout(dropout, name=f"dropout_{layer}")(x)
-            gru = GRU(units, return_sequences=True, name=f"gru_{layer}")
-            x = layers.Bidirectional(gru, name=f"rnn_{layer}")(x)
+        fraction("dropout", dropout), one_of("cell", cell, CELLS)
+        inputs, x = _word_vectors(features, word_dim, affix_dim)
+        x = layers.Dropout(dropout, name="dropout_0")(x)
+        x = _stacked(x, cell, units, num_layers, dropout)
         x = layers.Dropout(dropout, name="dropout_out")(x)
         x = layers.Dense(len(tags), activation="softmax", name="head")(x)
         super().__init__(inputs=inputs, outputs=x, **kwargs)
         self.features, self.tags = features, tags
-        self.num_layers, self.dropout = num_layers, dropout
-        self.word_dim, self.affix_dim, self.units = word_dim, affix_dim, units
+        self.options = {**sizes, "dropout": dropout, "cell": cell}
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Return the most probable tag of every word of every sentence.
+
+        Raises:
+            ValueError: a sentence without a word, or one that is too long.
+        """
+        best = (found.argmax(axis=1) for found in self.probabilities(sentences))
+        return [[self.tags[number] for number in numbers] for numbers in best]
+
+    def probabilities(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Return probabilities [words, tags] float32 for each sentence.
+
+        Args:
+            sentences: words of each.
+
+        Raises:
+            ValueError: a sentence without a word, or one that is too long.
+        """
+        for number, words in enumerate(sentences, 1):
+            if not words or isinstance(words, str):
+                raise ValueError(f"sentences must be words each; number {number} is {words!r}.")
+        encoded = self.features.encode(sentences, LENGTHS[-1])
+        fitting = np.searchsorted(LENGTHS, [len(words) for words in sentences])
+        results: dict[int, np.ndarray] = {}
+        for bucket in np.unique(fitting):
+            rows = np.flatnonzero(fitting == bucket)
+            for start in range(0, len(rows), _ROWS):
+                part = rows[start : start + _ROWS]
+                # One shape a length: the last rows are filled with padding.
+                ids = {name: np.zeros((_ROWS, LENGTHS[bucket]), np.int32) for name in encoded}
+                for name, array in encoded.items():
+                    ids[name][: len(part)] = array[part, : LENGTHS[bucket]]
+                given = self.predict_on_batch(ids)
+                for row, found in zip(part, given[: len(part)], strict=True):
+                    results[row] = found[: len(sentences[row])]
+        return [results[row] for row in range(len(sentences))]
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the features as their own configuration."""
@@ -90,11 +130,7 @@ class Tagger(keras.Model):
             "name": self.name,
             "features": self.features.get_config(),
             "tags": list(self.tags),
-            "word_dim": self.word_dim,
-            "affix_dim": self.affix_dim,
-            "units": self.units,
-            "num_layers": self.num_layers,
-            "dropout": self.dropout,
+            **self.options,
         }
 
     @classmethod
@@ -103,3 +139,30 @@ class Tagger(keras.Model):
         config = dict(config)
         config["features"] = WordFeatures.from_config(config["features"])
         return cls(**config)
+
+
+def _word_vectors(
+    features: WordFeatures, word_dim: int, affix_dim: int
+) -> tuple[dict[str, Any], Any]:
+    """Return Keras' inputs by name, and what is known of each word `[batch, time, features]`."""
+    inputs, vectors = {}, []
+    for name, size in features.sizes.items():
+        ids = keras.Input((None,), dtype="int32", name=name)
+        dim = word_dim if name == "word" else affix_dim
+        # All have the same mask: joined to a vector without one, a mask would be lost.
+        table = layers.Embedding(size, dim, mask_zero=True, name=f"{name}_vectors")
+        inputs[name] = ids
+        vectors.append(table(ids))
+    return inputs, layers.Concatenate(name="seen")(vectors)
+
+
+def _stacked(x: Any, cell: str, units: int, num_layers: int, dropout: float) -> Any:
+    """Return `[batch, time, 2 units]`, read in both directions."""
+    if cell == "transformer":  # Its blocks stand above each other by themselves.
+        options = {"num_layers": num_layers, "dropout": dropout}
+        return encoder(cell, units, bidirectional=True, name="blocks", **options)(x)
+    for layer in range(num_layers):
+        if layer:
+            x = layers.Dropout(dropout, name=f"dropout_{layer}")(x)
+        x = encoder(cell, units, bidirectional=True, name=f"rnn_{layer}")(x)
+    return x

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.models.classifier import SequenceClassifier, load_classifier
+from gru_zoo.models.classifier import CELLS, SequenceClassifier, load_classifier
 from gru_zoo.text import WordTokenizer
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
@@ -21,7 +21,7 @@ def classifier(**options):
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("cell", ["gru", "keras_gru"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_padding_does_not_change_a_prediction(cell, bidirectional):
     model = classifier(cell=cell, bidirectional=bidirectional, kernel="loop")
     ids = model.tokenizer.encode(TEXTS)
@@ -65,7 +65,9 @@ def test_word_by_word_equals_the_whole_and_streams_do_not_leak():
     np.testing.assert_allclose(model.output(alone), model.output(state)[1:], atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"bidirectional": True}, {"cell": "keras_gru"}])
+@pytest.mark.parametrize(
+    "options", [{"bidirectional": True}, {"cell": "keras_gru"}, {"cell": "lstm"}]
+)
 def test_models_that_cannot_stream_say_why(options):
     with pytest.raises(ValueError, match="must be .* for streaming; got "):
         classifier(**options).initial_state(1)
@@ -96,8 +98,9 @@ def test_it_overfits_eight_texts():
     assert chosen.tolist() == targets.tolist()
 
 
-def test_the_archive_brings_back_the_model(tmp_path):
-    model = classifier(units=6)
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_archive_brings_back_the_model(cell, tmp_path):
+    model = classifier(units=6, cell=cell)
     model.save(tmp_path / "model.keras")
     again = load_classifier(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
@@ -125,7 +128,7 @@ def test_missing_archives_and_other_models_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cell": "grru"}, "cell must be one of 'gru', 'keras_gru'; got 'grru'. Did you mean"),
+        ({"cell": "grru"}, "cell must be one of 'gru', .*, 'keras_gru'; got 'grru'. Did you mean"),
         ({"kernel": "fuse"}, "kernel must be one of .* got 'fuse'"),
         ({"units": 0}, "units must be an integer of at least 1; got 0"),
         ({"embedding_dim": -1}, "embedding_dim must be an integer of at least 1; got -1"),

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from gru_zoo.layers.encoders import CELLS
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.word_features import WordFeatures
 from tests.small_treebank import sentences
@@ -21,8 +22,9 @@ def tagger(**options):
     return model
 
 
-def test_padding_does_not_change_a_tag():
-    model = tagger()
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_does_not_change_a_tag(cell):
+    model = tagger(cell=cell)
     words = [SENTENCES[1], SENTENCES[0]]
     short, long = (model(model.features.encode(words, time)) for time in (5, 9))
     for row, sentence in enumerate(words):
@@ -43,8 +45,9 @@ def test_both_directions_and_every_feature_reach_a_tag():
             assert np.abs(model(changed) - before)[0, 2].max() > 1e-5, (name, step)
 
 
-def test_saved_and_loaded(tmp_path):
-    model = tagger(dropout=0.3)
+@pytest.mark.parametrize("cell", CELLS)
+def test_saved_and_loaded(cell, tmp_path):
+    model = tagger(dropout=0.3, cell=cell)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     ids = loaded.features.encode(SENTENCES[:3], 6)
@@ -60,6 +63,7 @@ def test_saved_and_loaded(tmp_path):
         ({"units": 0}, "units must be .*; got 0"),
         ({"num_layers": 0}, "num_layers must be .*; got 0"),
         ({"dropout": 1.0}, "dropout must be .*; got 1.0"),
+        ({"cell": "gruu"}, "cell must be one of 'gru', .*; got 'gruu'. Did you mean 'gru'"),
     ],
 )
 def test_wrong_arguments(options, message):
