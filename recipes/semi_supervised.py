@@ -119,7 +119,9 @@ def train(config: Train) -> None:
     seed_everything(config.seed)
     labelled, source = reviews.read("train", config.source, config.limit)
     run.pin_data(source.as_dict())
-    more, _ = reviews.read("unsupervised", config.source, config.limit)
+    more = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
+    if source.splits.get("unsupervised"):
+        more, _ = reviews.read("unsupervised", config.source, config.limit)
     validation, _ = reviews.read("validation", config.source, config.limit)
     model = _model(config, [*labelled.texts, *more.texts])
     given = _Training(config, model, labelled, more, teachers)
@@ -226,14 +228,16 @@ class _Training:
         ids = reviews.encode(model, labelled.texts, config.backward)
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
         self.model, self.unlabelled = model, None
-        if teachers or config.adversarial:
+        others = ids  # of a source without unlabelled reviews
+        if len(more.texts) and (teachers or config.adversarial):
             others = reviews.encode(model, more.texts, config.backward)
         if teachers:
             said = {split: np.mean([t[split] for t in teachers], axis=0) for split in teachers[0]}
             share = config.teachers_weight
             targets = share * said["train"] + (1 - share) * targets
-            ids = np.concatenate([ids, others])
-            targets = np.concatenate([targets, said["unsupervised"]]).astype(np.float32)
+            ids = np.concatenate([ids, others[: len(more.texts)]])
+            taught = [targets, *([said["unsupervised"]] if len(more.texts) else [])]
+            targets = np.concatenate(taught).astype(np.float32)
         lengths = _lengths(config.sequence_length)
         self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
         if config.adversarial:
@@ -326,6 +330,7 @@ def _write_opinions(
     said = {
         split: _predict(model, reviews.encode(model, given.texts, backward))
         for split, given in splits.items()
+        if len(given.texts)
     }
     with write_beside(run.path / "opinions.npz") as partial, open(partial, "wb") as file:
         np.savez_compressed(file, **said)

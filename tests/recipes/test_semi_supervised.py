@@ -1,0 +1,88 @@
+"""Language model, classifier, student in smoke size, one after the other in one process."""
+
+import json
+
+import numpy as np
+import pytest
+
+from recipes import reviews, semi_supervised
+from tests.recipes.running import check_same_weights, kill_and_resume, recipe
+
+STEPS = """
+import sys
+from recipes import language_model, semi_supervised
+small = "--source packaged --sequence-length 20 --learning-rate 0.02".split()
+words = "--vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 1".split()
+assert language_model.main(["train", "--name", "words", "--source", "packaged", *words, "--parts",
+    "1", "--streams", "4", "--steps", "6", "--sampled", "8"]) == 0
+start = "--pretrained runs/language_model/words --adversarial 0.3 --epochs 2".split()
+assert semi_supervised.main(["train", "--name", "teacher", *small, *start]) == 0
+student = [*words, "--name", "student", "--teachers", "runs/semi_supervised/teacher"]
+sys.exit(semi_supervised.main(["train", *small, *student]))
+"""
+VIRTUAL = (
+    "--source packaged --sequence-length 20 --vocabulary-size 40 --embedding-dim 4 --units 5 "
+    "--epochs 2 --adversarial 0.3"
+).split()
+
+
+@pytest.fixture(scope="module")
+def runs(place):
+    """The folder with the runs."""
+    done = recipe("semi_supervised", place, code=STEPS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation: accuracy") == 2
+    return place / "runs" / "semi_supervised"
+
+
+@pytest.mark.slow
+def test_each_step_leaves_what_the_next_one_reads(runs):
+    for name in ("teacher", "student"):
+        with np.load(runs / name / "opinions.npz") as said:
+            assert sorted(said) == ["train", "validation"]
+            np.testing.assert_allclose(said["train"].sum(axis=1), 1, atol=1e-5)
+    assert not (runs / "teacher" / "metrics.json").exists()  # The test split was not read.
+    config = json.loads((runs / "student" / "config.json").read_text())
+    assert config["teachers"] == ["runs/semi_supervised/teacher"]
+
+
+@pytest.mark.slow
+def test_the_test_split_is_read_when_asked(place, runs):
+    both = [str(runs / name) for name in ("teacher", "student")]
+    done = recipe("semi_supervised", place, "evaluate", *both)
+    assert done.returncode == 0, done.stderr
+    assert "mean of 2 runs: accuracy" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_killed_adversarial_run_resumes_to_the_same_weights(place):
+    done = recipe("semi_supervised", place, "train", "--name", "whole", *VIRTUAL)
+    assert done.returncode == 0, done.stderr
+    kill_and_resume("semi_supervised", place, "train", "--name", "killed", *VIRTUAL)
+    folder = place / "runs" / "semi_supervised"
+    check_same_weights(folder / "killed", folder / "whole")
+
+
+def test_backward_reading_turns_the_words_behind_start():
+    class Model:
+        class tokenizer:
+            @staticmethod
+            def encode(texts):
+                return np.array([[1, 5, 6, 7, 0], [1, 8, 0, 0, 0], [1, 2, 3, 4, 5]], np.int32)
+
+    turned = [[1, 7, 6, 5, 0], [1, 8, 0, 0, 0], [1, 5, 4, 3, 2]]
+    assert reviews.encode(Model, [b""] * 3, backward=True).tolist() == turned
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--teachers", "none"], "run must be a folder with a config.json; got none"),
+        (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
+        (["--sequence-length", "0"], "sequence_length must be an integer of at least 1; got 0"),
+    ],
+)
+def test_bad_input_leaves_no_run_behind(flags, message, tmp_path, capsys):
+    assert semi_supervised.main(["train", "--runs", str(tmp_path / "runs"), *flags]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
