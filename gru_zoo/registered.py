@@ -25,7 +25,6 @@ HOMES = {
     "Transformer": "gru_zoo.layers.encoders",
     "Attention": "gru_zoo.layers.attention",
     "AttentionGRU": "gru_zoo.layers.attention_gru",
-    "CharacterPooling": "gru_zoo.layers.characters",
     "MaskedPooling": "gru_zoo.layers.pooling",
     "SequenceClassifier": "gru_zoo.models.classifier",
     "LanguageModel": "gru_zoo.models.language_model",

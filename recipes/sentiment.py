@@ -211,11 +211,10 @@ def _compile(model: SequenceClassifier, config: Train, steps_per_epoch: int) -> 
 
 
 def _score(model: SequenceClassifier, given: Reviews) -> dict[str, float]:
-    from gru_zoo.batching import quarter_lengths
+    from gru_zoo.robustness import probabilities
     from recipes import reviews
 
-    lengths = quarter_lengths(model.tokenizer.sequence_length)
-    return reviews.score(reviews.probabilities(model, given.texts, lengths), given.labels)
+    return reviews.score(probabilities(model, given.texts), given.labels)
 
 
 def _load(run: RunFolder) -> SequenceClassifier:

@@ -39,7 +39,7 @@ PUBLISHED = (
 )
 
 
-def said(model: SequenceClassifier, data: str) -> dict[str, Any]:
+def said(model: SequenceClassifier, data: str = "imdb_reviews") -> dict[str, Any]:
     """Return the fields of `About` that follow from the model and what it was trained on.
 
     Args:

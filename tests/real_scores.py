@@ -1,4 +1,4 @@
-"""A preset's metric on its real test split, task by task: (file, the card's figure, the figure)."""
+"""A preset's metric on its real test split, by class: (file, the card's figure, the figure)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 from gru_zoo import load
 from gru_zoo.batching import predict_bucketed, quarter_lengths
 from gru_zoo.card import Card
-from gru_zoo.data import imdb
+
+Figures = Iterator[tuple[str, float, float]]
 
 
-def sentiment(about: Card) -> Iterator[tuple[str, float, float]]:
+def sentiment(about: Card) -> Figures:
     """Accuracy of the Keras model and of the int8 file on IMDB's test half."""
+    from gru_zoo.data import imdb
+
     dataset, source = imdb.load("test", "tfds")
     assert about.data["sha256"] == source.sha256
     rows = list(dataset.as_numpy_iterator())
@@ -27,9 +30,45 @@ def sentiment(about: Card) -> Iterator[tuple[str, float, float]]:
     yield "int8", exported(about, "int8"), float(np.mean(chosen == targets))
 
 
+def tagging(about: Card) -> Figures:
+    """Share of the test split's words with the right tag, Keras and int8."""
+    from gru_zoo.data import universal_dependencies
+
+    treebank = about.data["name"].rpartition("/")[2].split()[0]
+    sentences, source = universal_dependencies.load("test", treebank)
+    assert about.data["sha256"] == source.sha256
+    words = [sentence.words for sentence in sentences]
+    truth = [tag for sentence in sentences for tag in sentence.tags]
+    model = load(about.name)
+    numbers = np.concatenate(model.probabilities(words)).argmax(axis=1)
+    right = [model.tags[number] == tag for number, tag in zip(numbers, truth, strict=True)]
+    yield "model.keras", about.value, float(np.mean(right))
+    lite = load(about.name, format="tflite", variant="int8").tag(words)
+    given = [tag for tags in lite for tag in tags]
+    right = [tag == true for tag, true in zip(given, truth, strict=True)]
+    yield "int8", exported(about, "int8"), float(np.mean(right))
+
+
+def translation(about: Card) -> Figures:
+    """SacreBLEU of the Keras model and of the int8 files on Multi30k's test split of 2016."""
+    import sacrebleu
+
+    from gru_zoo.data import multi30k
+    from gru_zoo.translating import translate
+
+    pairs, source = multi30k.load("test", "-".join(about.language))
+    assert about.data["sha256"] == source.sha256
+    model = load(about.name)
+    found = [model.subwords.decode(best[0].ids) for best in translate(model, pairs.source)]
+    bleu = sacrebleu.BLEU()
+    yield "model.keras", about.value, bleu.corpus_score(found, [list(pairs.target)]).score
+    lite = load(about.name, format="tflite", variant="int8").translate(pairs.source)
+    yield "int8", exported(about, "int8"), bleu.corpus_score(lite, [list(pairs.target)]).score
+
+
 def exported(about: Card, variant: str) -> float:
     """The card's figure of a file."""
     return next(row["metric"] for row in about.exports if row["variant"] == variant)
 
 
-SCORES = {"text-classification": sentiment}
+SCORES = {"SequenceClassifier": sentiment, "Tagger": tagging, "Seq2Seq": translation}

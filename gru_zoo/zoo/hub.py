@@ -15,7 +15,7 @@ PREFIX = "hf://"
 _ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
 
-def download(address: str, under: str = "") -> tuple[Card, Path]:
+def download(address: str, under: str | tuple[str, ...] = "") -> tuple[Card, Path]:
     """Return the card at an address, and a folder with its files, checksums compared.
 
     The client keeps what it has fetched, and goes without the network on what it has.

@@ -12,11 +12,14 @@ from gru_zoo.zoo import hub
 from gru_zoo.zoo.registry import card, place
 
 FORMATS = ("keras", "saved_model", "tflite")
-# Task -> what runs its TFLite files in Python, made of the variant's paths.
+# Class of the model -> what runs its TFLite files in Python, made of the variant's paths; and what
+# it reads beside them.
 _LITE = {
-    "text-classification": ("gru_zoo.export.lite", "LiteClassifier"),
-    "token-classification": ("gru_zoo.export.lite_tagger", "LiteTagger"),
+    "SequenceClassifier": ("gru_zoo.export.lite", "LiteClassifier", ()),
+    "Tagger": ("gru_zoo.export.lite_tagger", "LiteTagger", ("assets/",)),
+    "Seq2Seq": ("gru_zoo.export.lite_translator", "LiteTranslator", ()),
 }
+_PLAIN = ("gru_zoo.zoo.loading", "_interpreter", ())
 
 
 def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
@@ -26,8 +29,8 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
         name: one of `list_models()`, or `hf://user/repository` on Hugging Face's hub (the extra
             `hub`), with `@revision` behind it if it is not the newest.
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
-            "tflite" for what runs the file in Python: a `LiteClassifier` for a text classifier, a
-            `LiteTagger` for a tagger, else LiteRT's interpreter.
+            "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger` or
+            `LiteTranslator`, else LiteRT's interpreter.
         variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
 
     Returns:
@@ -59,7 +62,7 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
     return model
 
 
-def _find(name: str, under: str) -> tuple[Card, Path]:
+def _find(name: str, under: str | tuple[str, ...]) -> tuple[Card, Path]:
     """Return a card and a folder that holds the files it has under `under`, compared."""
     if name.startswith(hub.PREFIX):
         return hub.download(name, under)
@@ -71,10 +74,10 @@ def _lite(name: str, variant: str) -> tuple[Any, Card]:
     lite = [export for export in about.exports if export["file"].endswith(".tflite")]
     one_of("variant", variant, dict.fromkeys(export["variant"] for export in lite))
     files = [export["file"] for export in lite if export["variant"] == variant]
-    _find(name, "assets/")  # Some files are read with their vocabularies beside them.
-    paths = [_find(name, file)[1] / file for file in files]
-    module, runner = _LITE.get(about.task, ("gru_zoo.zoo.loading", "_interpreter"))
-    return getattr(importlib.import_module(module), runner)(*paths), about
+    module, runner, beside = _LITE.get(about.model["class"], _PLAIN)
+    _, folder = _find(name, (*files, *beside))
+    make = getattr(importlib.import_module(module), runner)
+    return make(*(folder / file for file in files)), about
 
 
 def _interpreter(path: Path) -> Any:

@@ -60,7 +60,7 @@ def card(name: str) -> Card:
     return Card.from_json(models_folder() / name / "card.json")
 
 
-def place(name: str, under: str = "") -> Path:
+def place(name: str, under: str | tuple[str, ...] = "") -> Path:
     """Return a folder with an artifact's files, after comparing them with the card's checksums.
 
     Files that an installed package does not carry are fetched into the cache, all that were asked
@@ -68,7 +68,8 @@ def place(name: str, under: str = "") -> Path:
 
     Args:
         name: of the artifact.
-        under: only files whose path in the artifact begins so; all of them by default.
+        under: only files whose path in the artifact begins so, or in one of these ways; all of
+            them by default.
 
     Raises:
         ValueError: no such artifact, or a file is missing or not the one the card speaks of.
@@ -91,7 +92,8 @@ def verify(name: str, under: str = "") -> list[str]:
 
     Args:
         name: of the artifact.
-        under: only files whose path in the artifact begins so; all of them by default.
+        under: only files whose path in the artifact begins so, or in one of these ways; all of
+            them by default.
 
     Returns:
         paths of the files that were compared, relative to the artifact.
@@ -108,7 +110,7 @@ def verify(name: str, under: str = "") -> list[str]:
     return sorted(files_under(card(name), under))
 
 
-def files_under(about: Card, under: str) -> dict[str, dict]:
+def files_under(about: Card, under: str | tuple[str, ...]) -> dict[str, dict]:
     """Return a card's files whose path begins with `under`: path -> {"sha256", "bytes"}.
 
     Raises:

@@ -62,7 +62,8 @@ def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, ca
     arrays["probabilities"] += np.float32([[0.01, -0.01]])
     np.savez_compressed(folder / "golden.npz", **arrays)
     keras_model, lite = goldens.replay(card_of(folder), folder)
-    assert not keras_model.good and lite.good  # The file agrees with the model, not the goldens.
+    # The file agrees with the model, and not with the goldens.
+    assert keras_model.wrong == "must be within 1e-05" and not lite.wrong
     assert commands.main(["verify", NAME]) == 2
     assert "golden.npz must have SHA-256" in capsys.readouterr().err
 
