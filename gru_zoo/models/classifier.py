@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +13,7 @@ from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers import encoders
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
+from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.text import WordTokenizer
 from gru_zoo.wordpiece import WordPieceTokenizer
 
@@ -194,13 +192,7 @@ def load_classifier(path: str | os.PathLike) -> SequenceClassifier:
         Traceback (most recent call last):
         ValueError: path must be a .keras file; missing.keras does not exist.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"path must be a .keras file; {path} does not exist.")
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, ValueError) as error:
-        # Keras says "file not found" of a file that is there but no longer a zip archive.
-        raise ValueError(f"path must be a whole .keras file; {path} is corrupt: {error}") from error
+    model = load_keras_file(path)
     if not isinstance(model, SequenceClassifier):
         raise ValueError(f"path must hold a SequenceClassifier; got a {type(model).__name__}.")
     return model
