@@ -31,6 +31,7 @@ HOMES = {
     "Seq2Seq": "gru_zoo.models.seq2seq",
     "TiedEmbedding": "gru_zoo.models.seq2seq",
     "Reader": "gru_zoo.models.reader",
+    "SpanReader": "gru_zoo.models.span_reader",
     "SupportLoss": "gru_zoo.models.reader",
     "Tagger": "gru_zoo.models.tagger",
 }

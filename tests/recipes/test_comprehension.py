@@ -1,0 +1,123 @@
+"""The recipe in smoke size, on stories written for the tests."""
+
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from gru_zoo.data import babi
+from recipes import comprehension
+from tests import small_babi
+
+SMALL = (
+    "--embedding-dim 6 --units 12 --hops 2 --epochs 12 --patience 12 --batch-size 16 "
+    "--learning-rate 0.02 --dropout 0.0"
+).split()
+STORY = "Anna went to the garden. Bert went to the office."
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a run, made in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(babi, "load", small_babi.load)
+        # What it does beyond seeding is for good.
+        patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+        runs = tmp_path_factory.mktemp("runs")
+        arguments = ["train", "--name", "small", "--runs", str(runs), *SMALL]
+        assert comprehension.main(arguments) == 0
+    return runs / "small"
+
+
+def asked(capsys, *arguments):
+    assert comprehension.main(["predict", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_it_learns_and_leaves_its_files(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["metric"]["name"] == "accuracy" and metrics["metric"]["value"] > 0.9
+    tasks = json.loads((trained / "tasks.json").read_text())
+    shares = [task["accuracy"] for task in tasks.values()]
+    assert list(tasks) == ["qa1", "qa2"]
+    assert np.mean(shares) == pytest.approx(metrics["metric"]["value"])
+    assert metrics["tasks_failed"] == sum(share < 0.95 for share in shares)
+    assert (trained / "attention.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluating_again_gives_the_same(trained, monkeypatch):
+    monkeypatch.setattr(babi, "load", small_babi.load)
+    before = json.loads((trained / "metrics.json").read_text())
+    assert comprehension.main(["evaluate", "--run", str(trained)]) == 0
+    assert json.loads((trained / "metrics.json").read_text()) == before
+
+
+def test_raw_text_is_answered(trained, capsys, monkeypatch):
+    run = ("--run", str(trained))
+    out = asked(capsys, STORY, "--question", "Where is Anna?", *run)
+    assert out.startswith("garden\t")
+    assert asked(capsys, f"{STORY} Where is Anna?", *run) == out
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{STORY}\nWhere is Anna?\n"))
+    assert asked(capsys, *run) == out
+    found = json.loads(asked(capsys, f"{STORY} Where is Anna?", "--json", *run))
+    first, second = found["sentences"]
+    assert first["sentence"] == "Anna went to the garden."
+    assert max(first["gates"]) > 0.5 > max(second["gates"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([STORY], "question must be given by --question, or end the story"),
+        (["", "--question", "Where is Anna?"], "story must have a sentence; got ''"),
+        (["...", "--question", "Where is Anna?"], "story must have a sentence; got '...'"),
+        (["Where is Anna?"], "story must have a sentence"),
+        ([STORY, "--question", "Where is Ana?"], "Did you mean 'anna'"),
+        (["Ωμέγα.", "--question", "Where is Anna?"], "story must consist of the "),
+        ([f"{STORY} " * 120, "--question", "Where is Anna?"], "at most 232 sentences; got 240"),
+    ],
+)
+def test_bad_questions(trained, arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert comprehension.main(["predict", *arguments, "--run", str(trained)]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
+        (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
+        (["export", "--run", "nowhere"], "run must be a folder with a config.json"),
+    ],
+)
+def test_bad_flags(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert comprehension.main(arguments) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_parameters_choose_units(monkeypatch):
+    from recipes import comprehension_babi
+
+    training, _ = small_babi.load("train")
+    config = comprehension.Train(parameters=30_000, cell="lstm", hops=2)
+    model = comprehension_babi.make_model(config, training)
+    assert abs(model.count_params() - 30_000) <= 600 and model.cell == "lstm"
+
+
+@pytest.mark.slow
+def test_files_and_artifact(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(babi, "load", small_babi.load)
+    run = ("--run", str(trained))
+    assert comprehension.main(["export", *run, "--out", str(tmp_path / "files")]) == 0
+    names = {path.name for path in (tmp_path / "files").iterdir()}
+    assert {"saved_model", "model_float32.tflite", "model_int8.tflite", "answers.txt"} <= names
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    assert comprehension.main(["publish", str(trained)]) == 0
+    card = json.loads((tmp_path / "zoo" / comprehension.PRESET / "card.json").read_text())
+    assert {export["file"] for export in card["exports"]} <= names
+    assert card["measured"][0]["title"] == "Task by task"
