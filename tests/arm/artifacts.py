@@ -1,4 +1,4 @@
-"""Every TFLite file of the zoo on x86 and on emulated ARM CPUs, compared."""
+"""Text classifiers' TFLite files on x86 and on emulated ARM CPUs, compared."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ WORKER = Path(__file__).with_name("worker.py")
 
 
 def files() -> list[tuple[str, str, Path]]:
-    """Return model, variant and path of every TFLite file in the zoo."""
+    """Return model, variant and path of every text classifier's TFLite file in the zoo.
+
+    Their goldens are named as the files' inputs are, which the other kinds' are not.
+    """
     return [
         (name, export["variant"], models_folder() / name / export["file"])
         for name in list_models()
+        if card(name).task == "text-classification"
         for export in card(name).exports
         if export["file"].endswith(".tflite")
     ]
