@@ -65,6 +65,9 @@ class Train(RunFlags):
     teachers_weight: float = 0.5
     """Share of the teachers in the targets of labelled reviews."""
 
+    words: Path | None = None
+    """Run whose word vectors it begins with: their principal components, as many as fit."""
+
     # Text.
     vocabulary_size: int = 20_000
     """Words with an id of their own, unless pretrained."""
@@ -276,15 +279,18 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     import keras
 
     from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.models.transfer import classifier_from, give_words
     from gru_zoo.text import WordTokenizer
 
-    options = {"labels": LABELS, "dropout": config.dropout}
     if config.pretrained is None:
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
         )
         sizes = {"embedding_dim": config.embedding_dim, "units": config.units}
-        return SequenceClassifier(tokenizer, **options, **sizes)
+        model = SequenceClassifier(tokenizer, LABELS, dropout=config.dropout, **sizes)
+        if config.words:
+            give_words(model, load(RunFolder.open(config.words)))
+        return model
     before = RunFolder.open(config.pretrained)
     if before.config["backward"] != config.backward:
         raise ValueError(
@@ -292,15 +298,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
             f"got {config.backward}."
         )
     source = keras.saving.load_model(before.path / "model.keras", compile=False, safe_mode=True)
-    words = source.tokenizer
-    tokenizer = WordTokenizer(words.vocabulary, config.sequence_length, words.fold_case)
-    sizes = {"embedding_dim": source.embedding_dim, "units": source.units}
-    model = SequenceClassifier(tokenizer, **options, **sizes)
-    model.embedding.set_weights(source.embedding.get_weights())
-    model.rnn.set_weights(source.rnn.get_weights())
-    if isinstance(source, SequenceClassifier):
-        model.head.set_weights(source.head.get_weights())
-    return model
+    return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 
 def _compile(model: object, config: Train, steps_per_epoch: int) -> None:

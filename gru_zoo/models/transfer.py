@@ -1,0 +1,96 @@
+"""What one model learnt, as the beginning of another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.language_model import LanguageModel
+from gru_zoo.text import WordTokenizer
+
+
+def classifier_from(
+    source: LanguageModel | SequenceClassifier,
+    labels: Sequence[str],
+    sequence_length: int,
+    dropout: float,
+) -> SequenceClassifier:
+    """Return a classifier that begins with another model's words, vectors and GRU.
+
+    A language model's weights are a good beginning (Dai and Le 2015). A classifier with as many
+    labels gives its last layer too.
+
+    Args:
+        source: a model of one causal GRU over words.
+        labels: of the new classifier.
+        sequence_length: words that it reads.
+        dropout: as for `SequenceClassifier`.
+
+    Raises:
+        ValueError: `source` is another kind of model.
+
+    Example:
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> model = classifier_from(LanguageModel(words, 4, 5), ("no", "yes"), 16, dropout=0.5)
+        >>> model.units, model.tokenizer.sequence_length
+        (5, 16)
+    """
+    if not isinstance(source, (LanguageModel, SequenceClassifier)):
+        raise ValueError(
+            "source must be a LanguageModel or a SequenceClassifier; "
+            f"got a {type(source).__name__}."
+        )
+    words = source.tokenizer
+    model = SequenceClassifier(
+        WordTokenizer(words.vocabulary, sequence_length, words.fold_case),
+        labels,
+        embedding_dim=source.embedding_dim,
+        units=source.units,
+        dropout=dropout,
+    )
+    model.embedding.set_weights(source.embedding.get_weights())
+    model.rnn.set_weights(source.rnn.get_weights())
+    if isinstance(source, SequenceClassifier) and len(source.labels) == len(labels):
+        model.head.set_weights(source.head.get_weights())
+    return model
+
+
+def give_words(model: SequenceClassifier, other: keras.Model) -> int:
+    """Give a classifier's words the vectors of another model's, in as many dimensions as it has.
+
+    The vectors are turned to their principal axes without centring (singular value decomposition)
+    and cut, which keeps as much of their scalar products as so many dimensions can.
+
+    Args:
+        model: its embedding is written; words that `other` does not have stay as they are.
+        other: a model with `tokenizer` and `embedding`.
+
+    Returns:
+        how many words were given a vector.
+
+    Raises:
+        ValueError: `model` has more dimensions than `other`.
+
+    Example:
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> small = SequenceClassifier(words, embedding_dim=2, units=5)
+        >>> give_words(small, SequenceClassifier(words, embedding_dim=4, units=7))
+        3
+    """
+    table = np.asarray(other.embedding.get_weights()[0])
+    if model.embedding_dim > table.shape[1]:
+        raise ValueError(
+            f"embedding_dim must be at most {table.shape[1]}, as in the other model; "
+            f"got {model.embedding_dim}."
+        )
+    axes = np.linalg.svd(table, full_matrices=False)[2][: model.embedding_dim]
+    known = other.tokenizer.table()
+    ids = np.array([known.get(word, 0) for word in model.tokenizer.vocabulary])
+    vectors = np.array(model.embedding.get_weights()[0])
+    found = ids > 0  # padding needs none
+    vectors[found] = table[ids[found]] @ axes.T
+    model.embedding.set_weights([vectors])
+    return int(found.sum())
