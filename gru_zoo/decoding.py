@@ -37,13 +37,23 @@ def length_penalty(length: int | np.ndarray, alpha: float) -> Any:
     return ((5.0 + length) / 6.0) ** alpha
 
 
+def longest_for(subwords: int) -> int:
+    """Return how many subwords a translation may have, </s> counted, for a source of so many.
+
+    Example:
+        >>> longest_for(10)
+        30
+    """
+    return 2 * subwords + 10
+
+
 def beam_search(
     step: Step,
     state: list[Any],
     sentences: int,
     *,
     beams: int,
-    longest: int,
+    longest: int | Sequence[int],
     start: int,
     end: int,
     alpha: float = 1.0,
@@ -57,7 +67,7 @@ def beam_search(
         state: before the first step, arrays `[sentences, beams, ...]`.
         sentences: how many there are.
         beams: beginnings that are kept of each.
-        longest: ids that a sequence may have, its end counted.
+        longest: ids that a sequence may have, its end counted; one number, or one a sentence.
         start: id before the first one.
         end: id after the last one.
         alpha: a of the penalty, 0 for none.
@@ -68,7 +78,7 @@ def beam_search(
         that did not end within `longest` is cut there, where none ended.
 
     Raises:
-        ValueError: `beams` or `longest` is no positive integer, or `alpha` is negative.
+        ValueError: `beams` or a `longest` is no positive integer, or `alpha` is negative.
 
     Example:
         >>> table = np.log(np.array([[0.1, 0.6, 0.3], [0.1, 0.2, 0.7], [1, 1, 1]], "float32"))
@@ -77,12 +87,15 @@ def beam_search(
         >>> found[0][0].ids
         [1]
     """
-    positive_int("beams", beams), positive_int("longest", longest)
+    positive_int("beams", beams)
+    limits = np.broadcast_to(longest, (sentences,))
+    for limit in limits:
+        positive_int("longest", limit)
     if not alpha >= 0:
         raise ValueError(f"alpha must be a number of at least 0; got {alpha!r}.")
-    search = _Search(sentences, beams, longest, end, alpha)
+    search = _Search(beams, limits, end, alpha)
     ids = np.full((sentences, beams), start, np.int32)
-    for length in range(1, longest + 1):
+    for length in range(1, int(limits.max()) + 1):
         logits, state = step(ids, state)
         logp = _log_softmax(np.asarray(logits, np.float32))
         logp[:, :, list(banned)] = NEVER
@@ -96,13 +109,14 @@ def beam_search(
 class _Search:
     """Beginnings and finished sequences of every sentence, after some steps."""
 
-    def __init__(self, sentences: int, beams: int, longest: int, end: int, alpha: float) -> None:
-        self.beams, self.longest, self.end, self.alpha = beams, longest, end, alpha
+    def __init__(self, beams: int, limits: np.ndarray, end: int, alpha: float) -> None:
+        self.beams, self.limits, self.end, self.alpha = beams, limits, end, alpha
         # All beams begin alike: only one of them counts.
-        self.logp = np.full((sentences, beams), NEVER, np.float32)
+        self.logp = np.full((len(limits), beams), NEVER, np.float32)
         self.logp[:, 0] = 0.0
-        self.ids = np.zeros((sentences, beams, 0), np.int32)
-        self.finished: list[list[Found]] = [[] for _ in range(sentences)]
+        self.ids = np.zeros((len(limits), beams, 0), np.int32)
+        self.finished: list[list[Found]] = [[] for _ in limits]
+        self.searched = np.ones(len(limits), bool)
 
     def grow(self, logp: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Take one step; return for each kept beginning where it comes from and its last id."""
@@ -116,7 +130,8 @@ class _Search:
         top, values = (np.take_along_axis(a, order, axis=1) for a in (top, values))
         origin, last = top // tokens, (top % tokens).astype(np.int32)
         ends = last == self.end
-        for row, place in zip(*np.nonzero(ends & (values > NEVER / 2)), strict=True):
+        new = ends & (values > NEVER / 2) & self.searched[:, None]
+        for row, place in zip(*np.nonzero(new), strict=True):
             ids = self.ids[row, origin[row, place]].tolist()
             score = float(values[row, place] / length_penalty(length, self.alpha))
             self.finished[row].append(Found(ids, score))
@@ -130,19 +145,19 @@ class _Search:
         return origin, last
 
     def over(self, length: int) -> bool:
-        """Return whether no beginning of any sentence can still become the best."""
-        # A beginning's log-probability can only fall, and its penalty is largest at the end.
-        hope = self.logp[:, 0] / length_penalty(self.longest, self.alpha)
-        best = [max((found.score for found in row), default=-np.inf) for row in self.finished]
-        return bool(np.all(np.array(best) >= hope))
+        """End the searches that nothing can make better; return whether all have ended."""
+        for row in np.flatnonzero(self.searched):
+            # A beginning's log-probability can only fall, and its penalty is largest at the end.
+            hope = self.logp[row, 0] / length_penalty(self.limits[row], self.alpha)
+            best = max((found.score for found in self.finished[row]), default=-np.inf)
+            if length == self.limits[row] and not self.finished[row]:
+                score = float(self.logp[row, 0] / length_penalty(length, self.alpha))
+                self.finished[row].append(Found(self.ids[row, 0].tolist(), score))
+            self.searched[row] = length < self.limits[row] and best < hope
+        return not self.searched.any()
 
     def results(self) -> list[list[Found]]:
         """Return the sequences, the best first."""
-        for row, found in enumerate(self.finished):
-            if not found:
-                ids = self.ids[row, 0].tolist()
-                score = float(self.logp[row, 0] / length_penalty(len(ids), self.alpha))
-                found.append(Found(ids, score))
         return [sorted(row, key=lambda found: -found.score)[: self.beams] for row in self.finished]
 
 

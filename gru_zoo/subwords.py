@@ -18,6 +18,8 @@ from gru_zoo.arguments import positive_int
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 PAD, START, END, UNKNOWN = range(4)
+# What a translation never holds.
+BANNED = (PAD, START, UNKNOWN)
 
 
 class Subwords:

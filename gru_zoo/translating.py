@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.decoding import NEVER, Found, beam_search
+from gru_zoo.decoding import NEVER, Found, beam_search, longest_for
 from gru_zoo.models.seq2seq import Seq2Seq
-from gru_zoo.subwords import END, PAD, START, UNKNOWN, padded
-
-BANNED = (PAD, START, UNKNOWN)
-
-
-def longest_for(subwords: int) -> int:
-    """Return how many subwords a translation may have, </s> counted, for a source of so many.
-
-    Example:
-        >>> longest_for(10)
-        30
-    """
-    return 2 * subwords + 10
+from gru_zoo.subwords import BANNED, END, PAD, START, Subwords, padded
 
 
 def translate(
-    model: Seq2Seq,
+    model: Any,
     texts: Sequence[str],
     *,
     beams: int = 6,
@@ -37,7 +25,7 @@ def translate(
     """Return each text's best translations, as ids, the best first.
 
     Args:
-        model: the translator.
+        model: the translator, or anything that has its `subwords`, `read`, `step` and `start`.
         texts: sentences.
         beams: beginnings that the search keeps, and most translations of one text.
         alpha: of the length penalty.
@@ -54,15 +42,15 @@ def translate(
     """
     rows = [[*row, END] for row in model.subwords.encode(texts)]
     order = np.argsort([len(row) for row in rows], kind="stable")
-    read, step = _graphs(model)
+    model = _compiled(model) if isinstance(model, Seq2Seq) else model
     results: dict[int, list[Found]] = {}
     for start in range(0, len(rows), batch_size):
         part = order[start : start + batch_size]
         source = padded([rows[i] for i in part])
-        memory = read(tf.constant(source))
+        memory = model.read(tf.constant(source))
 
         def one(ids: np.ndarray, state: list[Any], memory: Any = memory) -> Any:
-            logits, state = step(tf.constant(ids), [tf.constant(a) for a in state], memory)
+            logits, state = model.step(tf.constant(ids), [tf.constant(a) for a in state], memory)
             return logits.numpy(), [a.numpy() for a in state]
 
         found = beam_search(
@@ -70,7 +58,7 @@ def translate(
             [a.numpy() for a in model.start(len(part), beams)],
             len(part),
             beams=beams,
-            longest=longest_for(source.shape[1] - 1),
+            longest=[longest_for(len(rows[i]) - 1) for i in part],
             start=START,
             end=END,
             alpha=alpha,
@@ -132,8 +120,16 @@ def _greedy(model: Seq2Seq, source: tf.Tensor) -> tf.Tensor:
     return tf.transpose(chosen.stack())
 
 
-def _graphs(model: Seq2Seq) -> tuple[Any, Any]:
-    """Return the model's `read` and `step`, each traced once for all shapes."""
+class _Compiled(NamedTuple):
+    """A translator whose `read` and `step` are graphs, each traced once for all shapes."""
+
+    subwords: Subwords
+    read: Callable[..., Any]
+    step: Callable[..., Any]
+    start: Callable[[int, int], list[Any]]
+
+
+def _compiled(model: Seq2Seq) -> _Compiled:
     if not hasattr(model, "_translating"):
         ids = tf.TensorSpec((None, None), tf.int32)
         row = tf.TensorSpec((None, None, model.units), tf.float32)
@@ -143,5 +139,5 @@ def _graphs(model: Seq2Seq) -> tuple[Any, Any]:
             state = [tf.TensorSpec((None, None, None), tf.int32)]
         read = tf.function(model.read, input_signature=[ids], autograph=False)
         step = tf.function(model.step, input_signature=[ids, state, memory], autograph=False)
-        model._translating = read, step
+        model._translating = _Compiled(model.subwords, read, step, model.start)
     return model._translating

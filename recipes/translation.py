@@ -15,7 +15,7 @@ import dataclasses
 import json
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,20 +23,20 @@ import tyro
 
 from gru_zoo.data import multi30k
 from gru_zoo.files import write_beside
-from gru_zoo.runs import RunFolder, newest_run
-from recipes import attention_figure, cli
+from gru_zoo.runs import RunFolder
+from recipes import attention_figure, cli, report, translation_export
+from recipes.publishing import command, open_run, together
 from recipes.starting import RunFlags, check_sizes, start_run
+from recipes.translation_export import bleu
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from gru_zoo.card import Card
     from gru_zoo.data.source import Source
     from gru_zoo.models.seq2seq import Seq2Seq
     from gru_zoo.subwords import Subwords
 
 RUNS = Path("runs/translation")
-# Few lengths, so that few programs are compiled; the last one holds the longest text and </s>.
-LENGTHS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96)
+PRESET = "translation_multi30k_de_en_gru_small"
 PICTURES = 3
 
 
@@ -74,9 +74,9 @@ class Train(RunFlags):
     # Training.
     smoothing: float = 0.1
     """Share of each target's probability spread over all subwords."""
-    epochs: int = 16
+    epochs: int = 10
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
-    patience: int = 6
+    patience: int = 3
     """Epochs without a better validation BLEU before training stops."""
     batch_size: int = 128
     """Sentences of one training step."""
@@ -88,6 +88,10 @@ class Train(RunFlags):
     """Beginnings that the search keeps."""
     alpha: float = 1.0
     """Of the length penalty."""
+
+    # Export.
+    export: bool = True
+    """Write the artifact of a GRU: SavedModel, TFLite files of encoder and decoder, card."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,18 +109,43 @@ class Predict:
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sentences; without any they are read from standard input."""
     run: Path | None = None
-    """Folder of the run; the newest one if not given."""
+    """Folder of a run, in place of the zoo's model."""
+    model: str = PRESET
+    """A name in the zoo."""
     json: bool = False
     """Write one JSON object a line, with the score."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write an artifact again: every format, checked, with its card."""
+
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+    out: Path | None = None
+    """Write the device's files into this folder, and no artifact."""
+    preset: str = ""
+    """A name in the zoo: its files are written anew from its own model instead."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """Make the zoo's preset of several finished runs that differ in their seed only."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of the runs; the one with the best validation BLEU is shipped."""
+    preset: str = PRESET
+    """Name in the zoo."""
+
+
 def train(config: Train) -> None:
-    """Train and evaluate; print one table."""
+    """Train, evaluate, export; print one table."""
     check_sizes(config, ("dim", "units", "num_layers", "heads", "epochs", "batch_size", "beams"))
     training, source = _read("train", config)  # An unknown pair leaves no run behind.
     run = start_run(config)
 
     from gru_zoo.models.teacher import Teacher
+    from gru_zoo.sentence_pairs import LONGEST, PairBatches, Validation
     from gru_zoo.subwords import Subwords
     from gru_zoo.training import fit, seed_everything
 
@@ -125,17 +154,19 @@ def train(config: Train) -> None:
     print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
     validation, _ = _read("validation", config)
     texts = [*training.source, *training.target]
-    subwords = Subwords.fit(texts, config.vocabulary_size, LENGTHS[-1] - 1)
+    subwords = Subwords.fit(texts, config.vocabulary_size, LONGEST)
     model = _model(config, subwords)
     print(f"model: {model.cell}, {model.units} units, {model.count_params():,} parameters")
-    batches = _Batches(subwords, training, config)
+    batches = PairBatches(subwords, training, config.batch_size, config.seed)
     teacher = Teacher(model, config.smoothing)
     _compile(teacher, config, len(batches))
     fit(
         teacher,
         train=batches.dataset,
         steps_per_epoch=len(batches),
-        validate=_Validation(model, validation),
+        validate=Validation(
+            model, validation, lambda translations, wanted: bleu(translations, wanted)[0]
+        ),
         run=run,
         epochs=config.epochs,
         patience=config.patience,
@@ -144,12 +175,15 @@ def train(config: Train) -> None:
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
     _evaluate(run, model)
+    exports = _export(run, model).exports if config.export and config.cell == "gru" else []
+    report.print_run("translation", run, exports)
 
 
 def evaluate(config: Evaluate) -> None:
     """Measure the test split again."""
-    run = RunFolder.open(config.run or newest_run(RUNS))
+    run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
+    report.print_run("translation", run, [])
 
 
 def predict(config: Predict) -> None:
@@ -157,9 +191,16 @@ def predict(config: Predict) -> None:
     texts = list(config.texts) or sys.stdin.read().splitlines()
     if not texts:
         raise ValueError("texts must be one sentence or more; got none.")
-    run = RunFolder.open(config.run or newest_run(RUNS))
-    flags, model = Train(**run.config), _load(run)
-    for text, found in zip(texts, _translate(model, texts, flags.beams, flags.alpha), strict=True):
+    if config.run:
+        run = RunFolder.open(config.run)
+        flags, model = Train(**run.config), _load(run)
+        beams, alpha = flags.beams, flags.alpha
+    else:
+        from gru_zoo import load
+
+        model = load(config.model)
+        beams, alpha = (model.card.configuration[name] for name in ("beams", "alpha"))
+    for text, found in zip(texts, _translate(model, texts, beams, alpha), strict=True):
         translation = model.subwords.decode(found.ids)
         if config.json:
             record = {"text": text, "translation": translation, "score": found.score}
@@ -168,58 +209,32 @@ def predict(config: Predict) -> None:
             print(translation)
 
 
-class _Batches:
-    """Training batches of pairs of similar length."""
-
-    def __init__(self, subwords: Subwords, pairs: multi30k.Pairs, config: Train) -> None:
-        import numpy as np
-
-        from gru_zoo.batching import BucketedBatches
-        from gru_zoo.subwords import END, START, padded
-
-        rows = [row + [END] for row in subwords.encode(pairs.source)]
-        self.source = padded(rows, LENGTHS[-1])
-        rows = [[START, *row, END] for row in subwords.encode(pairs.target)]
-        self.target = padded(rows, LENGTHS[-1] + 1)
-        both = np.concatenate([self.source, self.target], axis=1)
-        numbers = np.arange(len(both), dtype=np.int32)
-        self.batches = BucketedBatches(
-            both, numbers, config.batch_size, [both.shape[1]], config.seed
-        )
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def epoch(self, epoch: int) -> Iterator[dict[str, np.ndarray]]:
-        """Yield source [batch, length] and target [batch, length + 1] of each batch."""
-        for _, rows in self.batches.epoch(epoch):
-            source, target = self.source[rows], self.target[rows]
-            yield {
-                "source": source[:, : _fitting(source)],
-                "target": target[:, : _fitting(target[:, 1:]) + 1],
-            }
-
-    def dataset(self, first_epoch: int, epochs: int) -> object:
-        """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
-        import tensorflow as tf
-
-        def generate() -> Iterator[dict[str, np.ndarray]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
-        ids = tf.TensorSpec([self.batches.batch_size, None], tf.int32)
-        signature = {"source": ids, "target": ids}
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset.prefetch(4)
+def export(config: Export) -> None:
+    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    if config.preset:
+        _export_preset(config.preset)
+        return
+    run = open_run(config.run, RUNS)
+    if config.out:
+        translation_export.write_files(config.out, _load(run))
+        return
+    report.print_run("translation", run, _export(run, _load(run)).exports)
 
 
-def _fitting(ids: np.ndarray) -> int:
-    """Return the first of `LENGTHS` that holds every row."""
-    import numpy as np
+def publish(config: Publish) -> None:
+    """Copy the best run's artifact into the zoo, with every run's score in its card."""
+    from gru_zoo.artifact import republish
+    from gru_zoo.card import Card
+    from gru_zoo.zoo import models_folder
 
-    from gru_zoo.batching import fitting_length
-
-    return fitting_length(int(np.count_nonzero(ids, axis=1).max()), LENGTHS)
+    found = together("translation", config.finished, Train(), config.preset)
+    path = found.best.path / "artifact" / "card.json"
+    card = Card.from_json(path) if path.exists() else _export(found.best, _load(found.best))
+    card = dataclasses.replace(
+        card, name=config.preset, scores=found.scores, commands=found.commands
+    )
+    republish(path.parent, models_folder() / config.preset, card)
+    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 
 
 def _read(split: str, config: Train) -> tuple[multi30k.Pairs, Source]:
@@ -264,48 +279,6 @@ def _translate(model: Seq2Seq, texts: Sequence[str], beams: int, alpha: float) -
     return [found[0] for found in translate(model, texts, beams=beams, alpha=alpha)]
 
 
-class _Validation:
-    """Measured after each epoch: the loss without smoothing, BLEU of greedy translations."""
-
-    def __init__(self, model: Seq2Seq, pairs: multi30k.Pairs) -> None:
-        import tensorflow as tf
-
-        from gru_zoo.models.teacher import Teacher
-        from gru_zoo.subwords import END, START, padded
-
-        self.model, self.pairs = model, pairs
-        rows = model.subwords.encode(pairs.source)
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-        source = [[*rows[i], END] for i in order]
-        rows = model.subwords.encode(pairs.target)
-        target = [[START, *rows[i], END] for i in order]
-        size = 128
-        self.parts = [
-            {"source": padded(source[i : i + size]), "target": padded(target[i : i + size])}
-            for i in range(0, len(order), size)
-        ]
-        self.teacher = tf.function(Teacher(model, smoothing=0.0), reduce_retracing=True)
-
-    def __call__(self) -> dict[str, float]:
-        """Return {"loss": a subword's mean, "bleu": 0 to 100}."""
-        from gru_zoo.translating import translate_greedily
-
-        counts = [int((part["target"][:, 1:] != 0).sum()) for part in self.parts]
-        losses = [float(self.teacher(part)) for part in self.parts]
-        total = sum(loss * count for loss, count in zip(losses, counts, strict=True))
-        translations = translate_greedily(self.model, self.pairs.source)
-        return {"loss": total / sum(counts), "bleu": _bleu(translations, self.pairs.target)[0]}
-
-
-def _bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Return sacreBLEU's figure and its signature."""
-    import sacrebleu
-
-    metric = sacrebleu.BLEU()
-    score = metric.corpus_score(list(translations), [list(references)])
-    return score.score, str(metric.get_signature())
-
-
 def _load(run: RunFolder) -> Seq2Seq:
     import keras
 
@@ -326,7 +299,7 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
         run.pin_data(source.as_dict())
         found = _translate(model, pairs.source, config.beams, config.alpha)
         translations = [model.subwords.decode(one.ids) for one in found]
-        figures[split], signature = _bleu(translations, pairs.target)
+        figures[split], signature = bleu(translations, pairs.target)
     seconds = [row["seconds"] for row in run.history]
     scored_on = f"{len(pairs.source):,} sentences, {config.pair}: {source.splits['test'][1]}"
     run.write_metrics(
@@ -349,24 +322,39 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
     for number in range(min(PICTURES, len(found))):
         path = run.path / f"attention_{number + 1}.png"
         attention_figure.draw(model, pairs.source[number], found[number].ids, path)
-    _print_run(run)
 
 
-def _print_run(run: RunFolder) -> None:
-    metrics = run.metrics()
-    print(
-        f"translation: {metrics['scored_on']}\n"
-        f"BLEU {metrics['bleu']:.1f}, validation {metrics['validation_bleu']:.1f} "
-        f"({metrics['signature']})\n"
-        f"{metrics['parameters']:,} parameters, {metrics['epochs']} epochs of "
-        f"{metrics['seconds_per_epoch']:.1f} s; files in {run.path}"
-    )
+def _export(run: RunFolder, model: Seq2Seq) -> Card:
+    """Write the run's artifact, checked on the whole test split."""
+    config = Train(**run.config)
+    test, source = _read("test", config)
+    run.pin_data(source.as_dict())
+    trained = command("translation", run, Train())
+    return translation_export.write_artifact(run, model, test, config, trained)
+
+
+def _export_preset(name: str) -> None:
+    from gru_zoo.artifact import publish_again
+    from gru_zoo.translator_artifact import translator_parts
+    from gru_zoo.zoo import load, models_folder
+
+    model = load(name)
+    known = model.card.configuration
+    config = Train(pair=known["pair"], beams=known["beams"], alpha=known["alpha"])
+    test, source = _read("test", config)
+    if source.sha256 != model.card.data["sha256"]:
+        raise ValueError(f"preset must be of {source.name}; {name} was trained on other data.")
+    parts = translator_parts(model, translation_export.task_of(test, config))
+    card = publish_again(models_folder() / name, model, **parts)
+    print(f"exported {card.name} again: {len(card.exports)} files")
 
 
 COMMANDS = {
     "train": (Train, train),
     "evaluate": (Evaluate, evaluate),
     "predict": (Predict, predict),
+    "export": (Export, export),
+    "publish": (Publish, publish),
 }
 
 

@@ -6,13 +6,18 @@ import hashlib
 import io
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 CHECKSUM_FILE = "sha256.txt"
 
 
-def sealed(content: bytes) -> bytes:
-    """Return a TFLite file with its checksum behind it.
+def sealed(content: bytes, attached: Mapping[str, bytes] | None = None) -> bytes:
+    """Return a TFLite file with its checksum behind it, and what else a reader needs.
+
+    Args:
+        content: bytes of a `.tflite` file.
+        attached: name -> content of more files in the archive, compressed.
 
     Example:
         >>> sealed(b"content")[:7]
@@ -22,7 +27,27 @@ def sealed(content: bytes) -> bytes:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as files:
         # ZipInfo's date is fixed in 1980: the same model gives the same bytes.
         files.writestr(zipfile.ZipInfo(CHECKSUM_FILE), hashlib.sha256(content).hexdigest())
+        for name, more in (attached or {}).items():
+            files.writestr(zipfile.ZipInfo(name), more, zipfile.ZIP_DEFLATED)
     return content + archive.getvalue()
+
+
+def attachment(path: str | os.PathLike, name: str) -> bytes:
+    """Return a file of those attached, after the checks of `unsealed`.
+
+    Raises:
+        ValueError: the file is not as it was written, or has no such attachment.
+
+    Example:
+        >>> _ = Path("more.tflite").write_bytes(sealed(b"content", {"words.txt": b"a"}))
+        >>> attachment("more.tflite", "words.txt")
+        b'a'
+    """
+    unsealed(path)
+    with zipfile.ZipFile(path) as archive:
+        if name not in archive.namelist():
+            raise ValueError(f"path must be a file with {name} attached; {path} has none.")
+        return archive.read(name)
 
 
 def unsealed(path: str | os.PathLike) -> bytes:

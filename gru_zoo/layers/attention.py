@@ -20,6 +20,21 @@ KINDS = ("additive", "dot")
 HIDDEN = -1e9  # a score whose weight is 0 in float32
 
 
+def rows_of(tensor: Any) -> tuple[Any, Any]:
+    """Return a tensor's first two sizes for `reshape`: one may be -1, none is computed in vain.
+
+    A computed size makes everything behind it dynamic on a device, -1 does not.
+
+    Example:
+        >>> rows_of(ops.ones((3, 5, 4)))
+        (3, 5)
+    """
+    batch, steps = tensor.shape[:2]
+    if batch is not None:
+        return batch, -1 if steps is None else steps
+    return -1, ops.shape(tensor)[1] if steps is None else steps
+
+
 @keras.saving.register_keras_serializable(package="gru_zoo")
 class Attention(keras.layers.Layer):
     """What each step of `query` takes from `memory`; see the module for the equations.
@@ -94,12 +109,12 @@ class Attention(keras.layers.Layer):
             scores = scores + HIDDEN * hidden[:, None, None, :]
         weights = ops.softmax(scores, axis=-1)
         contexts = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
-        return ops.reshape(contexts, (-1, ops.shape(query)[1], self.units)), weights
+        return ops.reshape(contexts, (*rows_of(query), self.units)), weights
 
     def _heads(self, rows: Any) -> Any:
         """Return rows `[batch, steps, units]` as `[batch, heads, steps, units / heads]`."""
         size = self.units // self.heads
-        rows = ops.reshape(rows, (-1, ops.shape(rows)[1], self.heads, size))
+        rows = ops.reshape(rows, (*rows_of(rows), self.heads, size))
         return ops.transpose(rows, (0, 2, 1, 3))
 
     def call(self, query: Any, memory: Any, memory_mask: Any = None) -> Any:

@@ -8,13 +8,13 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import fraction, positive_int
-from gru_zoo.layers.attention import Attention
+from gru_zoo.layers.attention import Attention, rows_of
 from gru_zoo.layers.encoders import encoder
 from gru_zoo.subwords import PAD, Subwords
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
-class TiedEmbedding(keras.layers.Embedding):
+class TiedEmbedding(keras.layers.Layer):
     """Vectors of tokens, and with the same matrix the logits of tokens (Press and Wolf 2017).
 
         x = sqrt(d) E[w]            logits = y E^T + b            E [tokens, d]
@@ -33,18 +33,19 @@ class TiedEmbedding(keras.layers.Embedding):
     """
 
     def __init__(self, tokens: int, dim: int, **kwargs: Any) -> None:
-        # Products with E^T start at about 1, as its rows do.
-        initializer = keras.initializers.RandomNormal(stddev=positive_int("dim", dim) ** -0.5)
-        super().__init__(tokens, dim, embeddings_initializer=initializer, **kwargs)
+        super().__init__(**kwargs)
+        self.tokens, self.dim = positive_int("tokens", tokens), positive_int("dim", dim)
 
     def build(self, input_shape: Any = None) -> None:
         """Make E and b."""
-        super().build(input_shape)
-        self.bias = self.add_weight((self.input_dim,), "zeros", name="bias")
+        # Products with E^T start at about 1, as the products of its rows do.
+        normal = keras.initializers.RandomNormal(stddev=self.dim**-0.5)
+        self.embeddings = self.add_weight((self.tokens, self.dim), normal, name="embeddings")
+        self.bias = self.add_weight((self.tokens,), "zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
         """Return vectors `[..., dim]` for ids `[...]`."""
-        return tf.gather(self.embeddings.value, inputs) * self.output_dim**0.5
+        return tf.gather(self.embeddings.value, inputs) * self.dim**0.5
 
     def logits(self, features: Any) -> Any:
         """Return logits `[..., tokens]` for features `[..., dim]`."""
@@ -52,8 +53,7 @@ class TiedEmbedding(keras.layers.Embedding):
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
-        own = {"tokens": self.input_dim, "dim": self.output_dim}
-        return {**keras.layers.Layer.get_config(self), **own}
+        return {**super().get_config(), "tokens": self.tokens, "dim": self.dim}
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -244,8 +244,7 @@ def _sizes(layer: keras.layers.Layer) -> list[int]:
 
 def _advance(layer: Any, x: Any, state: list[Any]) -> tuple[Any, list[Any]]:
     """Run a recurrent layer's cell on rows `[sentences, beams, features]`."""
-    beams = tf.shape(x)[1]
     flat = [tf.reshape(part, (-1, part.shape[-1])) for part in (x, *state)]
     output, after = layer.cell(flat[0], flat[1:])
-    back = [tf.reshape(part, (-1, beams, part.shape[-1])) for part in (output, *after)]
+    back = [tf.reshape(part, (*rows_of(x), part.shape[-1])) for part in (output, *after)]
     return back[0], back[1:]

@@ -1,0 +1,147 @@
+"""A translator as an artifact: what its card says, its files, or the files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gru_zoo.card import About, Card
+    from gru_zoo.data.multi30k import Pairs
+    from gru_zoo.models.seq2seq import Seq2Seq
+    from gru_zoo.runs import RunFolder
+    from gru_zoo.translator_artifact import Task
+
+NAMES = {"de": "German", "en": "English", "fr": "French"}
+USES = (
+    "A small example of attention and beam search on a device. It knows captions of everyday "
+    "pictures and little else: not meant for other texts."
+)
+# https://github.com/bentrevett/pytorch-seq2seq: lower case, its own tokens, not sacreBLEU's.
+PUBLISHED = tuple(
+    {"system": system, "value": value, "source": "bentrevett/pytorch-seq2seq, lower case, de-en"}
+    for system, value in (
+        ("GRU", "20.6"),
+        ("bidirectional GRU with attention, 20.5 M parameters", "28.3"),
+        ("Transformer", "36.5"),
+    )
+)
+LIMITS = (
+    "It was trained on 29,000 captions: words that they do not hold are spelt from pieces, often "
+    "wrongly.",
+    "It translates one sentence at a time, without what came before.",
+    "Captions describe people by what can be seen of them, and the model repeats their biases.",
+)
+GOLDENS = 16
+
+
+def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Return sacreBLEU's figure, 0 to 100, and its signature.
+
+    Raises:
+        ImportError: the package sacrebleu is missing.
+    """
+    try:
+        import sacrebleu
+    except ImportError as error:
+        raise ImportError(
+            'BLEU needs the package sacrebleu: pip install "gru-zoo[translation]".'
+        ) from error
+    metric = sacrebleu.BLEU()
+    score = metric.corpus_score(list(translations), [list(references)])
+    return score.score, str(metric.get_signature())
+
+
+def task_of(pairs: Pairs, config: Any) -> Task:
+    """Return what files are compared and scored on: a split, the search of a run's flags."""
+    from gru_zoo.translator_artifact import Task
+
+    def score(translations: Sequence[str]) -> float:
+        return bleu(translations, pairs.target)[0]
+
+    return Task(pairs.source, score, config.beams, config.alpha)
+
+
+def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, command: str) -> Card:
+    """Write `artifact/` into a run: every format, compared on the test split, with its card.
+
+    Args:
+        run: finished and evaluated.
+        model: what it trained.
+        pairs: the test split.
+        config: the run's flags.
+        command: that trained it.
+    """
+    from gru_zoo.artifact import publish
+    from gru_zoo.translator_artifact import translator_goldens, translator_parts
+
+    task = task_of(pairs, config)
+    return publish(
+        run.path / "artifact",
+        _about(run, model, config, command),
+        model,
+        **translator_parts(model, task),
+        goldens=translator_goldens(model, pairs.source[:GOLDENS], task),
+    )
+
+
+def write_files(out: Path, model: Seq2Seq) -> None:
+    """Write the device's files into a folder.
+
+    Raises:
+        ValueError: the model's cell has no such files.
+    """
+    from gru_zoo.translator_artifact import translator_files
+
+    for name, write in translator_files(model).items():
+        write(out / name)
+        print(f"wrote {out / name}")
+
+
+def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
+    from gru_zoo.card import About, Section
+    from gru_zoo.translator_artifact import translator_configuration
+    from recipes.publishing import score_of
+
+    metrics = run.metrics()
+    source, target = config.pair.split("-")
+    history = [
+        [
+            int(row["epoch"]),
+            f"{row['loss']:.3f}",
+            f"{row['val_loss']:.3f}",
+            f"{row['val_bleu']:.1f}",
+        ]
+        for row in run.history
+    ]
+    text = (
+        "The loss in training is smoothed, the other is not; BLEU after an epoch is that of "
+        "greedy translations. The figures above are those of a search with "
+        f"{config.beams} beams and a length penalty of {config.alpha:g}; "
+        f"signature {metrics['signature']}."
+    )
+    columns = ["epoch", "loss", "validation loss", "validation BLEU"]
+    return About(
+        name=run.path.name,
+        task="translation",
+        language=[source, target],
+        summary=f"Translates {NAMES[source]} captions of pictures into {NAMES[target]}.",
+        uses=USES,
+        metric="bleu",
+        dataset="bentrevett/multi30k",
+        data=metrics["data"],
+        scored_on=metrics["scored_on"],
+        scores=[score_of(run)],
+        shipped_seed=run.config["seed"],
+        commands=[command],
+        configuration={
+            **translator_configuration(model),
+            "pair": config.pair,
+            "beams": config.beams,
+            "alpha": config.alpha,
+        },
+        published=PUBLISHED if config.pair == "de-en" else (),
+        measured=[Section("Training", columns, history, text)],
+        limits=LIMITS,
+    )

@@ -1,0 +1,147 @@
+"""The recipe in smoke size, on captions written for the tests."""
+
+import json
+
+import keras
+import pytest
+
+pytest.importorskip("tokenizers")
+pytest.importorskip("sacrebleu")
+
+from gru_zoo import load, verify  # noqa: E402
+from gru_zoo.data import multi30k  # noqa: E402
+from recipes import translation  # noqa: E402
+from tests import small_captions  # noqa: E402
+
+SMALL = (
+    "--vocabulary-size 80 --dim 16 --units 24 --heads 2 --epochs 16 --patience 16 --batch-size 4 "
+    "--learning-rate 0.02 --dropout 0.1 --smoothing 0.05 --beams 3"
+).split()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a run with its artifact, made in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multi30k, "load", small_captions.load)
+        # What it does beyond seeding is for good.
+        patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+        runs = tmp_path_factory.mktemp("runs")
+        arguments = ["train", "--name", "small", "--runs", str(runs), *SMALL]
+        assert translation.main(arguments) == 0
+    return runs / "small"
+
+
+def test_it_learns_and_leaves_its_files(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["metric"]["name"] == "bleu" and metrics["metric"]["split"] == "test"
+    assert metrics["metric"]["value"] > 50 and metrics["validation_bleu"] > 50
+    assert metrics["signature"].startswith("nrefs:1|case:mixed")
+    lines = (trained / "translations.txt").read_text().splitlines()
+    assert len(lines) == len(small_captions.pairs("test").target)
+    assert "val_bleu" in (trained / "history.csv").read_text().splitlines()[0]
+    for number in (1, 2, 3):
+        assert (trained / f"attention_{number}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_artifact_scores_what_the_model_scores(trained):
+    card = json.loads((trained / "artifact" / "card.json").read_text())
+    files = {export["file"]: export for export in card["exports"]}
+    assert set(files) == {
+        "saved_model",
+        *(f"{p}_{k}.tflite" for p in ("encoder", "decoder") for k in ("float32", "int8")),
+    }
+    value = json.loads((trained / "metrics.json").read_text())["metric"]["value"]
+    for name in ("saved_model", "decoder_float32.tflite"):
+        assert files[name]["metric"] == pytest.approx(value)
+        assert files[name]["same_translations"] == 1.0
+    assert card["task"] == "translation" and card["language"] == ["de", "en"]
+
+
+def test_sentences_are_translated(trained, capsys):
+    arguments = ["predict", "Ein Hund jagt die Katze.", "--run", str(trained)]
+    assert translation.main(arguments) == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith("A ") and line.endswith(".")
+    assert translation.main([*arguments, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["translation"] == line and record["score"] < 0
+
+
+def test_published_it_is_loaded_by_name(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path))
+    arguments = ["publish", str(trained), "--preset", "translation_small"]
+    assert translation.main(arguments) == 0
+    verify("translation_small")
+    lite = load("translation_small", format="tflite", variant="float32")
+    text = small_captions.pairs("test").source[0]
+    capsys.readouterr()
+    assert translation.main(["predict", text, "--model", "translation_small"]) == 0
+    assert capsys.readouterr().out.strip() == lite.translate([text], beams=3)[0]
+    monkeypatch.setattr(multi30k, "load", small_captions.load)
+    before = (tmp_path / "translation_small" / "decoder_int8.tflite").read_bytes()
+    assert translation.main(["export", "--preset", "translation_small"]) == 0
+    assert (tmp_path / "translation_small" / "decoder_int8.tflite").read_bytes() == before
+
+
+def test_the_files_alone(trained, tmp_path):
+    arguments = ["export", "--run", str(trained), "--out", str(tmp_path / "files")]
+    assert translation.main(arguments) == 0
+    assert len(list((tmp_path / "files").iterdir())) == 5
+
+
+def test_evaluating_again_gives_the_same(trained, monkeypatch):
+    monkeypatch.setattr(multi30k, "load", small_captions.load)
+    before = json.loads((trained / "metrics.json").read_text())
+    assert translation.main(["evaluate", "--run", str(trained)]) == 0
+    assert json.loads((trained / "metrics.json").read_text()) == before
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn", "transformer"])
+def test_a_number_of_parameters_makes_the_units(cell):
+    from gru_zoo.subwords import Subwords
+
+    pairs = small_captions.pairs("train")
+    subwords = Subwords.fit([*pairs.source, *pairs.target], 80, 40)
+    config = translation.Train(cell=cell, parameters=30_000, dim=16, heads=2)
+    model = translation._model(config, subwords)
+    assert abs(model.count_params() - 30_000) <= 600 and model.cell == cell
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
+        (["train", "--pair", "de-es"], "pair must be one of 'de-en', 'de-fr'"),
+        (["train", "--heads", "5"], "units must be a multiple of heads=5; got 192"),
+        (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
+        (["predict", "Haus", "--model", "translation_none"], "name must be one of"),
+    ],
+)
+def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(multi30k, "load", small_captions.load)
+    monkeypatch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+    assert translation.main(arguments) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "texts must not be empty; number 1 is ''"),
+        ("日本語", "texts must have a character that the model knows; number 1 has none"),
+        ("Haus " * 96, "texts must have at most 95 subwords; number 1 has"),
+    ],
+)
+def test_bad_sentences(trained, text, message, capsys):
+    assert translation.main(["predict", text, "--run", str(trained)]) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+
+
+def test_another_configuration_is_not_resumed(trained, capsys):
+    arguments = ["train", "--name", "small", "--runs", str(trained.parent), *SMALL, "--resume"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multi30k, "load", small_captions.load)
+        assert translation.main([*arguments, "--pair", "en-de"]) == 2
+    assert "error: pair must be 'de-en', as the run in" in capsys.readouterr().err
