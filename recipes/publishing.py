@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,7 +66,7 @@ def command(recipe: str, run: RunFolder, defaults: Any) -> str:
             words.append(f"--{'' if value else 'no-'}{flag}")
         else:
             items = value if isinstance(value, list) else [value]
-            words.append(" ".join([f"--{flag}", *map(str, items)]))
+            words.append(" ".join([f"--{flag}", *(shlex.quote(str(item)) for item in items)]))
     return " ".join(words)
 
 
@@ -99,7 +100,8 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
     best = runs[each.index(scores.best(metric, each))]
     commands = [command(recipe, run, defaults) for run in runs]
     if preset:
-        commands = [f"{trained} --no-export" for trained in commands]
+        if hasattr(defaults, "export"):  # Publishing exports the one that is shipped.
+            commands = [f"{trained} --no-export" for trained in commands]
         where = " ".join(f"runs/{recipe}/{run.path.name}" for run in runs)
         commands.append(f"python -m recipes.{recipe} publish {where} --preset {preset}")
     return Finished(best, each, metric, commands)

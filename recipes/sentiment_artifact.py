@@ -107,8 +107,16 @@ def measure(name: str) -> Card:
     _same_data(model.card)
     source = "tfds" if "TFDS" in model.card.data["name"] else "packaged"
     sections = sentiment_card.measured(model, source)
-    known = sentiment_card.said(model, model.card.data["name"])["limits"]
-    card = dataclasses.replace(model.card, measured=sections, limits=[*known, *limits(sections)])
+    before = limits(model.card.measured)
+    known = [limit for limit in model.card.limits if limit not in before]
+    command = f"python -m recipes.sentiment measure --preset {name}"
+    earlier = [line for line in model.card.commands if line != command]
+    card = dataclasses.replace(
+        model.card,
+        measured=sections,
+        limits=[*known, *limits(sections)],
+        commands=[*earlier, command],
+    )
     card.write(models_folder() / name)
     return card
 

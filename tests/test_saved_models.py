@@ -48,6 +48,16 @@ def test_the_card_says_what_a_reader_asks(name):
 
 
 @pytest.mark.parametrize("name", list_models())
+def test_the_hub_reads_the_card(name):
+    hub = pytest.importorskip("huggingface_hub", reason="needs the extra hub")
+    about = card(name)
+    text = (models_folder() / name / "README.md").read_text()
+    (result,) = hub.ModelCard(text, ignore_metadata_errors=False).data.eval_results
+    assert (result.task_type, result.dataset_type) == (about.task, about.dataset)
+    assert result.metric_value == pytest.approx(about.value, abs=5e-5)
+
+
+@pytest.mark.parametrize("name", list_models())
 def test_every_format_gives_its_goldens(name):
     about = card(name)
     results = list(replay(about, models_folder() / name))

@@ -1,0 +1,56 @@
+"""Which run is shipped, and the commands in its card."""
+
+import dataclasses
+
+import pytest
+
+from gru_zoo.files import write_json
+from recipes.publishing import together
+from recipes.starting import RunFlags
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(RunFlags):
+    units: int = 64
+    sizes: tuple[int, ...] = ()
+    folded: bool = True
+    export: bool = True
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A function that leaves a finished run behind."""
+
+    def leave(name, seed, value, validation, metric="accuracy", **flags):
+        given = {"seed": seed, "units": 64, "sizes": [], "folded": True, **flags}
+        write_json(tmp_path / name / "config.json", given)
+        metrics = {"metric": {"name": metric, "value": value}, f"validation_{metric}": validation}
+        write_json(tmp_path / name / "metrics.json", {**metrics, "epochs": 2, "train_seconds": 9.0})
+        return tmp_path / name
+
+    return leave
+
+
+def test_the_best_on_validation_is_shipped_and_every_command_kept(finished):
+    flags = {"units": 5, "sizes": [1, 2], "folded": False}
+    paths = [finished("b", 1, 0.9, 0.7, **flags), finished("a", 0, 0.8, 0.9, **flags)]
+    found = together("some", paths, Flags(), "task_data_gru_small")
+    assert found.best.path.name == "a" and found.metric == "accuracy"
+    assert [(score.seed, score.value) for score in found.scores] == [(0, 0.8), (1, 0.9)]
+    rest = "--units 5 --sizes 1 2 --no-folded --no-export"
+    assert found.commands == [
+        f"python -m recipes.some train --name a {rest}",
+        f"python -m recipes.some train --name b --seed 1 {rest}",
+        "python -m recipes.some publish runs/some/a runs/some/b --preset task_data_gru_small",
+    ]
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_refused(finished):
+    one = finished("a", 0, 0.8, 0.9)
+    for other in (finished("b", 1, 0.8, 0.9, units=5), finished("c", 0, 0.8, 0.9)):
+        with pytest.raises(ValueError, match="must be runs that differ in their seed only"):
+            together("some", [one, other], Flags())
+    with pytest.raises(ValueError, match="must be the folders of one run or more; got none"):
+        together("some", [], Flags())
+    with pytest.raises(ValueError, match="must be runs of one metric"):
+        together("some", [one, finished("d", 1, 30.0, 30.0, metric="bleu")], Flags())
