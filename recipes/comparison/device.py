@@ -2,7 +2,7 @@
 
 Command:  python -m recipes.comparison.device SUBJECT MODEL STEPS OUT   (`recipes.compare` runs it)
 
-Batch 1 and a fixed length, weights in int8 (dynamic range), builtin operators only, and loops as
+Batch 1 and any length, weights in int8 (dynamic range), builtin operators only, and loops as
 the project's own exporter writes them, for every recurrent cell (see `device_loops`).
 Latency is the median time of the one thread that computes, of the processor's, so that other
 programs on the machine do not count.
@@ -74,8 +74,9 @@ def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
     from gru_zoo.models.keras_file import load_keras_file
 
     model = load_keras_file(path)
-    inputs = _INPUTS.get(subject, _functional)(model, steps)
-    content = convert(model, inputs)
+    make = _INPUTS.get(subject, _functional)
+    inputs = make(model, steps)
+    content = convert(model, _specs(inputs, make(model, steps + 1)))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "model.tflite").write_bytes(content)
         run = _open(Path(folder) / "model.tflite")
@@ -100,8 +101,23 @@ def _call(model: keras.Model, inputs: dict[str, Any]) -> Any:
     return outputs["answer"] if isinstance(outputs, dict) else outputs
 
 
-def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
-    """Return a model as a TFLite file whose input shapes are those of `inputs`."""
+def _specs(inputs: dict[str, np.ndarray], longer: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return the inputs' specifications; an axis that grows with the steps is left open.
+
+    With a fixed one, zeros and masks of the whole length would be written into the file.
+    """
+    import tensorflow as tf
+
+    specs = {}
+    for name, array in inputs.items():
+        pairs = zip(array.shape, longer[name].shape, strict=True)
+        shape = [size if size == other else None for size, other in pairs]
+        specs[name] = tf.TensorSpec(shape, array.dtype, name=name)
+    return specs
+
+
+def convert(model: keras.Model, specs: dict[str, Any]) -> bytes:
+    """Return a model as a TFLite file with such inputs."""
     import tensorflow as tf
 
     from gru_zoo.export.signatures import convert as to_tflite
@@ -111,9 +127,6 @@ def convert(model: keras.Model, inputs: dict[str, np.ndarray]) -> bytes:
     # Not the model: TensorFlow does not find a Keras model's variables by itself, and a file
     # without their values is written all the same.
     holder.held = [variable.value for variable in model.variables]
-    specs = {
-        name: tf.TensorSpec(array.shape, array.dtype, name=name) for name, array in inputs.items()
-    }
     holder.serve = tf.function(lambda **given: {"outputs": _call(model, given)})
     with written(model):
         function = holder.serve.get_concrete_function(**specs)

@@ -53,8 +53,11 @@ def _inner_loop(layer: Any) -> Callable[..., Any]:
 
         first = tf.reshape(tf.concat(states, axis=-1), (1, sum(sizes)))
         every = loops.collect(advance, first, projected[:, : sum(sizes)])  # [steps, sizes]
+        last = tf.split(every[-1:], sizes, axis=-1)
         outputs = every[None, :, : sizes[0]]  # the first state is the output
-        return outputs[:, -1], outputs, tf.split(every[-1:], sizes, axis=-1)
+        if counted is not None and layer.zero_output_for_mask:
+            outputs = tf.where(counted[None, :, None], outputs, tf.zeros_like(outputs))
+        return outputs[:, -1], outputs, last
 
     return run
 

@@ -144,12 +144,12 @@ def build(config: LongRun, units: int) -> keras.Model:
     reader = encoder(config.cell, units, causal=True, name="reader")
     if config.problem == "copy":
         symbols, recalled = long_sequences.SYMBOLS, long_sequences.RECALLED
-        inputs = keras.Input((config.steps + 2 * recalled,), dtype="int32")
+        inputs = keras.Input((None,), dtype="int32")
         states = reader(layers.Embedding(symbols + 2, 8, name="symbols")(inputs))
         # One answer for each of the last steps.
         outputs = layers.Dense(symbols, "softmax", name="head")(states[:, -recalled:])
         return keras.Model(inputs, outputs)
-    inputs = keras.Input((config.steps, 2 if config.problem == "adding" else 1))
+    inputs = keras.Input((None, 2 if config.problem == "adding" else 1))
     last = reader(inputs)[:, -1]
     head = layers.Dense(1) if config.problem == "adding" else layers.Dense(10, "softmax")
     return keras.Model(inputs, head(last))

@@ -323,7 +323,7 @@ def _how(results: Results) -> Iterator[str]:
         "the best on validation data is kept; that run is also seed 0's. Same epochs, patience "
         "and order of the data for every cell. Processor's seconds are those of all threads of "
         "the training alone, validation left out; peak memory is the process's. The int8 file "
-        "has batch 1 and a fixed length, made the same way for every cell; latency is the median "
+        "has batch 1 and any length, made the same way for every cell; latency is the median "
         "of its thread's own time. The GRU is `gru_zoo.GRU` with its compiled kernel, LSTM and "
         "plain RNN are Keras' layers as `fit` runs them, the Transformer is built of Keras' "
         "`MultiHeadAttention`: times compare implementations as well as cells."

@@ -157,7 +157,8 @@ def _place(job: Job, folder: Path, resumed: bool) -> list[str]:
 def measure_device(job: Job, folder: Path, log: Path, lock: int) -> dict[str, Any]:
     """Return size and latency of the device's file, or the reason why there is none."""
     out = folder / "device.json"
-    length = job.subject.device_steps if isinstance(job.subject, Task) else job.steps
+    each = job.subject
+    length = each.device_steps if isinstance(each, Task) else job.steps + each.besides
     arguments = [job.subject.name, str(folder / "model.keras"), str(length), str(out)]
     try:
         children.run("recipes.comparison.device", arguments, log, [lock])

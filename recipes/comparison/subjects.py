@@ -74,6 +74,7 @@ class Problem:
         flags: of `long_run.LongRun`, the same for every cell and length.
         minutes: cell -> what a run is expected to take on two cores, each length in turn.
         chance: accuracy of who has learnt nothing.
+        besides: steps of an example that its length does not count.
         rates: as a task's.
     """
 
@@ -84,6 +85,7 @@ class Problem:
     flags: Mapping[str, Any]
     minutes: Mapping[str, tuple[float, ...]]
     chance: float
+    besides: int = 0
     rates: tuple[float, ...] = RATES
 
     def expected(self, cell: str, steps: int) -> float:
@@ -177,11 +179,12 @@ PROBLEMS = (
             "transformer": (0.7, 1.7, 2.5, 2.5),
         },
         chance=1 / 8,
+        besides=20,
     ),
     Problem(
         "digits",
         "Digits pixel by pixel",
-        parameters=11_700,
+        parameters=11_900,
         lengths=(64, 256, 1024),
         flags=_EFFORT,
         minutes={
