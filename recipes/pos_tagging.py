@@ -5,6 +5,7 @@ Data:     Universal Dependencies, English-EWT: 12,543 / 2,001 / 2,077 sentences,
           splits; any other treebank of TFDS by `--treebank`.
 Model:    embeddings of words, prefixes, suffixes and shapes, two bidirectional GRUs, softmax.
 Command:  python -m recipes.pos_tagging
+Measured: README.md and saved_models/pos_ewt_gru_small/README.md.
 Papers:   UDPipe 92.5, CoreNLP 94.7, spaCy's transformer 96.9, BERT-base 97.2 (NLP-progress).
 """
 
@@ -12,30 +13,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from gru_zoo.files import write_beside, write_json
-from gru_zoo.runs import RunFolder, newest_run
-from recipes import cli, confusion_figure
+from gru_zoo.runs import RunFolder
+from gru_zoo.words import split_words
+from recipes import cli, confusion_figure, pos_tagging_report, report
+from recipes.golden_texts import GOLDEN_TEXTS
+from recipes.publishing import command, open_run, score_of, together
 from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from gru_zoo.card import Card
     from gru_zoo.data.source import Source
     from gru_zoo.data.universal_dependencies import Sentence
     from gru_zoo.models.tagger import Tagger
 
 RUNS = Path("runs/pos_tagging")
-# Few lengths, so that few programs are compiled; the last is the longest sentence the model takes.
-LENGTHS = (8, 16, 24, 32, 48, 64, 96, 200)
+PRESET = "pos_ewt_gru_small"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Train(RunFlags):
     """Use only so many sentences of each split, for a smoke test; 0 uses all of them."""
 
     # Model.
+    cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
+    """What reads the sentence in both directions."""
+    parameters: int = 0
+    """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
     word_dim: int = 96
     """Size of a word's vector."""
     affix_dim: int = 24
@@ -59,9 +64,9 @@ class Train(RunFlags):
     units: int = 128
     """Size of the recurrent state of each direction."""
     num_layers: int = 2
-    """Bidirectional GRUs above each other."""
+    """Bidirectional layers above each other."""
     dropout: float = 0.5
-    """Share of features dropped before, between and after the GRUs."""
+    """Share of features dropped before, between and after the layers."""
     word_dropout: float = 0.25
     """A word seen n times is hidden with probability word_dropout / (word_dropout + n)."""
 
@@ -75,6 +80,10 @@ class Train(RunFlags):
     learning_rate: float = 3e-3
     """Adam's, at the start."""
 
+    # Export.
+    export: bool = True
+    """Write the artifact of a GRU: SavedModel, TFLite and ONNX files, card."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
@@ -82,40 +91,73 @@ class Evaluate:
 
     run: Path | None = None
     """Folder of the run; the newest one if not given."""
+    file: Path | None = None
+    """Measure on this file instead: CoNLL-U, or words and tags divided by tabs."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Tag raw text, one sentence a line."""
+    """Tag raw text, one sentence a line, or the words of a file."""
 
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sentences; without any they are read from standard input."""
+    """Sentences; without any, and without --file, they are read from standard input."""
+    file: Path | None = None
+    """Tag the words of this file: CoNLL-U, or a word a line; tags in it are not looked at."""
     run: Path | None = None
-    """Folder of the run; the newest one if not given."""
+    """Folder of a run, in place of the zoo's model."""
+    model: str = PRESET
+    """A name in the zoo."""
     json: bool = False
     """Write one JSON object a line."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write an artifact again: every format, checked, with its card."""
+
+    run: Path | None = None
+    """Folder of the run; the newest one if not given."""
+    out: Path | None = None
+    """Write the device's files into this folder, and no artifact."""
+    preset: str = ""
+    """A name in the zoo: its files are written anew from its own model instead."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """Make the zoo's preset of several finished runs that differ in their seed only."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of the runs; the one with the best validation accuracy is shipped."""
+    preset: str = PRESET
+    """Name in the zoo."""
+
+
 def train(config: Train) -> None:
-    """Train and evaluate; print one table."""
-    check_sizes(config, ("word_dim", "affix_dim", "units", "num_layers", "epochs", "batch_size"))
+    """Train, evaluate, export; print tables."""
+    sizes = ("word_dim", "affix_dim", "units", "num_layers", "epochs")
+    check_sizes(config, (*sizes, "batch_size"))
     training, source = _read("train", config)  # An unknown treebank leaves no run behind.
     run = start_run(config)
 
+    from gru_zoo import tagging
     from gru_zoo.training import fit, seed_everything
 
+    units = _units(config, training)
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
     print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
     validation, _ = _read("validation", config)
-    model = _model(config, training)
-    batches = _Batches(model, training, config)
+    model = _model(config, training, units)
+    batches = tagging.TaggedBatches(
+        model, training, config.batch_size, config.word_dropout, config.seed
+    )
     _compile(model, config, len(batches))
     fit(
         model,
         train=batches.dataset,
         steps_per_epoch=len(batches),
-        validate=lambda: _score(model, validation),
+        validate=lambda: tagging.score(model, validation),
         run=run,
         epochs=config.epochs,
         patience=config.patience,
@@ -123,91 +165,72 @@ def train(config: Train) -> None:
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
     _evaluate(run, model)
+    exports = _export(run, model).exports if config.export and config.cell == "gru" else []
+    report.print_run("pos_tagging", run, exports)
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure the test split again."""
-    run = RunFolder.open(config.run or newest_run(RUNS))
-    _evaluate(run, _load(run))
+    """Measure the test split again, or a file."""
+    if config.file is None:
+        run = open_run(config.run, RUNS)
+        _evaluate(run, _load(run))
+        return
+    from gru_zoo import tagging
+    from gru_zoo.data.conllu import read_sentences
+
+    sentences = read_sentences(config.file)
+    figures = tagging.score(_load(open_run(config.run, RUNS)), sentences)
+    words = sum(len(sentence.words) for sentence in sentences)
+    print(
+        f"{config.file}: accuracy {100 * figures['accuracy']:.2f} % "
+        f"of {words:,} words in {len(sentences):,} sentences"
+    )
 
 
 def predict(config: Predict) -> None:
     """Print the words of each sentence with their tags."""
-    texts = list(config.texts) or sys.stdin.read().splitlines()
-    sentences = [words for words in map(split_words, texts) if words]
+    if config.file is not None:
+        from gru_zoo.data.conllu import read_sentences
+
+        sentences = [s.words for s in read_sentences(config.file, tagged=False)]
+    else:
+        texts = list(config.texts) or sys.stdin.read().splitlines()
+        sentences = [words for words in map(split_words, texts) if words]
     if not sentences:
         raise ValueError("texts must be one sentence or more with a word in it; got none.")
-    model = _load(RunFolder.open(config.run or newest_run(RUNS)))
-    for words, tags in zip(sentences, _tags(model, sentences), strict=True):
-        named = [model.tags[tag] for tag in tags]
+    for words, named in zip(sentences, _tagger(config).tag(sentences), strict=True):
         if config.json:
             print(json.dumps({"words": words, "tags": named}, ensure_ascii=False))
         else:
             print(" ".join(f"{word}/{tag}" for word, tag in zip(words, named, strict=True)))
 
 
-_WORDS = re.compile(
-    r"\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|m|d|re|ve|ll)\b|\w+(?:[-.@/]\w+)*|\.\.\.|[^\w\s]", re.I
-)
+def export(config: Export) -> None:
+    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    if config.preset:
+        _export_preset(config.preset)
+        return
+    run = open_run(config.run, RUNS)
+    if config.out:
+        _export_files(config.out, _load(run))
+        return
+    report.print_run("pos_tagging", run, _export(run, _load(run)).exports)
 
 
-def split_words(text: str) -> list[str]:
-    """Split a sentence roughly as English treebanks do.
+def publish(config: Publish) -> None:
+    """Copy the best run's artifact into the zoo, with every run's score in its card."""
+    from gru_zoo.artifact import republish
+    from gru_zoo.card import Card
+    from gru_zoo.zoo import models_folder
 
-    Example:
-        >>> split_words("I don't think it's well-made, sorry.")
-        ['I', 'do', "n't", 'think', 'it', "'s", 'well-made', ',', 'sorry', '.']
-    """
-    return _WORDS.findall(text)
-
-
-class _Batches:
-    """Training batches of sentences of similar length, rare words hidden now and then."""
-
-    def __init__(self, model: Tagger, sentences: Sequence[Sentence], config: Train) -> None:
-        import numpy as np
-
-        from gru_zoo.batching import BucketedBatches
-
-        self.features = model.features.encode([s.words for s in sentences], LENGTHS[-1])
-        self.targets = _targets(model, sentences)
-        self.seed = config.seed
-        rows = np.arange(len(sentences), dtype=np.int32)
-        self.batches = BucketedBatches(
-            self.features["word"], rows, config.batch_size, LENGTHS, config.seed
-        )
-        seen = np.bincount(self.features["word"].ravel(), minlength=2)
-        self.hidden = config.word_dropout / (config.word_dropout + seen)
-        self.hidden[0] = 0.0  # padding stays padding
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def epoch(self, epoch: int) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Yield ids by feature and targets, [batch, length] each."""
-        import numpy as np
-
-        from gru_zoo.word_features import UNKNOWN
-
-        random = np.random.default_rng([self.seed, epoch, 1])
-        for words, rows in self.batches.epoch(epoch):
-            length = words.shape[1]
-            ids = {name: array[rows, :length] for name, array in self.features.items()}
-            hide = random.random(words.shape) < self.hidden[words]
-            ids["word"] = np.where(hide, UNKNOWN, words)
-            yield ids, self.targets[rows, :length]
-
-    def dataset(self, first_epoch: int, epochs: int) -> object:
-        """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
-        import tensorflow as tf
-
-        def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
-        ids = tf.TensorSpec([self.batches.batch_size, None], tf.int32)
-        signature = (dict.fromkeys(self.features, ids), ids)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    found = together("pos_tagging", config.finished, Train(), config.preset)
+    path = found.best.path / "artifact" / "card.json"
+    card = Card.from_json(path) if path.exists() else _export(found.best, _load(found.best))
+    card = dataclasses.replace(
+        card, name=config.preset, scores=found.scores, commands=found.commands
+    )
+    republish(path.parent, models_folder() / config.preset, card)
+    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 
 
 def _read(split: str, config: Train) -> tuple[list[Sentence], Source]:
@@ -217,7 +240,16 @@ def _read(split: str, config: Train) -> tuple[list[Sentence], Source]:
     return sentences[: config.limit or None], source
 
 
-def _model(config: Train, training: Sequence[Sentence]) -> Tagger:
+def _units(config: Train, training: Sequence[Sentence]) -> int:
+    """Return the units that give the whole model `config.parameters`, or `config.units`."""
+    if not config.parameters:
+        return config.units
+    from gru_zoo.models.budget import units_for
+
+    return units_for(lambda units: _model(config, training, units), config.parameters)
+
+
+def _model(config: Train, training: Sequence[Sentence], units: int) -> Tagger:
     from gru_zoo.models.tagger import Tagger
     from gru_zoo.word_features import WordFeatures
 
@@ -226,9 +258,10 @@ def _model(config: Train, training: Sequence[Sentence]) -> Tagger:
         sorted({tag for sentence in training for tag in sentence.tags}),
         word_dim=config.word_dim,
         affix_dim=config.affix_dim,
-        units=config.units,
+        units=units,
         num_layers=config.num_layers,
         dropout=config.dropout,
+        cell=config.cell,
     )
 
 
@@ -244,73 +277,22 @@ def _compile(model: Tagger, config: Train, steps_per_epoch: int) -> None:
     )
 
 
-def _targets(model: Tagger, sentences: Sequence[Sentence]) -> np.ndarray:
-    """Return tags as numbers, int32 [sentences, time], -1 where there is no word or no such tag."""
-    import numpy as np
-
-    numbers = {tag: number for number, tag in enumerate(model.tags)}
-    targets = np.full((len(sentences), LENGTHS[-1]), -1, np.int32)
-    for row, sentence in zip(targets, sentences, strict=True):
-        row[: len(sentence.tags)] = [numbers.get(tag, -1) for tag in sentence.tags]
-    return targets
-
-
-def _probabilities(model: Tagger, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
-    """Return probabilities [words, tags] for each sentence."""
-    import numpy as np
-
-    from gru_zoo.batching import fitting_length
-
-    encoded = model.features.encode(sentences, LENGTHS[-1])
-    fitting = np.array([fitting_length(len(words), LENGTHS) for words in sentences])
-    results: dict[int, np.ndarray] = {}
-    size = 64  # one shape a length: the last batch of a length is filled with padding
-    for length in np.unique(fitting):
-        rows = np.flatnonzero(fitting == length)
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            ids = {name: np.zeros((size, length), np.int32) for name in encoded}
-            for name, array in encoded.items():
-                ids[name][: len(part)] = array[part, :length]
-            given = model.predict_on_batch(ids)
-            for row, probabilities in zip(part, given[: len(part)], strict=True):
-                results[row] = probabilities[: len(sentences[row])]
-    return [results[row] for row in range(len(sentences))]
-
-
-def _tags(model: Tagger, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
-    return [probabilities.argmax(axis=1) for probabilities in _probabilities(model, sentences)]
-
-
-def _score(model: Tagger, sentences: Sequence[Sentence]) -> dict[str, float]:
-    """Return cross entropy and accuracy over all words; a tag never seen in training is wrong."""
-    import numpy as np
-
-    given = np.concatenate(_probabilities(model, [sentence.words for sentence in sentences]))
-    truth = _flat(_targets(model, sentences), sentences)
-    of_truth = np.where(truth < 0, 0.0, given[np.arange(len(truth)), truth])
-    return {
-        "loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
-        "accuracy": float((given.argmax(axis=1) == truth).mean()),
-    }
-
-
-def _flat(targets: np.ndarray, sentences: Sequence[Sentence]) -> np.ndarray:
-    import numpy as np
-
-    rows = zip(targets, sentences, strict=True)
-    return np.concatenate([row[: len(sentence.words)] for row, sentence in rows])
-
-
 def _load(run: RunFolder) -> Tagger:
-    import keras
-
+    from gru_zoo.models.keras_file import load_keras_file
     from gru_zoo.models.tagger import Tagger
 
-    model = keras.saving.load_model(run.path / "model.keras", compile=False, safe_mode=True)
+    model = load_keras_file(run.path / "model.keras")
     if not isinstance(model, Tagger):
         raise ValueError(f"run must hold a Tagger; got a {type(model).__name__}.")
     return model
+
+
+def _tagger(config: Predict) -> Tagger:
+    if config.run is not None:
+        return _load(open_run(config.run, RUNS))
+    from gru_zoo.zoo import load
+
+    return load(config.model)
 
 
 def _evaluate(run: RunFolder, model: Tagger) -> None:
@@ -318,21 +300,22 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
     import numpy as np
 
     from gru_zoo.metrics import confusion_matrix, per_class
+    from gru_zoo.tagging import true_tags
 
     config = Train(**run.config)
     test, source = _read("test", config)
     run.pin_data(source.as_dict())
-    predicted = np.concatenate(_tags(model, [sentence.words for sentence in test]))
-    truth = _flat(_targets(model, test), test)
+    found = np.concatenate(model.probabilities([sentence.words for sentence in test]))
+    predicted, truth = found.argmax(axis=1), true_tags(model, test)
     confusion = confusion_matrix(truth, predicted, len(model.tags))
     accuracy = float((predicted == truth).mean())
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
-    scored_on = f"{len(test):,} sentences, {len(truth):,} words: {source.splits['test'][1]}"
     run.write_metrics(
         {
-            "accuracy": accuracy,
-            "scored_on": scored_on,
+            "metric": {"name": "accuracy", "value": accuracy, "split": "test"},
+            "scored_on": f"{len(test):,} sentences, {len(truth):,} words: "
+            f"{source.splits['test'][1]}",
             "validation_accuracy": best["val_accuracy"],
             "parameters": model.count_params(),
             "epochs": len(seconds),
@@ -345,32 +328,66 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
     write_json(run.path / "tags.json", tags)
     title = f"{config.treebank}, test: {100 * accuracy:.2f} %"
     confusion_figure.draw(confusion, model.tags, run.path / "confusion.png", title)
-    _print_tags(run, tags)
+    pos_tagging_report.print_tags(run, tags)
 
 
-def _print_tags(run: RunFolder, tags: dict[str, dict[str, float]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _export(run: RunFolder, model: Tagger) -> Card:
+    """Write the run's artifact: every format, checked on the whole test split, with its card."""
+    from gru_zoo.artifact import publish as publish_artifact
+    from gru_zoo.card import About
+    from gru_zoo.tagger_artifact import tagger_goldens, tagger_parts
 
-    metrics = run.metrics()
-    table = Table(title=f"pos_tagging: {metrics['scored_on']}", title_justify="left")
-    for heading in ("tag", "words", "precision", "recall", "F1"):
-        table.add_column(heading, justify="left" if heading == "tag" else "right")
-    for tag, figures in tags.items():
-        shares = (f"{100 * figures[key]:.1f} %" for key in ("precision", "recall", "f1"))
-        table.add_row(tag, f"{figures['count']:,}", *shares)
-    table.caption = (
-        f"accuracy {100 * metrics['accuracy']:.2f} %, validation "
-        f"{100 * metrics['validation_accuracy']:.2f} %; {metrics['parameters']:,} parameters, "
-        f"{metrics['train_seconds']:.0f} s of training; files in {run.path}"
+    config, metrics = Train(**run.config), run.metrics()
+    test, source = _read("test", config)
+    run.pin_data(source.as_dict())
+    about = About(
+        name=run.path.name,
+        metric="accuracy",
+        data=metrics["data"],
+        scored_on=metrics["scored_on"],
+        scores=[score_of(run)],
+        shipped_seed=config.seed,
+        commands=[command("pos_tagging", run, Train())],
+        **pos_tagging_report.said(model, run, config.treebank),
     )
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    goldens = [words for words in map(split_words, GOLDEN_TEXTS) if 0 < len(words) <= 200]
+    return publish_artifact(
+        run.path / "artifact",
+        about,
+        model,
+        **tagger_parts(model, test),
+        goldens=tagger_goldens(model, goldens),
+    )
+
+
+def _export_files(out: Path, model: Tagger) -> None:
+    from gru_zoo.tagger_artifact import tagger_files
+
+    for name, write in tagger_files(model).items():
+        write(out / name)
+        print(f"wrote {out / name}")
+
+
+def _export_preset(name: str) -> None:
+    from gru_zoo.artifact import publish_again
+    from gru_zoo.tagger_artifact import tagger_parts
+    from gru_zoo.zoo import load, models_folder
+
+    model = load(name)
+    known = model.card.data
+    test, source = _read("test", Train(treebank=model.card.configuration["treebank"]))
+    if source.sha256 != known["sha256"]:
+        raise ValueError(f"treebank must be {known['name']}, which {name} was trained on.")
+    card = publish_again(models_folder() / name, model, **tagger_parts(model, test))
+    print(f"exported {card.name} again: {len(card.exports)} files")
 
 
 COMMANDS = {
     "train": (Train, train),
     "evaluate": (Evaluate, evaluate),
     "predict": (Predict, predict),
+    "export": (Export, export),
+    "publish": (Publish, publish),
 }
 
 

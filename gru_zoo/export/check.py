@@ -51,6 +51,7 @@ class Limit:
 
 LIMITS = {
     "saved_model": Limit(1e-5),
+    "onnx": Limit(1e-5),
     "float32": Limit(1e-5),
     "mediapipe": Limit(1e-5),
     "float16": Limit(1e-2, same_label=True),
@@ -192,7 +193,7 @@ def check(
     one_of("variant", variant, LIMITS)
     record = inspect(path)
     probabilities = run(path, reference, threads=threads, progress=progress)
-    difference = _judge(path, probabilities, reference, variant)
+    difference = judge(path, probabilities, reference, variant)
     return {
         "variant": variant,
         **record,
@@ -207,7 +208,7 @@ def check(
 def compare(path: str | os.PathLike, reference: Reference, variant: str) -> float:
     """Return the largest difference of a file's probabilities; raise as `check` does."""
     inspect(path)
-    return _judge(path, run(path, reference), reference, variant)
+    return judge(path, run(path, reference), reference, variant)
 
 
 def run(
@@ -297,10 +298,20 @@ def _open_saved_model(path: str | os.PathLike) -> Callable[[Sequence[bytes]], np
     return classify
 
 
-def _judge(
+def judge(
     path: str | os.PathLike, probabilities: np.ndarray, reference: Reference, variant: str
 ) -> float:
-    """Return the largest difference, or raise Refused with the limit it breaks."""
+    """Return the largest difference of a file's probabilities, if they are near enough.
+
+    Args:
+        path: of the file, for the message.
+        probabilities: what it gave, [texts, labels].
+        reference: what the model gave.
+        variant: one of `LIMITS`.
+
+    Raises:
+        Refused: a limit is broken; the message says which.
+    """
     limit = LIMITS[one_of("variant", variant, LIMITS)]
     differences = np.abs(probabilities - reference.probabilities).max(axis=1)  # [texts]
     judged = differences[:GOLDENS] if limit.on_goldens_only else differences

@@ -131,9 +131,9 @@ def one_text(*probabilities):
 def test_float16_keeps_the_label_of_a_decided_text():
     decided, undecided = one_text(0.3, 0.3475, 0.3525), one_text(0.3, 0.3499, 0.3501)
     other_label = np.float32([[0.3, 0.351, 0.349]])
-    assert check._judge("x", other_label, undecided, "float16") == pytest.approx(1.1e-3, rel=0.01)
+    assert check.judge("x", other_label, undecided, "float16") == pytest.approx(1.1e-3, rel=0.01)
     with pytest.raises(check.Refused, match="must give the model's label; .* on text 0"):
-        check._judge("x", other_label, decided, "float16")
+        check.judge("x", other_label, decided, "float16")
 
 
 def test_int8_may_lose_half_a_point(reference):
@@ -145,17 +145,17 @@ def test_int8_may_lose_half_a_point(reference):
         file = model.copy()
         file[-lost:] = file[-lost:, ::-1]
         if allowed:
-            assert check._judge("x", file, wide, "int8") == pytest.approx(0.1)
+            assert check.judge("x", file, wide, "int8") == pytest.approx(0.1)
         else:
             with pytest.raises(check.Refused, match="more than 0.5 points .* a fall of 0.60"):
-                check._judge("x", file, wide, "int8")
+                check.judge("x", file, wide, "int8")
 
 
 def test_nan_is_refused(reference):
     given = reference.probabilities.copy()
     given[7, 1] = np.nan
     with pytest.raises(check.Refused, match="on text 7"):
-        check._judge("x", given, reference, "int8")
+        check.judge("x", given, reference, "int8")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import json
 
 import keras
-import numpy as np
 import pytest
 
 from gru_zoo.data import universal_dependencies
+from gru_zoo.models.tagger import LENGTHS
 from recipes import pos_tagging
 from tests import small_treebank
 
@@ -24,19 +24,20 @@ def trained(tmp_path_factory):
         # What it does beyond seeding is for good.
         patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
         runs = tmp_path_factory.mktemp("runs")
-        arguments = ["train", "--name", "small", "--runs", str(runs), *SMALL]
+        arguments = ["train", "--name", "small", "--runs", str(runs), "--no-export", *SMALL]
         assert pos_tagging.main(arguments) == 0
     return runs / "small"
 
 
 def test_it_learns_and_leaves_its_files(trained):
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert metrics["accuracy"] > 0.9
+    assert metrics["metric"]["name"] == "accuracy" and metrics["metric"]["split"] == "test"
+    assert metrics["metric"]["value"] > 0.9
     tags = json.loads((trained / "tags.json").read_text())
     words = sum(len(sentence.words) for sentence in small_treebank.sentences("test"))
     assert sum(figures["count"] for figures in tags.values()) == words
     right = sum(figures["recall"] * figures["count"] for figures in tags.values())
-    assert right / words == pytest.approx(metrics["accuracy"])
+    assert right / words == pytest.approx(metrics["metric"]["value"])
     assert (trained / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -49,6 +50,40 @@ def test_raw_text_is_tagged(trained, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[1])["words"] == ["The", "cat"]
 
 
+def test_a_file_is_tagged_and_measured(trained, tmp_path, capsys):
+    file = tmp_path / "words.tsv"
+    file.write_text("Anna\tPROPN\npaints\tNOUN\nit\tPRON\n\nThe\tDET\n")
+    assert pos_tagging.main(["predict", "--file", str(file), "--run", str(trained)]) == 0
+    assert capsys.readouterr().out.startswith("Anna/PROPN paints/VERB it/PRON\nThe/")
+    assert pos_tagging.main(["evaluate", "--file", str(file), "--run", str(trained)]) == 0
+    assert "accuracy 75.00 % of 4 words in 2 sentences" in capsys.readouterr().out
+    file.write_text("Anna\tPROPN\n\npaints NOUN\n")
+    assert pos_tagging.main(["evaluate", "--file", str(file), "--run", str(trained)]) == 2
+    assert "words.tsv, line 3: a line must have 2 columns" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path))
+    assert pos_tagging.main(["publish", str(trained), "--preset", "pos_small"]) == 0
+    assert "published pos_small: " in capsys.readouterr().out
+    from gru_zoo import load
+    from gru_zoo.zoo import verify
+
+    names = set(verify("pos_small"))
+    assert {"model_int8.tflite", "model.onnx", "assets/tags.txt", "golden.npz"} <= names
+    model = load("pos_small")
+    assert model.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
+    assert "pos_tagging train --name small" in model.card.commands[0]
+    assert model.card.measured[0].title == "Tag by tag"
+    lite = load("pos_small", format="tflite", variant="int8")
+    assert lite.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
+    assert pos_tagging.main(["predict", "Anna paints it", "--model", "pos_small"]) == 0
+    assert capsys.readouterr().out == "Anna/PROPN paints/VERB it/PRON\n"
+
+
 def test_evaluating_again_gives_the_same(trained, monkeypatch):
     monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
     before = json.loads((trained / "metrics.json").read_text())
@@ -56,14 +91,13 @@ def test_evaluating_again_gives_the_same(trained, monkeypatch):
     assert json.loads((trained / "metrics.json").read_text()) == before
 
 
-def test_rare_words_are_hidden_and_padding_is_not(trained):
-    model = pos_tagging._load(pos_tagging.RunFolder.open(trained))
-    config = pos_tagging.Train(word_dropout=1e9, batch_size=8)
-    batches = pos_tagging._Batches(model, small_treebank.sentences("train"), config)
-    for ids, targets in batches.epoch(0):
-        assert set(np.unique(ids["word"])) <= {0, 1}
-        np.testing.assert_array_equal(ids["word"] == 0, targets == -1)
-        assert ids["suffix_1"].max() > 1
+def test_units_for_a_number_of_parameters():
+    training = small_treebank.sentences("train")
+    for cell in ("gru", "transformer"):
+        config = pos_tagging.Train(cell=cell, parameters=60_000, word_dim=6, affix_dim=4)
+        units = pos_tagging._units(config, training)
+        model = pos_tagging._model(config, training, units)
+        assert abs(model.count_params() - 60_000) <= 1200
 
 
 @pytest.mark.parametrize(
@@ -72,7 +106,10 @@ def test_rare_words_are_hidden_and_padding_is_not(trained):
         (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
         (["train", "--treebank", "en_ewtt"], "treebank must be one of "),
         (["predict", " ", "--run", "."], "texts must be one sentence or more"),
+        (["predict", "a", "--model", "pos_none"], "name must be one of the zoo's models"),
+        (["predict", "--file", "none.conllu"], "file must exist; got 'none.conllu'"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
+        (["publish", "nowhere"], "run must be a folder with a config.json"),
     ],
 )
 def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
@@ -83,6 +120,6 @@ def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
 
 
 def test_a_sentence_longer_than_the_model_takes(trained, capsys):
-    text = " ".join(["cat"] * (pos_tagging.LENGTHS[-1] + 1))
+    text = " ".join(["cat"] * (LENGTHS[-1] + 1))
     assert pos_tagging.main(["predict", text, "--run", str(trained)]) == 2
     assert "sentences must have at most 200 words; number 1 has 201" in capsys.readouterr().err

@@ -1,0 +1,87 @@
+"""What is told of a tagger: its table of tags, and what its card says besides figures."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gru_zoo.models.tagger import Tagger
+    from gru_zoo.runs import RunFolder
+
+# https://nlpprogress.com/english/part-of-speech_tagging.html
+PUBLISHED = tuple(
+    {"system": system, "value": value, "source": "NLP-progress"}
+    for system, value in (
+        ("UDPipe", "92.5 %"),
+        ("CoreNLP", "94.7 %"),
+        ("spaCy's transformer", "96.9 %"),
+        ("BERT-base", "97.2 %"),
+    )
+)
+_HEADS = ("tag", "words", "precision", "recall", "F1")
+
+
+def print_tags(run: RunFolder, tags: dict[str, dict[str, float]]) -> None:
+    """Print one row a tag.
+
+    Args:
+        run: a finished run.
+        tags: tag -> figures, as `metrics.per_class` gives them.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"pos_tagging: {run.metrics()['scored_on']}", title_justify="left")
+    for heading in _HEADS:
+        table.add_column(heading, justify="left" if heading == "tag" else "right")
+    for row in _rows(tags):
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def said(model: Tagger, run: RunFolder, treebank: str) -> dict[str, Any]:
+    """Return the fields of `About` that every tagger shares.
+
+    Args:
+        model: what the card is of.
+        run: the finished run, with its `tags.json`.
+        treebank: configuration of TFDS; its name begins with the language's code.
+    """
+    import json
+
+    from gru_zoo.card import Section
+    from gru_zoo.models.tagger import LENGTHS
+    from gru_zoo.tagger_artifact import tagger_configuration
+
+    tags = json.loads((run.path / "tags.json").read_text(encoding="utf-8"))
+    english = treebank == "en_ewt"
+    return {
+        "task": "token-classification",
+        "language": [treebank.split("_")[0]],
+        "summary": "Tells the universal part of speech (UPOS) of every word of a sentence.",
+        "uses": (
+            "Tagging of words that are already apart, on a phone, in a browser or on a server; the "
+            "SavedModel also splits raw English text, roughly. Not meant for other languages."
+        ),
+        "dataset": "universal_dependencies",
+        "configuration": {"treebank": treebank, **tagger_configuration(model)},
+        "published": PUBLISHED if english else (),
+        "measured": [
+            Section("Tag by tag", _HEADS, _rows(tags), "The Keras model on the split named above.")
+        ],
+        "limits": [
+            f"It takes at most {LENGTHS[-1]} words a sentence.",
+            "Words are taken as the treebank has them (gold tokenization): on raw text, mistakes "
+            "of the split come on top.",
+            "A word outside its vocabulary is known by its affixes and its shape alone.",
+        ],
+    }
+
+
+def _rows(tags: dict[str, dict[str, float]]) -> list[list[str]]:
+    return [
+        [tag, f"{figures['count']:,}"]
+        + [f"{100 * figures[key]:.1f} %" for key in ("precision", "recall", "f1")]
+        for tag, figures in tags.items()
+    ]
