@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import statistics
 import time
@@ -12,15 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.artifact import variant
 from gru_zoo.export import check, signatures
 from gru_zoo.export.inspection import inspect
+from gru_zoo.export.lite_reader import ANSWERS, TEXT, LiteReader
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.story_graph import StoryGraph, StoryServer
 from gru_zoo.models.reader import Reader
-from gru_zoo.story_text import StoryText
 
 VARIANTS = ("float32", "int8")
 # Sentences that the interpreter prepares for where nobody resizes the input.
@@ -37,51 +37,6 @@ class Asked(NamedTuple):
     stories: Sequence[Sequence[str]]
     questions: Sequence[str]
     answers: Sequence[str]
-
-
-class LiteReader:
-    """Raw stories to answers through the LiteRT interpreter, as a device would.
-
-    Args:
-        path: a `.tflite` file of a reader.
-        text: the reader's.
-
-    Raises:
-        ValueError: LiteRT cannot open the file.
-
-    Example:
-        >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
-        >>> write_tflite(Reader(text, ["eva", "adam"], units=5), Path("tiny.tflite"), "float32")
-        >>> LiteReader("tiny.tflite", text).read(["Eva left."], "Who left?")[0].shape
-        (2,)
-    """
-
-    def __init__(self, path: str | os.PathLike, text: StoryText) -> None:
-        self.text = text
-        self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
-        self._places = {a["name"]: a["index"] for a in self.interpreter.get_input_details()}
-        self._results = {a["name"]: a["index"] for a in self.interpreter.get_output_details()}
-        self._sentences = 0
-
-    def read(self, story: Sequence[str], question: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities `[answers]` and gates `[hops, sentences]` float32.
-
-        Raises:
-            ValueError: the story has no sentence, or the text cannot take one.
-        """
-        if not story:
-            raise ValueError("story must have a sentence; got none.")
-        rows = np.stack([self.text.row(sentence, "story") for sentence in story])
-        if len(rows) != self._sentences:
-            self.interpreter.resize_tensor_input(self._places["story"], (1, *rows.shape))
-            self.interpreter.allocate_tensors()
-            self._sentences = len(rows)
-        self.interpreter.set_tensor(self._places["story"], rows[None])
-        asked = self.text.row(question, "question")
-        self.interpreter.set_tensor(self._places["question"], asked[None])
-        self.interpreter.invoke()
-        answer = self.interpreter.get_tensor(self._results["answer"])[0]
-        return answer, self.interpreter.get_tensor(self._results["gates"])[0]
 
 
 def write_tflite(model: Reader, path: Path, variant: str) -> None:
@@ -113,6 +68,7 @@ def reader_files(model: Reader) -> dict[str, Callable[[Path], None]]:
     A reader of another cell than "gru" has no TFLite files: their loop is written for GRUs.
 
     Example:
+        >>> from gru_zoo.story_text import StoryText
         >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
         >>> list(reader_files(Reader(text, ["eva", "adam"], units=5)))
         ['saved_model', 'model_float32.tflite', 'model_int8.tflite']
@@ -132,6 +88,7 @@ def reader_parts(model: Reader, asked: Asked, probabilities: np.ndarray) -> dict
         probabilities: `[questions, answers]`, the model's own for `asked`.
 
     Example:
+        >>> from gru_zoo.story_text import StoryText
         >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
         >>> model = Reader(text, ["eva", "adam"], units=5)
         >>> asked = Asked([["Eva left."]], ["Who left?"], ["eva"])
@@ -156,8 +113,8 @@ def reader_parts(model: Reader, asked: Asked, probabilities: np.ndarray) -> dict
         }
 
     assets = {
-        "vocabulary.txt": "".join(f"{word}\n" for word in model.text.words).encode(),
-        "answers.txt": "".join(f"{answer}\n" for answer in model.answers).encode(),
+        TEXT: json.dumps(model.text.get_config()).encode(),
+        ANSWERS: "".join(f"{answer}\n" for answer in model.answers).encode(),
     }
     return {"files": reader_files(model), "compare": compare, "assets": assets}
 
@@ -210,6 +167,7 @@ def reader_goldens(model: Reader, asked: Asked) -> dict[str, np.ndarray]:
     """Return stories, questions, their ids and what the model gives for them.
 
     Example:
+        >>> from gru_zoo.story_text import StoryText
         >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
         >>> asked = Asked([["Eva left."]], ["Who left?"], ["eva"])
         >>> sorted(reader_goldens(Reader(text, ["eva", "adam"], units=5), asked))

@@ -89,6 +89,7 @@ def write_files(
 
     Raises:
         check.Refused: a file does not do what the model does; it is not left there.
+        ValueError: the reader's cell has no TFLite files; the SavedModel is written.
     """
     from gru_zoo.files import write_beside
     from gru_zoo.reader_artifact import reader_parts
@@ -104,8 +105,13 @@ def write_files(
             f"{record['latency_ms']:.2f} ms a question"
         )
     for name, content in parts["assets"].items():
-        with write_beside(out / name) as partial:
+        with write_beside(out / "assets" / name) as partial:
             partial.write_bytes(content)
+    if model.cell != "gru":
+        raise ValueError(
+            f"cell must be 'gru' for TFLite files, whose loops are written for it; got "
+            f"{model.cell!r}, of which {out} has the SavedModel only."
+        )
 
 
 def _about(run: RunFolder, model: Reader, command: str) -> About:

@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from gru_zoo.artifact import variant
 from gru_zoo.export import check
+from gru_zoo.export.lite_reader import LiteReader
 from gru_zoo.export.story_graph import StoryGraph
 from gru_zoo.models.reader import Reader
-from gru_zoo.reader_artifact import Asked, LiteReader, reader_files, reader_goldens, reader_parts
+from gru_zoo.reader_artifact import Asked, reader_files, reader_goldens, reader_parts
 from gru_zoo.story_text import StoryText
 from tests import small_babi
 
@@ -73,6 +74,17 @@ def test_tflite_answers_raw_stories_as_keras_does(written):
         np.testing.assert_allclose(gate, gates[row, :, : len(STORIES[row])], atol=1e-5)
     with pytest.raises(ValueError, match="story must have a sentence; got none"):
         reader.read([], QUESTIONS[0])
+
+
+def test_the_file_and_its_assets_are_enough(written):
+    model, parts, folder, _ = written
+    (folder / "assets").mkdir()
+    for name, content in parts["assets"].items():
+        (folder / "assets" / name).write_bytes(content)
+    reader = LiteReader(folder / "model_float32.tflite")
+    labels = [model.answers[number] for number in told(model)[0].argmax(axis=1)]
+    pairs = zip(STORIES, QUESTIONS, strict=True)
+    assert [reader.answer(*pair) for pair in pairs] == labels
 
 
 def test_saved_model_takes_raw_text(written):

@@ -6,7 +6,6 @@ them, by the comparison that let it into the artifact.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,8 +117,9 @@ def _tagger(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
 
 def _reader(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.reader_artifact import Asked, reader_goldens, reader_parts
+    from gru_zoo.story_text import split_sentences
 
-    stories = [re.split(r"(?<=[.?!]) ", story.decode()) for story in golden["stories"].tolist()]
+    stories = [split_sentences(story.decode()) for story in golden["stories"].tolist()]
     questions = [question.decode() for question in golden["questions"].tolist()]
     answers = [model.answers[i] for i in golden["probabilities"].argmax(axis=1)]
     asked = Asked(stories, questions, answers)

@@ -17,6 +17,7 @@ FORMATS = ("keras", "saved_model", "tflite")
 _LITE = {
     "SequenceClassifier": ("gru_zoo.export.lite", "LiteClassifier", ()),
     "Tagger": ("gru_zoo.export.lite_tagger", "LiteTagger", ("assets/",)),
+    "Reader": ("gru_zoo.export.lite_reader", "LiteReader", ("assets/",)),
     "Seq2Seq": ("gru_zoo.export.lite_translator", "LiteTranslator", ()),
 }
 _PLAIN = ("gru_zoo.zoo.loading", "_interpreter", ())
@@ -29,8 +30,8 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
         name: one of `list_models()`, or `hf://user/repository` on Hugging Face's hub (the extra
             `hub`), with `@revision` behind it if it is not the newest.
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
-            "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger` or
-            `LiteTranslator`, else LiteRT's interpreter.
+            "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger`,
+            `LiteReader` or `LiteTranslator`, else LiteRT's interpreter.
         variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
 
     Returns:

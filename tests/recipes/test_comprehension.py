@@ -115,7 +115,7 @@ def test_files_and_artifact(trained, tmp_path, monkeypatch, capsys):
     run = ("--run", str(trained))
     assert comprehension.main(["export", *run, "--out", str(tmp_path / "files")]) == 0
     names = {path.name for path in (tmp_path / "files").iterdir()}
-    assert {"saved_model", "model_float32.tflite", "model_int8.tflite", "answers.txt"} <= names
+    assert {"saved_model", "model_float32.tflite", "model_int8.tflite", "assets"} <= names
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
     assert comprehension.main(["publish", str(trained)]) == 0
     card = json.loads((tmp_path / "zoo" / comprehension.PRESET / "card.json").read_text())
