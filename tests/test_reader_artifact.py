@@ -89,7 +89,8 @@ def test_the_file_and_its_assets_are_enough(written):
 
 def test_saved_model_takes_raw_text(written):
     model, _, folder, _ = written
-    read = tf.saved_model.load(folder / "saved_model").read
+    loaded = tf.saved_model.load(folder / "saved_model")  # owns the variables
+    read = loaded.read
     texts = ["\n".join(STORIES[0]), STORIES[1][0].upper(), " ".join(STORIES[2])]
     given, (answers, gates) = read(texts, QUESTIONS), told(model)
     np.testing.assert_allclose(given["probabilities"], answers, atol=1e-5)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.data import babi
+from gru_zoo.layers import kernels
 from recipes import comprehension
 from tests import small_babi
 
@@ -21,7 +22,8 @@ STORY = "Anna went to the garden. Bert went to the office."
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The folder of a run, made in this process."""
-    with pytest.MonkeyPatch.context() as patch:
+    # At this size a loop is sooner done than compiled.
+    with pytest.MonkeyPatch.context() as patch, kernels.forced("loop"):
         patch.setattr(babi, "load", small_babi.load)
         # What it does beyond seeding is for good.
         patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
@@ -100,13 +102,13 @@ def test_bad_flags(arguments, message, capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "runs").exists()
 
 
-def test_parameters_choose_units(monkeypatch):
+def test_parameters_choose_units():
     from recipes import comprehension_babi
 
     training, _ = small_babi.load("train")
-    config = comprehension.Train(parameters=30_000, cell="lstm", hops=2)
+    config = comprehension.Train(parameters=60_000, cell="lstm", hops=2)
     model = comprehension_babi.make_model(config, training)
-    assert abs(model.count_params() - 30_000) <= 600 and model.cell == "lstm"
+    assert abs(model.count_params() - 60_000) <= 1200 and model.cell == "lstm"
 
 
 @pytest.mark.slow
