@@ -18,7 +18,16 @@ _PLACE = str(Path(__file__).resolve().parents[2])
 
 
 class ChildFailed(ValueError):
-    """A training or a conversion ended with an error; the message has its last words."""
+    """A training or a conversion ended with an error; the message has its last words.
+
+    Args:
+        message: which one, how it ended, its last words.
+        usage: what it used, as `run` returns it.
+    """
+
+    def __init__(self, message: str, usage: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 @contextlib.contextmanager
@@ -70,10 +79,14 @@ def run(
             pass_fds=tuple(keep_open),
         )
         status, usage = _wait(child)
-    seconds = time.perf_counter() - started
+    used = _used(time.perf_counter() - started, usage)
     if status:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-        raise ChildFailed(f"{module} ended with {how}{_last_words(log)}")
+        raise ChildFailed(f"{module} ended with {how}{_last_words(log)}", used)
+    return used
+
+
+def _used(seconds: float, usage: Any) -> dict[str, Any]:
     cpu = usage.ru_utime + usage.ru_stime
     # Linux counts kilobytes, macOS bytes.
     peak = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)

@@ -181,6 +181,11 @@ class _Training:
             seconds = time.perf_counter() - started
             cpu_seconds = time.process_time() - cpu_started
             scores = self.score(self.data.validation)
+            if not math.isfinite(scores["loss"] + losses[-1]):
+                if not self.history:
+                    raise FloatingPointError(f"loss must stay finite; got {losses[-1]}.")
+                self.stopped = "diverged"  # What was good before counts.
+                break
             self.history.append(
                 {
                     "updates": done,
@@ -205,8 +210,6 @@ class _Training:
         """Return why training ends here; an empty string if it goes on."""
         config, last = self.config, self.history[-1]
         since = len(self.history) - 1 - self.history.index(self.best)
-        if not math.isfinite(last["loss"]):
-            return "diverged"
         if last["val_accuracy"] >= config.solved:
             return "solved"
         if last["updates"] >= config.updates:

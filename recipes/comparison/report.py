@@ -99,7 +99,8 @@ def _metric(known: Figures | None) -> str:
     if known is None:
         return "not measured yet"
     seeds = f", {len(known.values)} seeds" if len(known.values) > 1 else ""
-    return f"{judging.shown(known)}{seeds} ({known.metric})"
+    diverged = f"; {known.diverged} diverged" if known.diverged else ""
+    return f"{judging.shown(known)}{seeds} ({known.metric}){diverged}"
 
 
 def _against(one: Figures | None, other: Figures | None) -> str:
@@ -307,7 +308,10 @@ def _rates(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str
         for cell in CELLS:
             tried = stored.trials(results, each, cell)
             chosen = stored.best_rate(results, each, cell)
-            values = ", ".join(f"{rate:g}: {value:.4g}" for rate, value in sorted(tried.items()))
+            values = ", ".join(
+                f"{rate:g}: {'diverged' if value is None else f'{value:.4g}'}"
+                for rate, value in sorted(tried.items())
+            )
             edge = chosen in (min(each.rates), max(each.rates)) and len(each.rates) > 1
             text = "not yet" if chosen is None else f"{chosen:g}{' (edge of the grid)' * edge}"
             yield _row([each.name, cell, values or "none yet", text])

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -22,6 +23,12 @@ from recipes.comparison import children, stored
 from recipes.comparison.plan import Job, settings
 from recipes.comparison.subjects import TOLERANCE, Task
 
+# A learning rate with which the loss does not stay finite was tried too.
+_DIVERGED = {
+    **dict.fromkeys(("metric", "watched", "validation", "loss", "parameters", "device", "gates")),
+    "stopped": "diverged",
+    "history": [],
+}
 _PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert")
 
 
@@ -72,10 +79,11 @@ def run_all(
 
 def _in_short(record: Mapping[str, Any]) -> str:
     metric, usage = record["metric"], record["usage"]
-    return (
-        f"{metric['name']} {metric['value']:.4f} on {metric['split']}, {record['parameters']:,} "
-        f"parameters, {usage['wall_seconds']:.0f} s on {usage['cpu_share']:.1f} cores"
-    )
+    took = f"{usage['wall_seconds']:.0f} s on {usage['cpu_share']:.1f} cores"
+    if metric is None:
+        return f"diverged, {took}"
+    parameters = f"{record['parameters']:,} parameters"
+    return f"{metric['name']} {metric['value']:.4f} on {metric['split']}, {parameters}, {took}"
 
 
 def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
@@ -87,11 +95,7 @@ def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
     folder, log = runs / job.subject.name / job.key, runs / "logs" / f"{job.key}.log"
     resumed = (folder / "config.json").exists()
     module, arguments = (_recipe if isinstance(job.subject, Task) else _long)(job)
-    usage = children.run(module, [*arguments, *_place(job, folder, resumed)], log, [lock])
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    _check_size(job, metrics["parameters"])
-    watched = metrics.get("watched", metrics["metric"]["name"])
-    return {
+    about = {
         "quick": quick,
         "subject": job.subject.name,
         "cell": job.cell,
@@ -99,6 +103,19 @@ def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
         "learning_rate": job.learning_rate,
         "seed": job.seed,
         "settings": settings(job.subject),
+        "made": _made(module, arguments),
+    }
+    try:
+        usage = children.run(module, [*arguments, *_place(job, folder, resumed)], log, [lock])
+    except children.ChildFailed as failure:
+        if "FloatingPointError" not in str(failure):
+            raise
+        return {**about, **_DIVERGED, "usage": {**failure.usage, "resumed": resumed}}
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    _check_size(job, metrics["parameters"])
+    watched = metrics.get("watched", metrics["metric"]["name"])
+    return {
+        **about,
         "metric": metrics["metric"],
         "watched": watched,
         "validation": _sign(watched) * metrics[f"validation_{watched}"],
@@ -109,7 +126,6 @@ def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
         "usage": {**usage, "resumed": resumed},
         "device": measure_device(job, folder, log, lock) if job.device else None,
         "gates": metrics.get("gates"),
-        "made": _made(module, arguments),
     }
 
 
@@ -201,7 +217,7 @@ def _made(module: str, arguments: list[str]) -> dict[str, Any]:
     return {
         "command": " ".join(["python -m", module, *arguments]),
         "date": datetime.date.today().isoformat(),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "machine": platform.machine(),
         "versions": {package: version(package) for package in _PACKAGES},
     }

@@ -47,11 +47,12 @@ def keep(folder: Path, key: str, record: Mapping[str, Any]) -> None:
 def best_rate(results: Results, each: Any, cell: str) -> float | None:
     """Return the learning rate of a task or problem that validates best; None until all tried."""
     tried = trials(results, each, cell)
-    return max(tried, key=tried.get) if set(tried) == set(each.rates) else None
+    finite = {rate: value for rate, value in tried.items() if value is not None}
+    return max(finite, key=finite.get) if finite and set(tried) == set(each.rates) else None
 
 
-def trials(results: Results, each: Any, cell: str) -> dict[float, float]:
-    """Return learning rate -> validation, on seed 0 and the shortest length."""
+def trials(results: Results, each: Any, cell: str) -> dict[float, float | None]:
+    """Return learning rate -> validation, on seed 0 and the shortest length; None: it diverged."""
     place = (each.name, cell, 0, each.lengths[0])
     return {
         record["learning_rate"]: record["validation"]
@@ -73,6 +74,7 @@ class Figures:
         values: the metric on the test split, a seed each.
         rate: the learning rate.
         runs: the records.
+        diverged: how many other seeds came to no end.
         device: {"bytes", "latency_ms", ...} of the int8 file, {"error"}, or None.
     """
 
@@ -83,6 +85,7 @@ class Figures:
     values: tuple[float, ...]
     rate: float
     runs: tuple[Mapping[str, Any], ...]
+    diverged: int
     device: Mapping[str, Any] | None
 
     @property
@@ -136,7 +139,8 @@ def figures(results: Results, each: Any, cell: str, steps: int) -> Figures | Non
         for record in results.values()
         if (record["subject"], record["cell"], record["steps"]) == (each.name, cell, steps)
     ]
-    runs = [record for record in of_cell if record["learning_rate"] == rate]
+    begun = [record for record in of_cell if record["learning_rate"] == rate]
+    runs = [record for record in begun if record["metric"] is not None]
     if not runs:
         return None
     runs.sort(key=lambda record: record["seed"])
@@ -146,6 +150,7 @@ def figures(results: Results, each: Any, cell: str, steps: int) -> Figures | Non
         tuple(run["metric"]["value"] for run in runs),
         rate,
         tuple(runs),
+        len(begun) - len(runs),
         devices[0] if devices else None,
     )
 

@@ -495,6 +495,27 @@ def test_a_model_beside_the_budget_is_refused(tmp_path, monkeypatch):
         runner.run_job(plan([tiny()], ["rnn"], 1, {})[0], tmp_path, False, 0)
 
 
+def test_a_rate_that_diverges_was_tried_and_is_not_chosen(tmp_path, monkeypatch):
+    def run(module, arguments, log, keep_open=()):
+        used = {"wall_seconds": 1.0, "cpu_seconds": 2.0, "cpu_share": 2.0, "peak_memory_mb": 3}
+        raise children.ChildFailed("it ended: FloatingPointError: loss must stay finite", used)
+
+    monkeypatch.setattr(children, "run", run)
+    results = whole(SENTIMENT, lambda job: accuracy(job, gru=0.8, lstm=0.7, rnn=0.6, transformer=1))
+    job = plan([SENTIMENT], ["gru"], 1, {})[1]
+    stored.keep(tmp_path, job.key, runner.run_job(job, tmp_path, False, 0))
+    diverged = stored.read(tmp_path)
+    assert job.learning_rate == 3e-3 and diverged[job.key]["usage"]["cpu_seconds"] == 2
+    results.update(diverged)
+    assert stored.best_rate(results, SENTIMENT, "gru") in (1e-3, 1e-2)
+    text = report.write(plan([SENTIMENT], CELLS, 3, results), results, tmp_path, False).read_text()
+    assert "0.003: diverged" in text
+    seed = {**results["sentiment-lstm-lr0.003-seed2"], **runner._DIVERGED}
+    results["sentiment-lstm-lr0.003-seed2"] = seed
+    figures = stored.figures(results, SENTIMENT, "lstm", 0)
+    assert len(figures.values) == 2 and figures.diverged == 1
+
+
 def test_a_recipe_is_resumed_where_its_run_is(tmp_path, monkeypatch):
     seen = []
 
@@ -525,6 +546,41 @@ def test_the_recipes_take_what_they_are_given(task):
     assert given | set(task.flags) | set(task.quick) <= known
     for cell in CELLS:
         assert repr(cell) in str(typing.get_type_hints(train)["cell"])
+
+
+def small_model(task, cell):
+    from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.models.reader import Reader
+    from gru_zoo.models.seq2seq import Seq2Seq
+    from gru_zoo.models.tagger import Tagger
+    from gru_zoo.story_text import StoryText
+    from gru_zoo.subwords import Subwords
+    from gru_zoo.text import WordTokenizer
+    from gru_zoo.word_features import WordFeatures
+
+    if task == "sentiment":
+        words = ["<PAD>", "<START>", "<UNKNOWN>", *"abcdefgh"]
+        return SequenceClassifier(WordTokenizer(words, sequence_length=8), units=8, cell=cell)
+    if task == "pos_tagging":
+        features = WordFeatures.fit([("a", "film", "which", "talks")] * 3)
+        return Tagger(features, ["DET", "NOUN"], units=8, cell=cell)
+    if task == "translation":
+        subwords = Subwords.fit(["ein kleines Haus", "a small house"], size=40, longest=10)
+        return Seq2Seq(subwords, cell, dim=8, units=8, heads=2)
+    text = StoryText.fit(["Eva left the house.", "Where is Adam now?"], story_length=9)
+    return Reader(text, ["eva", "adam"], units=8, cell=cell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["gru", "lstm", "transformer"])
+@pytest.mark.parametrize("task", [task.name for task in subjects.TASKS])
+def test_every_tasks_model_has_a_devices_file(task, cell, tmp_path):
+    from recipes.comparison import device
+
+    small_model(task, cell).save(tmp_path / "model.keras")
+    measured = device.measure(task, tmp_path / "model.keras", 7)
+    # Compared with the model inside: a wrong file raises.
+    assert measured["largest_difference"] < 0.2 and measured["latency_ms"] > 0
 
 
 @pytest.mark.slow
