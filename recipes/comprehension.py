@@ -91,6 +91,8 @@ class Predict:
     """About the story."""
     run: Path | None = None
     """Folder of the run; the newest one if not given."""
+    model: str = ""
+    """A name in the zoo, such as comprehension_babi_gru_small, in place of a run."""
     json: bool = False
     """Write one JSON object, with the attention to every sentence."""
 
@@ -137,11 +139,17 @@ def evaluate(config: Evaluate) -> None:
 def predict(config: Predict) -> None:
     """Print the answer."""
     text = config.story or sys.stdin.read()
-    run, flags = _opened(config.run)
-    from gru_zoo.models.keras_file import load_keras_file
+    if config.model:
+        from gru_zoo import load
 
-    model = load_keras_file(run.path / "model.keras")
-    found = _part(flags.dataset).answer(model, text, config.question)
+        model = load(config.model)
+    else:
+        run, _ = _opened(config.run)
+        from gru_zoo.models.keras_file import load_keras_file
+
+        model = load_keras_file(run.path / "model.keras")
+    part = _part({"Reader": "babi", "SpanReader": "squad"}[type(model).__name__])
+    found = part.answer(model, text, config.question)
     if config.json:
         print(json.dumps(found, ensure_ascii=False))
     else:

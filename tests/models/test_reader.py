@@ -35,13 +35,16 @@ def asked(model, stories=STORIES, questions=QUESTIONS):
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn", "transformer"])
 def test_a_story_is_read_alike_alone_and_among_longer_ones(cell):
     model = made(cell, units=8)
+    rng = np.random.default_rng(4)
+    for weight in model.trainable_weights:  # with biases of zero, padding would say nothing
+        weight.assign(weight + 0.3 * rng.standard_normal(weight.shape))
     answers, gates = asked(model)
     assert answers.shape == (3, 3) and gates.shape == (3, 2, 5)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-6)
     for row, (story, question) in enumerate(zip(STORIES, QUESTIONS, strict=True)):
         alone, gate = asked(model, [story], [question])
-        np.testing.assert_allclose(alone[0], answers[row], atol=1e-6)
-        np.testing.assert_allclose(gate[0], gates[row, :, : len(story)], atol=1e-6)
+        np.testing.assert_allclose(alone[0], answers[row], atol=2e-6)
+        np.testing.assert_allclose(gate[0], gates[row, :, : len(story)], atol=2e-6)
         assert not gates[row, :, len(story) :].any()
         assert (gate > 0).all()
 
