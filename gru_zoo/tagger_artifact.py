@@ -58,10 +58,22 @@ def tagger_parts(model: Tagger, sentences: Sequence[Sentence]) -> dict[str, Any]
     return {
         "files": tagger_files(model),
         "compare": partial(_compare, model, words, reference),
-        "assets": {
-            FEATURES: json.dumps(model.features.get_config(), ensure_ascii=False).encode(),
-            TAGS: ("\n".join(model.tags) + "\n").encode(),
-        },
+        "assets": tagger_assets(model),
+    }
+
+
+def tagger_assets(model: Tagger) -> dict[str, bytes]:
+    """Return name -> content of what a device needs beside a file: vocabularies and tags.
+
+    Example:
+        >>> from gru_zoo.word_features import WordFeatures
+        >>> model = Tagger(WordFeatures.fit([("a", "film", "a", "film")]), ["DET", "NOUN"], units=5)
+        >>> tagger_assets(model)["tags.txt"]
+        b'DET\\nNOUN\\n'
+    """
+    return {
+        FEATURES: json.dumps(model.features.get_config(), ensure_ascii=False).encode(),
+        TAGS: ("\n".join(model.tags) + "\n").encode(),
     }
 
 

@@ -24,9 +24,8 @@ import tyro
 from gru_zoo.files import write_beside, write_json
 from gru_zoo.runs import RunFolder
 from gru_zoo.words import split_words
-from recipes import cli, confusion_figure, pos_tagging_report, report
-from recipes.golden_texts import GOLDEN_TEXTS
-from recipes.publishing import command, open_run, score_of, together
+from recipes import cli, confusion_figure, pos_tagging_files, pos_tagging_report, report
+from recipes.publishing import command, open_run, together
 from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
@@ -208,11 +207,13 @@ def predict(config: Predict) -> None:
 def export(config: Export) -> None:
     """Write the artifact again from the run's trained model, or a preset's from its own."""
     if config.preset:
-        _export_preset(config.preset)
+        card = pos_tagging_files.write_again(config.preset)
+        print(f"exported {card.name} again: {len(card.exports)} files")
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        _export_files(config.out, _load(run))
+        test, _ = _read("test", Train(**run.config))
+        pos_tagging_files.write_files(config.out, _load(run), test)
         return
     report.print_run("pos_tagging", run, _export(run, _load(run)).exports)
 
@@ -332,54 +333,10 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
 
 
 def _export(run: RunFolder, model: Tagger) -> Card:
-    """Write the run's artifact: every format, checked on the whole test split, with its card."""
-    from gru_zoo.artifact import publish as publish_artifact
-    from gru_zoo.card import About
-    from gru_zoo.tagger_artifact import tagger_goldens, tagger_parts
-
-    config, metrics = Train(**run.config), run.metrics()
-    test, source = _read("test", config)
+    test, source = _read("test", Train(**run.config))
     run.pin_data(source.as_dict())
-    about = About(
-        name=run.path.name,
-        metric="accuracy",
-        data=metrics["data"],
-        scored_on=metrics["scored_on"],
-        scores=[score_of(run)],
-        shipped_seed=config.seed,
-        commands=[command("pos_tagging", run, Train())],
-        **pos_tagging_report.said(model, run, config.treebank),
-    )
-    goldens = [words for words in map(split_words, GOLDEN_TEXTS) if 0 < len(words) <= 200]
-    return publish_artifact(
-        run.path / "artifact",
-        about,
-        model,
-        **tagger_parts(model, test),
-        goldens=tagger_goldens(model, goldens),
-    )
-
-
-def _export_files(out: Path, model: Tagger) -> None:
-    from gru_zoo.tagger_artifact import tagger_files
-
-    for name, write in tagger_files(model).items():
-        write(out / name)
-        print(f"wrote {out / name}")
-
-
-def _export_preset(name: str) -> None:
-    from gru_zoo.artifact import publish_again
-    from gru_zoo.tagger_artifact import tagger_parts
-    from gru_zoo.zoo import load, models_folder
-
-    model = load(name)
-    known = model.card.data
-    test, source = _read("test", Train(treebank=model.card.configuration["treebank"]))
-    if source.sha256 != known["sha256"]:
-        raise ValueError(f"treebank must be {known['name']}, which {name} was trained on.")
-    card = publish_again(models_folder() / name, model, **tagger_parts(model, test))
-    print(f"exported {card.name} again: {len(card.exports)} files")
+    trained = command("pos_tagging", run, Train())
+    return pos_tagging_files.write_artifact(run, model, test, trained)
 
 
 COMMANDS = {

@@ -40,13 +40,12 @@ def print_tags(run: RunFolder, tags: dict[str, dict[str, float]]) -> None:
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
-def said(model: Tagger, run: RunFolder, treebank: str) -> dict[str, Any]:
+def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
     """Return the fields of `About` that every tagger shares.
 
     Args:
         model: what the card is of.
-        run: the finished run, with its `tags.json`.
-        treebank: configuration of TFDS; its name begins with the language's code.
+        run: the finished run, with its `tags.json`; its treebank's name begins with a language.
     """
     import json
 
@@ -55,7 +54,7 @@ def said(model: Tagger, run: RunFolder, treebank: str) -> dict[str, Any]:
     from gru_zoo.tagger_artifact import tagger_configuration
 
     tags = json.loads((run.path / "tags.json").read_text(encoding="utf-8"))
-    english = treebank == "en_ewt"
+    treebank = run.config["treebank"]
     return {
         "task": "token-classification",
         "language": [treebank.split("_")[0]],
@@ -66,7 +65,7 @@ def said(model: Tagger, run: RunFolder, treebank: str) -> dict[str, Any]:
         ),
         "dataset": "universal_dependencies",
         "configuration": {"treebank": treebank, **tagger_configuration(model)},
-        "published": PUBLISHED if english else (),
+        "published": PUBLISHED if treebank == "en_ewt" else (),
         "measured": [
             Section("Tag by tag", _HEADS, _rows(tags), "The Keras model on the split named above.")
         ],

@@ -80,8 +80,24 @@ def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
     assert model.card.measured[0].title == "Tag by tag"
     lite = load("pos_small", format="tflite", variant="int8")
     assert lite.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
+    out = tmp_path / "out"
+    assert pos_tagging.main(["export", "--run", str(trained), "--out", str(out)]) == 0
+    assert (out / "assets" / "features.json").exists() and (out / "saved_model").is_dir()
+    assert pos_tagging.main(["export", "--preset", "pos_small"]) == 0
+    assert "exported pos_small again: 5 files" in capsys.readouterr().out
     assert pos_tagging.main(["predict", "Anna paints it", "--model", "pos_small"]) == 0
     assert capsys.readouterr().out == "Anna/PROPN paints/VERB it/PRON\n"
+
+
+def test_files_of_another_cell_are_refused(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
+    arguments = ["train", "--name", "rnn", "--runs", str(tmp_path), "--cell", "rnn", *SMALL]
+    monkeypatch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+    assert pos_tagging.main([*arguments, "--epochs", "1"]) == 0
+    run, out = str(tmp_path / "rnn"), tmp_path / "out"
+    assert pos_tagging.main(["export", "--run", run, "--out", str(out)]) == 2
+    assert "cell must be 'gru' for a tagger's device files; got 'rnn'" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_evaluating_again_gives_the_same(trained, monkeypatch):

@@ -1,0 +1,99 @@
+"""A trained tagger to files: an artifact with its card, the device's files, a preset again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gru_zoo.files import write_beside
+from gru_zoo.words import split_words
+from recipes import pos_tagging_report
+from recipes.golden_texts import GOLDEN_TEXTS
+from recipes.publishing import score_of
+
+if TYPE_CHECKING:
+    from gru_zoo.card import Card
+    from gru_zoo.data.universal_dependencies import Sentence
+    from gru_zoo.models.tagger import Tagger
+    from gru_zoo.runs import RunFolder
+
+
+def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], command: str) -> Card:
+    """Write the artifact of a finished run, each file compared with the model.
+
+    Args:
+        run: gets the folder `artifact`.
+        model: what was trained.
+        test: what the files are compared and scored on.
+        command: what trained it.
+
+    Raises:
+        ValueError: the model's cell has no such files.
+        check.Refused: a file does not do what the model does.
+    """
+    from gru_zoo.artifact import publish
+    from gru_zoo.card import About
+    from gru_zoo.models.tagger import LENGTHS
+    from gru_zoo.tagger_artifact import tagger_goldens, tagger_parts
+
+    metrics = run.metrics()
+    about = About(
+        name=run.path.name,
+        metric="accuracy",
+        data=metrics["data"],
+        scored_on=metrics["scored_on"],
+        scores=[score_of(run)],
+        shipped_seed=run.config["seed"],
+        commands=[command],
+        **pos_tagging_report.said(model, run),
+    )
+    goldens = [split_words(text) for text in GOLDEN_TEXTS]
+    goldens = [words for words in goldens if 0 < len(words) <= LENGTHS[-1]]
+    parts = tagger_parts(model, test)
+    return publish(
+        run.path / "artifact", about, model, **parts, goldens=tagger_goldens(model, goldens)
+    )
+
+
+def write_files(out: Path, model: Tagger, test: Sequence[Sentence]) -> None:
+    """Write the device's files into a folder, each compared with the model.
+
+    Raises:
+        ValueError: the model's cell has no such files.
+        check.Refused: a file does not do what the model does; it is not left there.
+    """
+    from gru_zoo.tagger_artifact import tagger_parts
+
+    parts = tagger_parts(model, test)
+    for name, write in parts["files"].items():
+        with write_beside(out / name) as partial:
+            write(partial)
+            record = parts["compare"](partial, name)
+        print(
+            f"{out / name}: accuracy {100 * record['metric']:.2f} %, largest difference "
+            f"{record['largest_difference']:.1e}, {record['latency_ms']:.2f} ms a sentence"
+        )
+    for name, content in parts["assets"].items():
+        with write_beside(out / "assets" / name) as partial:
+            partial.write_bytes(content)
+
+
+def write_again(name: str) -> Card:
+    """Write a preset's files anew from its own model, for a newer exporter.
+
+    Raises:
+        ValueError: no such preset, or its treebank is not what can be read here.
+    """
+    from gru_zoo.artifact import publish_again
+    from gru_zoo.data import universal_dependencies
+    from gru_zoo.tagger_artifact import tagger_parts
+    from gru_zoo.zoo import load, models_folder
+
+    model = load(name)
+    test, source = universal_dependencies.load("test", model.card.configuration["treebank"])
+    if source.sha256 != model.card.data["sha256"]:
+        raise ValueError(
+            f"treebank must be the {model.card.data['name']} that {name} was trained on."
+        )
+    return publish_again(models_folder() / name, model, **tagger_parts(model, test))
