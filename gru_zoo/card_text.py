@@ -162,6 +162,8 @@ def _use(card: Card) -> str:
     ]
     if card.task == "text-classification":
         lines.append('model.predict(["A quiet, wonderful film."])')
+    if card.task == "token-classification":
+        lines.append('model.tag([["A", "quiet", "film", "."]])')
     if lite:
         variant = "int8" if "int8" in lite else lite[0]
         lines.append(f'lite = load("{card.name}", format="tflite", variant="{variant}")')
