@@ -74,12 +74,12 @@ def test_with_enough_beams_it_finds_the_best_of_all(alpha, banned):
 
 def test_all_that_ends_is_ranked():
     table = tables(2, seed=2)
-    found = search(table, TOKENS**LONGEST, 0.0)
-    scores = [sequence.score for sequence in found[1]]
-    assert scores == sorted(scores, reverse=True) and len(scores) > 2
-    wanted = {tuple(ids): score for score, ids in brute_force(table[1], 0.0)}
-    for sequence in found[1]:
-        np.testing.assert_allclose(sequence.score, wanted[tuple(sequence.ids)], rtol=1e-5)
+    for row, sequences in enumerate(search(table, TOKENS**LONGEST, 3.0)):
+        scores = [sequence.score for sequence in sequences]
+        assert scores == sorted(scores, reverse=True) and len(scores) > 20
+        wanted = {tuple(ids): score for score, ids in brute_force(table[row], 3.0)}
+        for sequence in sequences:
+            np.testing.assert_allclose(sequence.score, wanted[tuple(sequence.ids)], rtol=1e-5)
 
 
 def test_more_beams_find_no_worse():

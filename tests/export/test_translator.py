@@ -12,6 +12,7 @@ pytest.importorskip("tokenizers")
 from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.export.inspection import Refused, inspect  # noqa: E402
 from gru_zoo.export.lite_translator import LiteTranslator  # noqa: E402
+from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.subwords import END, START, Subwords  # noqa: E402
 from gru_zoo.translating import translate  # noqa: E402
@@ -22,11 +23,18 @@ PAIRS = small_captions.pairs("train")
 TASK = Task(PAIRS.source[:5], score=lambda translations: float(len(translations[0])), beams=3)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def plain_loops():
+    """Compile nothing for shapes as small as these."""
+    with forced("loop"):
+        yield
+
+
 def model_of(cell="gru"):
     subwords = Subwords.fit([*PAIRS.source, *PAIRS.target], size=80, longest=40)
-    model = Seq2Seq(subwords, cell, dim=6, units=8, heads=2)
+    model = Seq2Seq(subwords, cell, dim=24, units=32, heads=2)
     random = np.random.default_rng(0)
-    model.set_weights([0.6 * random.normal(size=w.shape) for w in model.weights])
+    model.set_weights([0.3 * random.normal(size=w.shape) for w in model.weights])
     return model
 
 

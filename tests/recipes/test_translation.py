@@ -10,6 +10,7 @@ pytest.importorskip("sacrebleu")
 
 from gru_zoo import load, verify  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
+from gru_zoo.layers.kernels import forced  # noqa: E402
 from recipes import translation  # noqa: E402
 from tests import small_captions  # noqa: E402
 
@@ -17,6 +18,13 @@ SMALL = (
     "--vocabulary-size 80 --dim 16 --units 24 --heads 2 --epochs 16 --patience 16 --batch-size 4 "
     "--learning-rate 0.02 --dropout 0.1 --smoothing 0.05 --beams 3"
 ).split()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_loops():
+    """Compile nothing for shapes as small as these."""
+    with forced("loop"):
+        yield
 
 
 @pytest.fixture(scope="module")
