@@ -98,6 +98,9 @@ class WordTokenizer(tf.Module):
         [[1, 3, 2, 0], [1, 0, 0, 0]]
     """
 
+    # What stands between two tokens of a text.
+    between = " "
+
     def __init__(
         self, vocabulary: Sequence[str], sequence_length: int, fold_case: bool = False
     ) -> None:

@@ -42,7 +42,7 @@ FLOORS = [
     },
     {"export"},
     {"scores", "card", "card_text", "artifact", "classifier_artifact", "reader_artifact"},
-    {"tagger_artifact", "translator_artifact"},
+    {"language_model_artifact", "tagger_artifact", "translator_artifact"},
     {"calibration", "robustness", "robustness_samples"},
     {"zoo"},
     {"demo"},

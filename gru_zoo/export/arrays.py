@@ -13,11 +13,10 @@ from ai_edge_litert.interpreter import Interpreter
 from gru_zoo.export.check import LIMITS
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
-from gru_zoo.export.probes import as_called, plain_loops
+from gru_zoo.export.probes import plain_loops
 from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.steps import step_graph
 from gru_zoo.export.streamer import Streamer
-from gru_zoo.models.classifier import SequenceClassifier
 
 # Lengths a file is compared at, besides the one that it is made for.
 LENGTHS = (1, 7)
@@ -67,13 +66,11 @@ def compare(
         return worst
     known = list(Interpreter(model_path=os.fspath(path)).get_signature_list())
     network, worst = Network(model), 0.0
-    # Keras refuses another length than a functional model's own.
-    free = isinstance(model, SequenceClassifier) or length(network) is None
+    free = network.program.any_length
     for time in dict.fromkeys((*LENGTHS, longest) if free else (length(network),)):
         inputs = _random(model, network, time)
         with plain_loops(model):
-            results = keras.tree.flatten(model(as_called(model, inputs.values()), training=False))
-        wanted = dict(zip(network.output_names, map(np.asarray, results), strict=True))
+            wanted = {name: np.asarray(x) for name, x in network.call(inputs).items()}
         if WHOLE in known:
             given = Interpreter(model_path=os.fspath(path), num_threads=1)
             outputs = given.get_signature_runner(WHOLE)(**inputs)

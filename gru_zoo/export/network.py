@@ -18,10 +18,10 @@ from keras import layers
 from keras.src.models.functional import Functional
 
 from gru_zoo.convert import from_keras
+from gru_zoo.export.programs import functional, program_of, run_functional
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.layers.stacked import StackedGRU
-from gru_zoo.models.classifier import SequenceClassifier
 
 TIMED = (
     GRU,
@@ -95,26 +95,6 @@ class Steps:
 
 
 @dataclasses.dataclass(frozen=True)
-class Given:
-    """One input of a network, without batch and time.
-
-    Attributes:
-        kind: "ids", "steps", or "vector" (the same at every step).
-        shape: () for ids, else (features,).
-        length: steps that the model was made for; None if any.
-    """
-
-    kind: str
-    shape: tuple[int, ...]
-    length: int | None = None
-
-    @property
-    def dtype(self) -> tf.DType:
-        """Type of the input."""
-        return tf.int32 if self.kind == "ids" else tf.float32
-
-
-@dataclasses.dataclass(frozen=True)
 class _Unknown:
     """What an operation of this name would give: a mask of Keras' own, or a reason to refuse."""
 
@@ -128,12 +108,14 @@ class Network:
     stays as it is.
 
     Args:
-        model: a built `SequenceClassifier`, or a built Keras functional or Sequential model.
+        model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
+            Sequential model.
 
     Attributes:
+        program: what the model computes.
         inputs: name -> `Given`: "ids" or "inputs" if the model has one, else Keras' names.
-        output_names: "probabilities" of a `SequenceClassifier`, "outputs" of another model with
-            one, else Keras' names.
+        output_names: "probabilities" of our models, "outputs" of another model with one, else
+            Keras' names.
 
     Raises:
         ValueError: another kind of model, or a weight that is NaN or infinite.
@@ -147,21 +129,8 @@ class Network:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._ours: dict[int, keras.layers.Layer] = {}
-        # Names of layers whose states have shorter ones.
-        self.aliases: dict[str, str] = {}
-        if isinstance(model, SequenceClassifier):
-            self.inputs = {"ids": Given("ids", (), model.tokenizer.sequence_length)}
-            self.output_names = ["probabilities"]
-            self.aliases = {model.rnn.name: "last", model.pooling.name: ""}
-            self._program = functools.partial(_classify, model)
-        else:
-            function = _functional(model)
-            self.inputs = _inputs(function)
-            names = list(function.output_names)
-            # A layer of two outputs gives its name to both.
-            names = [f"{n}_{i + 1}" if n in names[:i] else n for i, n in enumerate(names)]
-            self.output_names = ["outputs"] if len(names) == 1 else names
-            self._program = functools.partial(_run, function)
+        self.program = program_of(model)
+        self.inputs, self.output_names = self.program.inputs, self.program.output_names
         require_finite(model)
 
     def walk(
@@ -195,15 +164,24 @@ class Network:
                 name = layer.name if count == 1 else f"{layer.name}_{count}"
                 return timed(name, layer, _only_steps(layer, args, kwargs))
             if isinstance(layer, (keras.Sequential, Functional)):
-                return _run(_functional(layer), apply, *args)
+                return run_functional(functional(layer), apply, *args)
             return _alike(layer, apply, args, kwargs)
 
-        results = self._program(apply, *(inputs[name] for name in self.inputs))
+        results = self.program.run(apply, *(inputs[name] for name in self.inputs))
         results = keras.tree.flatten(results)
         for result in results:
             if isinstance(result, _Unknown):
                 raise _not_alike(result.operation)
         return dict(zip(self.output_names, results, strict=True))
+
+    def call(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the Keras model itself gives, name -> [batch, ...].
+
+        Args:
+            inputs: name -> [batch, ...], arrays or tensors.
+        """
+        tensors = [keras.ops.convert_to_tensor(inputs[name]) for name in self.inputs]
+        return dict(zip(self.output_names, self.program.call(*tensors), strict=True))
 
     def rows(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, Any]:
         """Return what `walk` takes, for inputs without the batch axis."""
@@ -245,73 +223,6 @@ def require_finite(model: keras.Model) -> None:
             raise ValueError(
                 f"model must have finite weights; {weight.path} holds NaN or infinity."
             )
-
-
-def _classify(model: SequenceClassifier, apply: Callable, ids: Any) -> Any:
-    """The classifier's call, without its dropout."""
-    states = apply(model.rnn, apply(model.embedding, ids))
-    return apply(model.head, apply(model.pooling, states))
-
-
-def _run(function: Any, apply: Callable, *inputs: Any) -> Any:
-    """Run a functional model's operations, each through `apply`."""
-    values = dict(zip(map(id, function.inputs), keras.tree.flatten(inputs), strict=True))
-    for depth in sorted(function._nodes_by_depth, reverse=True):
-        for node in function._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            known = dict(values)
-            for mask in _own_masks(node):
-                known[id(mask)] = None  # Steps carry it already.
-            args, kwargs = node.arguments.fill_in(known)
-            results = keras.tree.flatten(apply(node.operation, *args, **kwargs))
-            values.update(zip(map(id, node.outputs), results, strict=True))
-    return [values[id(tensor)] for tensor in function.outputs]
-
-
-def _own_masks(node: Any) -> list[Any]:
-    """Return the masks that Keras itself handed on with a node's inputs."""
-    masks = [getattr(tensor, "_keras_mask", None) for tensor in node.arguments.keras_tensors]
-    return [mask for mask in masks if mask is not None]
-
-
-def _functional(model: Any) -> Any:
-    """Return the model as a functional one."""
-    if isinstance(model, keras.Sequential):
-        if not model.built:
-            raise ValueError(f"model must be built; {model.name!r} is not: give it keras.Input.")
-        return model._functional
-    if isinstance(model, Functional):
-        return model
-    raise ValueError(
-        "model must be a SequenceClassifier or a Keras functional or Sequential model; "
-        f"got {type(model).__name__}."
-    )
-
-
-def _inputs(function: Any) -> dict[str, Given]:
-    """Return the inputs of a functional model by name."""
-    found = {}
-    for tensor in function.inputs:
-        name = tensor.name
-        readers = [n.operation for n in tensor._keras_history.operation._outbound_nodes]
-        embedded = any(isinstance(reader, layers.Embedding) for reader in readers)
-        if len(tensor.shape) == 2 and (embedded or "int" in tensor.dtype):
-            given = Given("ids", (), tensor.shape[1])
-        elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
-            given = Given("steps", (tensor.shape[2],), tensor.shape[1])
-        elif len(tensor.shape) == 2 and tensor.shape[1] is not None:
-            given = Given("vector", (tensor.shape[1],))
-        else:
-            raise ValueError(
-                f"input {name!r} of the model must be ids [batch, time], or [batch, time, "
-                f"features] or [batch, features] with known features; got {tensor.shape}."
-            )
-        found[name] = given
-    if len(found) == 1:
-        (given,) = found.values()
-        return {"ids" if given.kind == "ids" else "inputs": given}
-    return found
 
 
 def _only_steps(layer: Any, args: tuple, kwargs: Mapping[str, Any]) -> Steps:

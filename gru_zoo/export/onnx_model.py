@@ -12,6 +12,7 @@ from gru_zoo.export.network import Network
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.export.onnx_walk import write_model
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.language_model import LanguageModel
 
 
 def make_model(model: keras.Model) -> onnx.ModelProto:
@@ -33,6 +34,11 @@ def make_model(model: keras.Model) -> onnx.ModelProto:
         >>> [port.name for port in (*proto.graph.input, *proto.graph.output)]
         ['inputs', 'outputs']
     """
+    if isinstance(model, LanguageModel):
+        raise ValueError(
+            "model must not be a LanguageModel for ONNX; `export.tflite` and `export.saved_model` "
+            "take one."
+        )
     network = Network(model)
     sequences = [name for name, given in network.inputs.items() if given.kind != "vector"]
     # Two sequences need not be equally long.

@@ -60,7 +60,8 @@ def probes(model: keras.Model) -> Iterator[Probe]:
     and in between.
 
     Args:
-        model: a built `SequenceClassifier`, or a `keras.Sequential` or functional model.
+        model: a built `SequenceClassifier` or `LanguageModel`, or a `keras.Sequential` or
+            functional model.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
@@ -80,17 +81,8 @@ def probes(model: keras.Model) -> Iterator[Probe]:
             for name, given in network.inputs.items()
         }
         with plain_loops(model):
-            results = keras.tree.flatten(model(as_called(model, inputs.values()), training=False))
-        arrays = [keras.ops.convert_to_numpy(result) for result in results]
-        yield Probe(inputs, dict(zip(network.output_names, arrays, strict=True)))
-
-
-def as_called(model: keras.Model, inputs: Any) -> Any:
-    """Return arrays, one for each input of a model, as the model wants to be called with them."""
-    tensors = [keras.ops.convert_to_tensor(array) for array in inputs]
-    if len(tensors) == 1:
-        return tensors[0]
-    return keras.tree.pack_sequence_as(model.input, tensors)
+            results = network.call(inputs)
+        yield Probe(inputs, {name: keras.ops.convert_to_numpy(x) for name, x in results.items()})
 
 
 @contextlib.contextmanager

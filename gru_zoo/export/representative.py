@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from gru_zoo.export.network import Given, Network
+from gru_zoo.export.network import Network
+from gru_zoo.export.programs import Given
 
 
 def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str, np.ndarray]]:

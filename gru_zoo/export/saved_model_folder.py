@@ -8,14 +8,16 @@ A `SequenceClassifier` takes raw texts:
                              probabilities  [batch, labels]  float32
 
 Another model takes and gives arrays by the names that they have in a TFLite file too: "inputs"
-[batch, time, features] float32 or "ids" [batch, time] int32, and "outputs"; or, where there are
-several, Keras' names. Time is dynamic where the model leaves it open, and the batch always.
+[batch, time, features] float32 or "ids" [batch, time] int32, and "outputs", or "probabilities" of
+the token after the last id, where it is a `LanguageModel`; or, where there are several, Keras'
+names. Time is dynamic where the model leaves it open, and the batch always.
 Every output has the batch in front, as TensorFlow Serving asks for JSON rows.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import tensorflow as tf
 
 from gru_zoo.export import check, inspection
 from gru_zoo.export.network import Network
-from gru_zoo.export.probes import as_called, plain_loops, probes
+from gru_zoo.export.probes import plain_loops, probes
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
 
@@ -42,7 +44,7 @@ class TextServer(tf.Module):
         self.model_variables = [variable.value for variable in model.variables]
         self.label_names = tf.constant(model.labels)
         # A plain function: tf.Module would save the Keras model itself as an attribute.
-        self._classify = lambda ids: _plain(model, ids)
+        self._classify = lambda ids: _plain(model, model, ids)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -66,7 +68,7 @@ class TextServer(tf.Module):
 
 
 class ArrayServer(tf.Module):
-    """A Sequential or functional model as a function of named arrays; holds its variables.
+    """A model that reads no text as a function of named arrays; holds its variables.
 
     Args:
         model: a built model.
@@ -78,18 +80,17 @@ class ArrayServer(tf.Module):
     def __init__(self, model: keras.Model) -> None:
         super().__init__()
         network = Network(model)
-        for tensor in model.inputs:
+        # A language model of ours has no such tensors, and leaves its batch open.
+        for tensor in getattr(model, "inputs", None) or []:
             if tensor.shape[0] is not None:
                 raise ValueError(
                     f"model must leave the batch open; input {tensor.name!r} has shape "
                     f"{tensor.shape}."
                 )
         self.model_variables = [variable.value for variable in model.variables]
-        names = network.output_names
 
         def outputs(**arrays: tf.Tensor) -> dict[str, tf.Tensor]:
-            called = as_called(model, (arrays[name] for name in network.inputs))
-            return dict(zip(names, keras.tree.flatten(_plain(model, called)), strict=True))
+            return _plain(model, network.call, arrays)
 
         self.outputs = tf.function(outputs, autograph=False)
         self._specs = {}
@@ -106,7 +107,8 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
     """Write a model as a SavedModel folder, after comparing it with the model.
 
     Args:
-        model: a built `SequenceClassifier`, or a built `keras.Sequential` or functional model.
+        model: a built `SequenceClassifier` or `LanguageModel`, or a built `keras.Sequential` or
+            functional model.
         folder: where it goes.
         overwrite: whether an existing folder is replaced, by one that passed.
 
@@ -145,10 +147,10 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
             _compare(partial, model)
 
 
-def _plain(model: keras.Model, inputs: Any) -> Any:
-    """Return a model's outputs; no XLA island and no cuDNN operator is in the graph."""
+def _plain(model: keras.Model, call: Callable[..., Any], *inputs: Any) -> Any:
+    """Return what a call gives; no XLA island and no cuDNN operator is in the graph."""
     with plain_loops(model):
-        return model(inputs, training=False)
+        return call(*inputs)
 
 
 def _compare(folder: Path, model: keras.Model) -> None:

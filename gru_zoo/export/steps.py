@@ -61,9 +61,9 @@ def step_graph(
     """Return one time step of a causal model.
 
     Args:
-        model: a built `SequenceClassifier`, or a built Keras functional or Sequential model of GRU
-            layers (ours, Keras', stacked), layers that treat every step alike, and pooling over
-            time.
+        model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
+            Sequential model of GRU layers (ours, Keras', stacked), layers that treat every step
+            alike, and pooling over time.
         gates: also give "<layer>_z" and "<layer>_r" [1, units] of each GRU as outputs.
         memory: how the states are kept.
 
@@ -90,7 +90,7 @@ def _step(
     states: Mapping[str, tf.Tensor] | None,
 ) -> tuple[dict[str, tf.Tensor], Memory]:
     """Return a step's outputs by name, and the memory with the states."""
-    memory = kind(states, network.aliases)
+    memory = kind(states, network.program.aliases)
     outputs = {
         name: value.rows if isinstance(value, Steps) else value
         for name, value in network.walk(network.rows(inputs), memory).items()

@@ -4,7 +4,8 @@
     step              one time step of a causal model: every state goes in and comes out by name
 
 The first takes any number of steps once its input is resized. A text classifier's file also holds
-vocabulary, labels and the tokenizer's pattern, as TFLite metadata.
+vocabulary, labels and the tokenizer's pattern, as TFLite metadata; that of a language model, which
+gives probabilities of the token after the last id, has its vocabulary behind the checksum.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gru_zoo.arguments import one_of, positive_int
 from gru_zoo.export import arrays, check, mediapipe
 from gru_zoo.export.calibrated import integer_step
 from gru_zoo.export.int4 import int4, require_quantizer
+from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
 from gru_zoo.export.network import Network
 from gru_zoo.export.representative import checked
@@ -32,6 +34,7 @@ from gru_zoo.export.steps import StepGraph
 from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text import WordTokenizer
 
 # Steps that a file is made for where the model leaves them open.
@@ -84,9 +87,9 @@ def tflite(
     """Write a model as a `.tflite` file, after comparing it with the model.
 
     Args:
-        model: a built `SequenceClassifier`, or a built Keras functional or Sequential model of GRU
-            layers (ours or Keras', stacked, bidirectional), layers that treat every step alike,
-            and pooling over time.
+        model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
+            Sequential model of GRU layers (ours or Keras', stacked, bidirectional), layers that
+            treat every step alike, and pooling over time.
         path: the file.
         variant: "float32"; "float16", "int8" or "int4", which store the weights smaller ("int4"
             needs the extra `int4`); "int8_full" or "int16x8", the step alone, all in integers;
@@ -215,11 +218,13 @@ def _closed(
     form: str,
     thresholds: float | Mapping[str, float] | None,
 ) -> bytes:
-    """Return a file with its checksum, and with a text classifier's metadata where they fit."""
+    """Return a file with its checksum, and with what turns text into ids where it fits."""
     text = isinstance(model, SequenceClassifier) and form != "step"
     # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
     if text and (form == "flat" or isinstance(model.tokenizer, WordTokenizer)):
         return attach(content, mediapipe.describe(model, thresholds))
+    if isinstance(model, LanguageModel):
+        return sealed(content, tokenizer_files(model.tokenizer))
     return sealed(content)
 
 

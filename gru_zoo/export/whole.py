@@ -22,7 +22,6 @@ from gru_zoo.export.memory import Memory, looks_ahead
 from gru_zoo.export.network import Network, Steps
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
-from gru_zoo.models.classifier import SequenceClassifier
 
 
 class WholeGraph(tf.Module):
@@ -88,7 +87,8 @@ def _in_one_loop(network: Network, inputs: Mapping[str, tf.Tensor]) -> dict[str,
     projections = _Projections()
     network.walk(given, projections)
 
-    memory = functools.partial(Memory, aliases=network.aliases, masked=_masked(network))
+    program = network.program
+    memory = functools.partial(Memory, aliases=program.aliases, masked=program.padded)
 
     def step(t: tf.Tensor, states: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         now = memory(states, projected={n: tf.gather(x, t) for n, x in projections.rows.items()})
@@ -109,14 +109,9 @@ def _in_one_loop(network: Network, inputs: Mapping[str, tf.Tensor]) -> dict[str,
     return network.walk({**_one_step(network), **still}, memory(states, advance=False))
 
 
-def _masked(network: Network) -> bool:
-    """Return whether padding may stand anywhere; a classifier's loop ends before it."""
-    return not isinstance(network.model, SequenceClassifier)
-
-
 def _count(network: Network, rows: tf.Tensor) -> tf.Tensor:
     """Return how many steps the loop runs."""
-    if _masked(network):
+    if network.program.padded:
         return tf.shape(rows)[0]
     return tf.reduce_sum(tf.cast(tf.not_equal(rows, 0), tf.int32))
 

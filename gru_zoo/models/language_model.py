@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import fraction, positive_int
+from gru_zoo.characters import CharacterTokenizer
 from gru_zoo.layers.gru import GRU
 from gru_zoo.text import WordTokenizer
 
@@ -24,7 +25,8 @@ class LanguageModel(keras.Model):
     can also be fed token by token, by `initial_state`, `step` for each id, `output` at any time.
 
     Args:
-        tokenizer: turns text into ids; kept inside the model and its `.keras` file.
+        tokenizer: turns text into ids of words or characters; kept inside the model and its
+            `.keras` file.
         embedding_dim: size of a token's vector.
         units: size of the recurrent state.
         dropout: share of vectors' and of projected features dropped in training, in [0, 1).
@@ -49,7 +51,7 @@ class LanguageModel(keras.Model):
 
     def __init__(
         self,
-        tokenizer: WordTokenizer,
+        tokenizer: WordTokenizer | CharacterTokenizer,
         embedding_dim: int = 96,
         units: int = 384,
         dropout: float = 0.1,
@@ -132,6 +134,5 @@ class LanguageModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LanguageModel:
         """Make the model of `get_config`, with new weights."""
-        config = dict(config)
-        config["tokenizer"] = WordTokenizer.from_config(config["tokenizer"])
-        return cls(**config)
+        tokenizer = CharacterTokenizer if "characters" in config["tokenizer"] else WordTokenizer
+        return cls(**{**config, "tokenizer": tokenizer.from_config(config["tokenizer"])})

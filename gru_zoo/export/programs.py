@@ -1,0 +1,205 @@
+"""What a Keras model reads, what it gives, and how it gets from one to the other.
+
+    functional, Sequential   its graph of operations         Keras' names of inputs and outputs
+    SequenceClassifier       ids -> "probabilities"          of the labels; padding ends a text
+    LanguageModel            ids -> "probabilities"          of the token after the last id
+
+How a layer is run is the business of whoever walks a program (`network`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+from keras.src.models.functional import Functional
+
+from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.language_model import LanguageModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """One input of a network, without batch and time.
+
+    Attributes:
+        kind: "ids", "steps", or "vector" (the same at every step).
+        shape: () for ids, else (features,).
+        length: steps that the model was made for; None if any.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    length: int | None = None
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Type of the input."""
+        return tf.int32 if self.kind == "ids" else tf.float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A model as a sequence of operations.
+
+    Attributes:
+        inputs: name -> `Given`.
+        output_names: of what `run` and `call` return, in their order.
+        run: (apply, a value for each input) -> the outputs, where `apply(layer, *values)` runs a
+            layer in the caller's way.
+        call: tensors [batch, ...], one for each input -> the outputs as Keras computes them.
+        aliases: names of layers whose states have shorter ones.
+        padded: whether padding may stand anywhere; otherwise a text ends before the first id 0.
+        any_length: whether `call` takes sequences of any length.
+    """
+
+    inputs: dict[str, Given]
+    output_names: list[str]
+    run: Callable[..., Any]
+    call: Callable[..., list[Any]]
+    aliases: Mapping[str, str]
+    padded: bool = True
+    any_length: bool = True
+
+
+def program_of(model: keras.Model) -> Program:
+    """Return a model's program.
+
+    Args:
+        model: a built `SequenceClassifier`, `LanguageModel`, or Keras functional or Sequential
+            model.
+
+    Raises:
+        ValueError: another kind of model, one that is not built, or an input of another kind.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), layers.GRU(7), layers.Dense(2)])
+        >>> program_of(model).inputs
+        {'inputs': Given(kind='steps', shape=(4,), length=None)}
+    """
+    if isinstance(model, SequenceClassifier):
+        return Program(
+            inputs={"ids": Given("ids", (), model.tokenizer.sequence_length)},
+            output_names=["probabilities"],
+            run=functools.partial(_classify, model),
+            call=lambda ids: [model(ids, training=False)],
+            aliases={model.rnn.name: "last", model.pooling.name: ""},
+            padded=False,
+        )
+    if isinstance(model, LanguageModel):
+        return Program(
+            inputs={"ids": Given("ids", ())},
+            output_names=["probabilities"],
+            run=functools.partial(_continue, model),
+            call=lambda ids: [model.output({"last": model.read(ids)[1]})],
+            aliases={model.rnn.name: "last"},
+        )
+    return _of_functional(model)
+
+
+def run_functional(function: Any, apply: Callable, *inputs: Any) -> list[Any]:
+    """Run a functional model's operations, each through `apply`; see `Program.run`."""
+    values = dict(zip(map(id, function.inputs), keras.tree.flatten(inputs), strict=True))
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        for node in function._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            known = dict(values)
+            for mask in _own_masks(node):
+                known[id(mask)] = None  # Steps carry it already.
+            args, kwargs = node.arguments.fill_in(known)
+            results = keras.tree.flatten(apply(node.operation, *args, **kwargs))
+            values.update(zip(map(id, node.outputs), results, strict=True))
+    return [values[id(tensor)] for tensor in function.outputs]
+
+
+def functional(model: Any) -> Any:
+    """Return a functional or Sequential model as a functional one.
+
+    Raises:
+        ValueError: another kind of model, or one that is not built.
+    """
+    if isinstance(model, keras.Sequential):
+        if not model.built:
+            raise ValueError(f"model must be built; {model.name!r} is not: give it keras.Input.")
+        return model._functional
+    if isinstance(model, Functional):
+        return model
+    raise ValueError(
+        "model must be a SequenceClassifier, a LanguageModel or a Keras functional or Sequential "
+        f"model; got {type(model).__name__}."
+    )
+
+
+def _classify(model: SequenceClassifier, apply: Callable, ids: Any) -> Any:
+    """The classifier's call, without its dropout."""
+    states = apply(model.rnn, apply(model.embedding, ids))
+    return apply(model.head, apply(model.pooling, states))
+
+
+def _continue(model: LanguageModel, apply: Callable, ids: Any) -> Any:
+    """The language model's `output` after the last id."""
+    _, last = apply(model.rnn, apply(model.embedding, ids))
+    features = apply(model.projection, last)  # [1, embedding_dim]
+    # Not transposed first: the table is then one constant, which TFLite also looks words up in.
+    logits = tf.matmul(features, model.embedding.embeddings.value, transpose_b=True)
+    return tf.nn.softmax(logits + model.token_bias.value)
+
+
+def _of_functional(model: Any) -> Program:
+    function = functional(model)
+    names = list(function.output_names)
+    # A layer of two outputs gives its name to both.
+    names = [f"{n}_{i + 1}" if n in names[:i] else n for i, n in enumerate(names)]
+    inputs = _inputs(function)
+
+    def call(*tensors: Any) -> list[Any]:
+        one = len(tensors) == 1
+        nest = tensors[0] if one else keras.tree.pack_sequence_as(model.input, list(tensors))
+        return keras.tree.flatten(model(nest, training=False))
+
+    return Program(
+        inputs=inputs,
+        output_names=["outputs"] if len(names) == 1 else names,
+        run=functools.partial(run_functional, function),
+        call=call,
+        aliases={},
+        # Keras refuses another length than a functional model's own.
+        any_length=all(given.length is None for given in inputs.values()),
+    )
+
+
+def _own_masks(node: Any) -> list[Any]:
+    """Return the masks that Keras itself handed on with a node's inputs."""
+    masks = [getattr(tensor, "_keras_mask", None) for tensor in node.arguments.keras_tensors]
+    return [mask for mask in masks if mask is not None]
+
+
+def _inputs(function: Any) -> dict[str, Given]:
+    """Return the inputs of a functional model by name."""
+    found = {}
+    for tensor in function.inputs:
+        name = tensor.name
+        readers = [n.operation for n in tensor._keras_history.operation._outbound_nodes]
+        embedded = any(isinstance(reader, layers.Embedding) for reader in readers)
+        if len(tensor.shape) == 2 and (embedded or "int" in tensor.dtype):
+            given = Given("ids", (), tensor.shape[1])
+        elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
+            given = Given("steps", (tensor.shape[2],), tensor.shape[1])
+        elif len(tensor.shape) == 2 and tensor.shape[1] is not None:
+            given = Given("vector", (tensor.shape[1],))
+        else:
+            raise ValueError(
+                f"input {name!r} of the model must be ids [batch, time], or [batch, time, "
+                f"features] or [batch, features] with known features; got {tensor.shape}."
+            )
+        found[name] = given
+    if len(found) == 1:
+        (given,) = found.values()
+        return {"ids" if given.kind == "ids" else "inputs": given}
+    return found
