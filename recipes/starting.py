@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gru_zoo.arguments import positive_int
 from gru_zoo.runs import RunFolder, newest_run
@@ -47,6 +48,15 @@ def start_run(config: RunFlags) -> RunFolder:
     if config.resume and not config.name:
         name = newest_run(config.runs).name
     fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in PLACE}
+    if config.resume and (config.runs / name / "config.json").exists():
+        fixed = _without_newer(fixed, config, config.runs / name)
     run = RunFolder(config.runs / name, fixed, config.resume)
     print(f"run: {run.path}", flush=True)
     return run
+
+
+def _without_newer(fixed: dict[str, Any], config: RunFlags, path: Path) -> dict[str, Any]:
+    """Return a run's flags without those that are newer than the run and at their default."""
+    before = RunFolder.open(path).config
+    usual = {field.name: field.default for field in dataclasses.fields(config)}
+    return {key: v for key, v in fixed.items() if key in before or v != usual[key]}

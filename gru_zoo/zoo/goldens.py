@@ -136,8 +136,15 @@ def _translator(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
     return translator_goldens(model, texts, task), translator_parts(model, task)
 
 
+def _language_model(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    from gru_zoo.language_model_artifact import language_model_goldens, language_model_parts
+
+    return language_model_goldens(model, golden["ids"]), language_model_parts(model, golden["ids"])
+
+
 # Class of the model -> what it gives for its goldens' inputs, and what `artifact.publish` takes.
 AGAIN: dict[str, Callable[[Any, Arrays], tuple[Arrays, dict[str, Any]]]] = {
+    "LanguageModel": _language_model,
     "SequenceClassifier": _classifier,
     "Tagger": _tagger,
     "Reader": _reader,

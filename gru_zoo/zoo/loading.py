@@ -19,6 +19,7 @@ _LITE = {
     "Tagger": ("gru_zoo.export.lite_tagger", "LiteTagger", ("assets/",)),
     "Reader": ("gru_zoo.export.lite_reader", "LiteReader", ("assets/",)),
     "Seq2Seq": ("gru_zoo.export.lite_translator", "LiteTranslator", ()),
+    "LanguageModel": ("gru_zoo.export.lite_language_model", "LiteLanguageModel", ()),
 }
 _PLAIN = ("gru_zoo.zoo.loading", "_interpreter", ())
 
@@ -31,7 +32,7 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
             `hub`), with `@revision` behind it if it is not the newest.
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
             "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger`,
-            `LiteReader` or `LiteTranslator`, else LiteRT's interpreter.
+            `LiteReader`, `LiteTranslator` or `LiteLanguageModel`, else LiteRT's interpreter.
         variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
 
     Returns:

@@ -41,7 +41,7 @@ def test_the_test_split_is_read_when_asked(place, trained, monkeypatch, capsys):
     done = recipe("language_model", place, "evaluate", "--run", str(trained))
     assert done.returncode == 0, done.stderr
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert metrics["test"]["reviews"] == 80 and metrics["validation"]["reviews"] == 32
+    assert metrics["test"]["texts"] == 80 and metrics["validation"]["texts"] == 32
 
 
 @pytest.mark.parametrize("flag", ["--units", "--parts", "--epochs", "--vocabulary-size"])

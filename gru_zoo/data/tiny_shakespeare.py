@@ -1,0 +1,72 @@
+"""Tiny Shakespeare through TFDS: a million characters of plays (Karpathy 2015, char-rnn).
+
+One text, cut by TFDS into its first 90 % (train) and twice 5 % (validation, test), so a model is
+tested on other plays than it has read.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gru_zoo.arguments import one_of
+from gru_zoo.data.source import Source
+from gru_zoo.files import sha256
+
+SPLITS = ("train", "validation", "test")
+ORIGIN = "https://github.com/karpathy/char-rnn"
+LICENCE = "the plays are in the public domain"
+
+
+def load(split: str) -> tuple[str, Source]:
+    """Load one split, downloading it through TFDS if it is not prepared yet.
+
+    Args:
+        split: "train", "validation" or "test".
+
+    Returns:
+        The text, and the record of where it came from.
+
+    Raises:
+        ValueError: an unknown split.
+        FileNotFoundError: it is neither prepared in TFDS_DATA_DIR nor to be downloaded.
+
+    Example:
+        >>> text, source = load("train")  # doctest: +SKIP
+        >>> len(text)  # doctest: +SKIP
+        1003854
+    """
+    one_of("split", split, SPLITS)
+    builder, reason = _builder()
+    import tensorflow_datasets as tfds
+
+    (row,) = tfds.as_numpy(builder.as_dataset(split=split))
+    sizes = {name: about.num_examples for name, about in builder.info.splits.items()}
+    source = Source(
+        "tiny_shakespeare (TFDS)",
+        str(builder.info.version),
+        ORIGIN,
+        LICENCE,
+        {name: (sizes[name], f"TFDS' {name} split, one text") for name in SPLITS},
+        {file.name: sha256(file) for file in sorted(Path(builder.data_dir).glob("*.tfrecord*"))},
+        reason,
+    )
+    return row["text"].decode(), source
+
+
+def _builder() -> tuple[object, str]:
+    import tensorflow_datasets as tfds
+
+    folder = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    builder = tfds.builder("tiny_shakespeare", data_dir=folder)
+    if builder.is_prepared():
+        return builder, "a prepared folder was found"
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # whatever it was that stopped TFDS
+        raise FileNotFoundError(
+            f"tiny_shakespeare is not prepared in {folder} and could not be downloaded "
+            f"({type(error).__name__}: {error}). Set TFDS_DATA_DIR to a folder in which TFDS has "
+            "prepared it, or have a network."
+        ) from error
+    return builder, "downloaded"

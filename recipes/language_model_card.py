@@ -1,0 +1,102 @@
+"""A trained language model as an artifact: what its card says, and its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gru_zoo.card import About, Card
+    from gru_zoo.models.language_model import LanguageModel
+    from gru_zoo.runs import RunFolder
+    from recipes.language_model import Train
+
+# What files are compared on: so many test texts, so many tokens of each.
+TEXTS, TOKENS = 40, 50
+ABOUT = {
+    "imdb": {
+        "summary": "Says which words may follow in a film review, one word at a time.",
+        "uses": (
+            "Suggestions while a review is typed, and a beginning for training on other tasks. "
+            "Not a source of facts; what it writes sounds like a review and means nothing."
+        ),
+        "dataset": "stanfordnlp/imdb",
+        "scored_on": "IMDB's test half",
+        "limits": (
+            "It knows 20,000 words without punctuation, in lower case, and no other word.",
+            "It was trained on film reviews of the years before 2011, with the opinions and the "
+            "prejudices that stand in them, and repeats them.",
+        ),
+    },
+    "tiny_shakespeare": {
+        "summary": "Says which characters may follow in a play, one at a time.",
+        "uses": "An example of training and streaming on characters, small enough to look into.",
+        "dataset": "tiny_shakespeare",
+        "scored_on": "the last 5 % of Tiny Shakespeare",
+        "limits": ("It has read a million characters of one author and knows no other language.",),
+    },
+}
+
+
+def write_artifact(run: RunFolder, model: LanguageModel, config: Train, command: str) -> Card:
+    """Write `artifact/` into a run: every format, compared with the model, with its card.
+
+    Args:
+        run: finished and evaluated.
+        model: what it trained.
+        config: its flags.
+        command: that trained it.
+    """
+    from gru_zoo.artifact import publish
+    from gru_zoo.language_model_artifact import language_model_goldens, language_model_parts
+
+    ids = beginnings(model, config)
+    return publish(
+        run.path / "artifact",
+        _about(run, model, config, command),
+        model,
+        **language_model_parts(model, ids),
+        goldens=language_model_goldens(model, ids[:8]),
+    )
+
+
+def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
+    """Return the first ids of test texts that are long enough, int32 [TEXTS, TOKENS]."""
+    import numpy as np
+
+    from gru_zoo.text import SPECIAL, START
+    from recipes.language_model_text import read
+
+    texts = read("test", config)[0]
+    if len(texts) < TEXTS:  # one play: its pieces
+        size = len(texts[0]) // TEXTS
+        texts = [texts[0][piece * size : (piece + 1) * size] for piece in range(TEXTS)]
+    rows = model.tokenizer.words(texts[: 4 * TEXTS]).to_list()
+    start = SPECIAL.index(START)
+    rows = [[start, *row[: TOKENS - 1]] for row in rows if len(row) >= TOKENS - 1]
+    return np.array(rows[:TEXTS], np.int32)
+
+
+def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) -> About:
+    from gru_zoo.card import About
+    from recipes.publishing import score_of
+
+    metrics = run.metrics()
+    return About(
+        name=run.path.name,
+        task="text-generation",
+        language=["en"],
+        metric=metrics["metric"]["name"],
+        data=metrics["data"],
+        scores=[score_of(run)],
+        shipped_seed=config.seed,
+        commands=[command],
+        configuration={
+            "tokens": model.tokens,
+            "embedding_dim": model.embedding_dim,
+            "units": model.units,
+            "dropout": model.dropout,
+        },
+        **ABOUT[config.dataset],
+    )

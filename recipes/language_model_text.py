@@ -1,0 +1,84 @@
+"""What a language model reads: a data set's texts, its tokens, and the streams they become."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gru_zoo.batching import StreamBatches
+    from gru_zoo.characters import CharacterTokenizer
+    from gru_zoo.data.source import Source
+    from gru_zoo.text import WordTokenizer
+    from recipes.language_model import Train
+
+# Texts that are read side by side where nothing is learnt; of characters there is one text.
+READERS = {"imdb": 25, "tiny_shakespeare": 1}
+METRIC = {"imdb": "perplexity", "tiny_shakespeare": "bits_per_character"}
+
+
+def learnt(config: Train) -> tuple[np.ndarray, Source]:
+    """Return the texts that are learnt from, [texts] objects."""
+    import numpy as np
+
+    texts, source = read("train", config)
+    if source.splits.get("unsupervised"):
+        texts = np.concatenate([texts, read("unsupervised", config)[0]])
+    return texts, source
+
+
+def read(split: str, config: Train) -> tuple[np.ndarray, Source]:
+    """Return a split's texts, [texts] objects."""
+    import numpy as np
+
+    if config.dataset == "tiny_shakespeare":
+        from gru_zoo.data import tiny_shakespeare
+
+        text, source = tiny_shakespeare.load(split)
+        return np.array([text[: config.limit or None]], object), source
+
+    from gru_zoo.data import imdb
+
+    dataset, source = imdb.load(split, config.source)
+    dataset = dataset.take(config.limit) if config.limit else dataset
+    return np.array([row["text"] for row in dataset.as_numpy_iterator()], object), source
+
+
+def fitted(texts: np.ndarray, config: Train) -> WordTokenizer | CharacterTokenizer:
+    """Return the tokenizer of the texts that are learnt from."""
+    if config.dataset == "tiny_shakespeare":
+        from gru_zoo.characters import CharacterTokenizer
+
+        return CharacterTokenizer.fit(texts)
+    from gru_zoo.text import WordTokenizer
+
+    # Longer than any text: this tokenizer's users choose a length of their own.
+    return WordTokenizer.fit(texts, config.vocabulary_size, 400, fold_case=True)
+
+
+def streams(
+    tokenizer: WordTokenizer | CharacterTokenizer, texts: np.ndarray, config: Train, count: int
+) -> StreamBatches:
+    """Return the texts as `count` streams of ids, each text after its `<START>`."""
+    import numpy as np
+
+    from gru_zoo.batching import StreamBatches
+    from gru_zoo.text import SPECIAL, START
+
+    start = np.array([SPECIAL.index(START)], np.int32)
+    rows: list[np.ndarray] = []
+    for first in range(0, len(texts), 1024):
+        ids = tokenizer.words(texts[first : first + 1024])
+        words = np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
+        rows += [np.concatenate([start, row[:: -1 if config.backward else 1]]) for row in words]
+    starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
+    return StreamBatches(np.concatenate(rows), starts, count, config.steps, config.seed)
+
+
+def figures(scores: dict[str, float], config: Train) -> dict[str, float]:
+    """Return a split's scores with the data set's own metric beside them."""
+    if METRIC[config.dataset] == "perplexity":
+        return {**scores, "perplexity": math.exp(scores["loss"])}
+    return {**scores, "bits_per_character": scores["loss"] / math.log(2)}

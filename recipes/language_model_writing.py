@@ -1,0 +1,91 @@
+"""What a trained language model is used for: to continue a text, on a server or on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gru_zoo.characters import CharacterTokenizer
+    from gru_zoo.models.language_model import LanguageModel
+    from gru_zoo.text import WordTokenizer
+    from recipes.language_model import Generate
+
+    Tokenizer = WordTokenizer | CharacterTokenizer
+    Read = Callable[[int], np.ndarray]
+
+VARIANTS = ("float32", "float16", "int8")
+
+
+def keras_reader(model: LanguageModel) -> tuple[Tokenizer, Read]:
+    """Return a model's tokenizer, and what reads an id and gives the next one's probabilities."""
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def step(ids: tf.Tensor, state: dict) -> tuple:
+        after = model.step(ids, state)
+        return model.output(after)[0], after
+
+    state = model.initial_state(1)
+
+    def read(number: int) -> np.ndarray:
+        nonlocal state
+        probabilities, state = step(tf.constant([number]), state)
+        return probabilities.numpy()
+
+    return model.tokenizer, read
+
+
+def lite_reader(path: Path) -> tuple[Tokenizer, Read]:
+    """Return the same of a TFLite file, through its step signature.
+
+    Raises:
+        ValueError: it is not the file of a language model.
+    """
+    from gru_zoo.export.lite_language_model import LiteLanguageModel
+
+    if not path.is_file():
+        raise ValueError(f"tflite must be a file; {path} is not there.")
+    model = LiteLanguageModel(path)
+    return model.tokenizer, model.read
+
+
+def continued(tokenizer: Tokenizer, read: Read, config: Generate) -> Iterator[str]:
+    """Yield a text, and then each token that follows it."""
+    from gru_zoo.sampling import continuation
+    from gru_zoo.text import PAD, SPECIAL, START, UNKNOWN
+
+    start = SPECIAL.index(START)
+    ids = [start, *tokenizer.words([config.text]).to_list()[0]]
+    yield config.text
+    for number in continuation(
+        read,
+        ids,
+        config.length,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        seed=config.seed,
+        banned=(SPECIAL.index(PAD), SPECIAL.index(UNKNOWN)),
+        end=start,  # the next text would begin
+    ):
+        yield tokenizer.between + tokenizer.vocabulary[number]
+
+
+def write_files(model: LanguageModel, out: Path) -> None:
+    """Write a model as TFLite files and SavedModel, each compared with it.
+
+    Raises:
+        check.Refused: a file does not do what the model does; it is not left there.
+    """
+    from gru_zoo import export
+
+    for variant in VARIANTS:
+        path = out / f"model_{variant}.tflite"
+        difference = export.tflite(model, path, variant, overwrite=True)
+        size = path.stat().st_size / 1e3
+        print(f"{path}: {size:,.0f} KB, largest difference {difference:.1e}", flush=True)
+    export.saved_model(model, out / "saved_model", overwrite=True)
+    print(f"{out / 'saved_model'}: SavedModel, largest difference below 1e-05")
