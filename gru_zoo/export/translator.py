@@ -46,7 +46,8 @@ class EncoderGraph(tf.Module):
     Example:
         >>> from gru_zoo.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
-        >>> EncoderGraph(model).encode(tf.ones((1, 5), tf.int32))["keys"].shape
+        >>> graph = EncoderGraph(model)
+        >>> graph.encode(tf.ones((1, 5), tf.int32))["keys"].shape
         TensorShape([1, 5, 6])
     """
 
