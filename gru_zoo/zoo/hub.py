@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -106,10 +105,9 @@ def _parts(address: str) -> tuple[str, str | None]:
 
 
 def _failures(client: ModuleType) -> tuple[type[Exception], ...]:
-    """Return what the client raises of a hub that refuses or does not answer."""
-    transport = sys.modules.get("httpx")  # The client's since its version 1; no OSErrors.
-    known = (OSError, client.errors.HfHubHTTPError)
-    return (*known, transport.HTTPError) if transport else known
+    """Return the client's errors of a hub that refuses or does not answer."""
+    # An answer's error derives from the transport's own, which changes with the client's version.
+    return (OSError, *client.errors.HfHubHTTPError.__bases__)
 
 
 def _client() -> ModuleType:
