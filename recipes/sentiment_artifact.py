@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recipes import reviews, sentiment_card
 from recipes.golden_texts import GOLDEN_TEXTS
@@ -105,8 +105,7 @@ def measure(name: str) -> Card:
 
     model = load(name)
     _same_data(model.card)
-    source = "tfds" if "TFDS" in model.card.data["name"] else "packaged"
-    sections = sentiment_card.measured(model, source)
+    sections = sentiment_card.measured(model, _source(model.card))
     before = limits(model.card.measured)
     known = [limit for limit in model.card.limits if limit not in before]
     command = f"python -m recipes.sentiment measure --preset {name}"
@@ -121,9 +120,13 @@ def measure(name: str) -> Card:
     return card
 
 
-def _same_data(card: Any) -> reviews.Reviews:
+def _source(card: Card) -> str:
+    return "tfds" if "TFDS" in card.data["name"] else "packaged"
+
+
+def _same_data(card: Card) -> reviews.Reviews:
     """Return IMDB's test split, if it is the one that a card's scores are of."""
-    test, source = reviews.read("test")
+    test, source = reviews.read("test", _source(card))
     if source.sha256 != card.data["sha256"]:
         raise ValueError(
             f"source must give {card.data['name']}, which {card.name} was trained on; got "

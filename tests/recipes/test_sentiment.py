@@ -228,3 +228,37 @@ def test_help_does_not_wait_for_tensorflow(place):
     assert done.returncode == 0, done.stderr
     assert "--learning-rate" in done.stdout
     assert time.monotonic() - started < 30  # a hang, not a speed, is what this line catches
+
+
+@pytest.mark.slow
+def test_a_cell_of_a_number_of_parameters(place, trained, tmp_path, monkeypatch):
+    """Of four cells one: which cells there are, and their budgets, is tested with the encoders."""
+    monkeypatch.chdir(place)
+    flags = "--cell lstm --parameters 2056 --epochs 1 --patience 1 --no-export".split()
+    done = recipe("sentiment", place, "train", "--name", "lstm", *SMALL, *flags)
+    assert done.returncode == 0, done.stderr
+    run = place / "runs" / "sentiment" / "lstm"
+    assert json.loads((run / "metrics.json").read_text())["parameters"] == 2056
+
+
+@pytest.mark.slow
+def test_files_without_an_artifact(place, trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    out = tmp_path / "out"
+    assert sentiment.main(["export", "--run", "runs/sentiment/whole", "--out", str(out)]) == 0
+    files = {path.name for path in out.iterdir()}
+    assert {"saved_model", "model_int8.tflite", "model_mediapipe.tflite"} < files
+    assert "card.json" not in files
+
+
+@pytest.mark.slow
+def test_measuring_writes_into_the_card(zoo, place):
+    done = recipe("sentiment", place, "measure")
+    assert done.returncode == 0, done.stderr
+    card = json.loads((zoo / "card.json").read_text())
+    titles = [section["title"] for section in card["measured"]]
+    assert titles[:2] == ["Accuracy by length", "Calibration"]
+    assert card["measured"][0]["rows"][0][1] == 80
+    assert "python -m recipes.sentiment measure --preset" in card["commands"][-1]
+    assert any("negation" in limit for limit in card["limits"])
+    assert (zoo / "README.md").read_text().count("## Measured") == 1
