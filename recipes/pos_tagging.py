@@ -136,13 +136,16 @@ def train(config: Train) -> None:
     """Train, evaluate, export; print tables."""
     sizes = ("word_dim", "affix_dim", "units", "num_layers", "epochs")
     check_sizes(config, (*sizes, "batch_size"))
-    training, source = _read("train", config)  # An unknown treebank leaves no run behind.
+    if not config.word_dropout >= 0:
+        raise ValueError(f"word_dropout must be a number of at least 0; got {config.word_dropout}.")
+    # An unknown treebank, and a size that no model has, leave no run behind.
+    training, source = _read("train", config)
+    units = _units(config, training)
     run = start_run(config)
 
     from gru_zoo import tagging
     from gru_zoo.training import fit, seed_everything
 
-    units = _units(config, training)
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
     print(f"data: {source.name} {source.version} ({source.reason})", flush=True)

@@ -121,6 +121,7 @@ def test_units_for_a_number_of_parameters():
     [
         (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
         (["train", "--treebank", "en_ewtt"], "treebank must be one of "),
+        (["train", "--word-dropout", "-1"], "word_dropout must be a number of at least 0; got -1"),
         (["predict", " ", "--run", "."], "texts must be one sentence or more"),
         (["predict", "a", "--model", "pos_none"], "name must be one of the zoo's models"),
         (["predict", "--file", "none.conllu"], "file must exist; got 'none.conllu'"),
@@ -132,6 +133,14 @@ def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert pos_tagging.main(arguments) == 2
     assert f"error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_number_of_parameters_that_no_units_give(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
+    arguments = ["train", "--parameters", "50", "--runs", str(tmp_path / "runs")]
+    assert pos_tagging.main(arguments) == 2
+    assert "error: parameters must be within 2% of what" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 
