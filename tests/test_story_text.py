@@ -38,7 +38,7 @@ def test_case_and_full_stops_do_not_matter(text):
         ("Anna went to the kichen.", "got 'kichen' in .* Did you mean 'kitchen'?"),
         ("...", "story must have 1 to 5 words; got 0"),
         ("Anna went to the the kitchen", "story must have 1 to 5 words; got 6"),
-        ("Ωμέγα", "story must consist of the 9 words that the model was trained on"),
+        ("Ωμέγα", "story must consist of the 10 words that the model was trained on"),
     ],
 )
 def test_bad_sentences(text, sentence, message):
