@@ -131,7 +131,7 @@ def functional(model: Any) -> Any:
     if isinstance(model, Functional):
         return model
     raise ValueError(
-        "model must be a SequenceClassifier, a LanguageModel or a Keras functional or Sequential "
+        "model must be a SequenceClassifier or LanguageModel, or a Keras functional or Sequential "
         f"model; got {type(model).__name__}."
     )
 
