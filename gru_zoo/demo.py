@@ -1,10 +1,11 @@
-"""Serve `demo/`, the page that runs the zoo's models in a browser, or write it out as a folder.
+"""Serve `demo/`, pages that run the zoo's models in a browser, or write them out as a folder.
 
     python -m gru_zoo.demo                  http://localhost:8000, for this machine only
     python -m gru_zoo.demo --out site       the same files as a folder for any static server
 
-The page, LiteRT.js and the models make one closed set of files, the `site`; nothing else of the
-disk can be asked for, and the page asks for nothing else.
+index.html asks text classifiers, next-words.html language models. The pages, LiteRT.js and the
+models make one closed set of files, the `site`; nothing else of the disk can be asked for, and the
+pages ask for nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from gru_zoo.files import write_beside
 PAGE = Path(__file__).resolve().parents[1] / "demo"
 # Variants whose inputs and outputs LiteRT.js has types for: float32, int32 and uint8 only.
 VARIANTS = ("float32", "int8")
-PRESETS = "models/presets.json"
+# Path in the address of a list of models -> the task of its models.
+LISTS = {
+    "models/presets.json": "text-classification",
+    "models/language_models.json": "text-generation",
+}
 
 _LITERT = "node_modules/@litertjs"
 # The build for browsers with relaxed SIMD, and the one for those without. No threads: a GRU's step
@@ -53,12 +58,15 @@ TYPES = {
 }
 
 
-def presets() -> list[dict[str, Any]]:
-    """Return what the page shows to choose from: the zoo's text classifiers, checksums compared.
+def presets(task: str = "text-classification") -> list[dict[str, Any]]:
+    """Return what a page shows to choose from: the zoo's models of a task, checksums compared.
+
+    Args:
+        task: of the models, as their cards name it.
 
     Returns:
-        One record a model: name, summary, labels, scored_on, and files, one for each of
-        `VARIANTS`: variant, path, bytes, sha256, accuracy.
+        One record a model: name, summary, metric, labels of a classifier, and files, one for each
+        of `VARIANTS`: variant, path, bytes, sha256, score, scored_on.
 
     Raises:
         ValueError: a model's file is missing or not the one its card speaks of.
@@ -69,23 +77,25 @@ def presets() -> list[dict[str, Any]]:
     """
     records = []
     for card in map(zoo.card, zoo.list_models()):
-        if card.task != "text-classification":
+        if card.task != task:
             continue
         exports = [export for export in card.exports if export["variant"] in VARIANTS]
         for export in exports:
             zoo.verify(card.name, export["file"])
+        labels = card.configuration.get("labels")
         records.append(
             {
                 "name": card.name,
                 "summary": card.summary,
-                "labels": card.configuration["labels"],
-                "scored_on": card.scored_on,
+                **({"labels": labels} if labels else {}),
+                "metric": card.metric,
                 "files": [
                     {
                         "variant": export["variant"],
                         "path": f"{card.name}/{export['file']}",
                         **card.files[export["file"]],
-                        "accuracy": export["metric"],
+                        "score": export["metric"],
+                        "scored_on": export.get("scored_on", card.scored_on),
                     }
                     for export in exports
                 ],
@@ -112,15 +122,18 @@ def site() -> dict[str, Path | bytes]:
             f"LiteRT.js is not installed ({PAGE / missing} is missing). Run once: "
             f"npm install --ignore-scripts --prefix {PAGE}"
         )
-    models = presets()
+    lists = {path: presets(task) for path, task in LISTS.items()}
+    models = [model for records in lists.values() for model in records]
     if not models:
-        raise ValueError(f"no text classifier was found in {zoo.models_folder()}.")
-    own = [PAGE / "index.html", *(PAGE / "src").iterdir()]
+        raise ValueError(f"no model for the page was found in {zoo.models_folder()}.")
+    own = [*PAGE.glob("*.html"), *(PAGE / "src").iterdir()]
     files = {path.relative_to(PAGE).as_posix(): path for path in sorted(own)}
     files |= {path: PAGE / path for path in RUNTIME}
     for file in (file for model in models for file in model["files"]):
         files[f"models/{file['path']}"] = zoo.models_folder() / file["path"]
-    return {**files, PRESETS: json.dumps(models, ensure_ascii=False).encode()}
+    for path, records in lists.items():
+        files[path] = json.dumps(records, ensure_ascii=False).encode()
+    return files
 
 
 def write(folder: str | os.PathLike) -> int:

@@ -1,47 +1,22 @@
 // The page: what is chosen and typed goes to the model, what it says goes onto the page.
 
 import { describe, HeatMap, largest, tabulate } from "./gates.js";
+import { byId, Choice, complain, element, latestOnly, MODELS, withLiteRt } from "./page.js";
 
-const MODELS = new URL("../models/", import.meta.url);
 const RECENT = 25; // runs that the latency is the median of
 const SPEAK_AFTER = 700; // milliseconds without typing until a screen reader hears the answer
 
-const byId = (id) => document.getElementById(id);
-const [preset, variants, text, problem] = ["preset", "variants", "text", "problem"].map(byId);
+const text = byId("text");
 const map = new HeatMap(byId("map"));
 
-let presets = [];
+let choice;
 let model = null; // an open Classifier
 let times = [];
 let shown = null; // tokens and steps of the gates on the page
 let speaking;
 
-/** Run `task` again and again until nothing has changed while it ran; never twice at once. */
-function latestOnly(task) {
-  let running = false;
-  let asked = false;
-  return async () => {
-    asked = true;
-    byId("form").dataset.state = "busy";
-    if (running) return;
-    running = true;
-    while (asked) {
-      asked = false;
-      await task(() => !asked).catch(complain);
-    }
-    running = false;
-    byId("form").dataset.state = "done";
-  };
-}
-
-function complain(error) {
-  problem.textContent = `This does not work: ${error.message}.`;
-  problem.hidden = false;
-  byId("note").textContent = "";
-}
-
 const answer = latestOnly(async (wanted) => {
-  const file = chosenFile();
+  const { file } = choice;
   if (model?.file !== file) await open(file);
   const encoded = model.tokenizer.encode(text.value);
   byId("note").textContent = noteOn(encoded);
@@ -49,22 +24,19 @@ const answer = latestOnly(async (wanted) => {
   times = [...times, milliseconds].slice(-RECENT);
   showAnswer(probabilities, encoded.tokens.length > 1);
   if (model.stream) await showGates(encoded, wanted);
-  problem.hidden = true;
+  byId("problem").hidden = true;
 });
 
 async function open(file) {
   byId("note").textContent = "Loading the model …";
-  const { Classifier } = await import("./classifier.js").catch(() => {
-    throw new Error("LiteRT.js is missing; `npm install --ignore-scripts` in demo/ brings it");
-  });
+  const { Classifier } = await withLiteRt("./classifier.js");
   const opened = await Classifier.open(file, MODELS);
   model?.delete();
   model = Object.assign(opened, { file });
   times = [];
   await model.classify(model.tokenizer.encode(text.value).ids); // the first run sets up kernels
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
-  const { scored_on: split } = chosenPreset();
-  byId("accuracy").textContent = `${(100 * file.accuracy).toFixed(2)} % on ${split}`;
+  byId("accuracy").textContent = `${(100 * file.score).toFixed(2)} % on ${file.scored_on}`;
   if (!model.stream) {
     byId("gates").hidden = true;
     byId("gates-summary").textContent =
@@ -125,52 +97,8 @@ function draw() {
   }
 }
 
-function element(kind, content) {
-  const made = document.createElement(kind);
-  made.append(content);
-  return made;
-}
-
-function chosenPreset() {
-  return presets.find(({ name }) => name === preset.value);
-}
-
-function chosenFile() {
-  const variant = variants.querySelector("input:checked").value;
-  return chosenPreset().files.find((file) => file.variant === variant);
-}
-
-/** Show the variants of the chosen preset, keeping the choice where there is the same one. */
-function offerVariants() {
-  const { files, summary } = chosenPreset();
-  const before = variants.querySelector("input:checked")?.value;
-  const chosen = files.find(({ variant }) => variant === before) ?? files[0];
-  byId("summary").textContent = summary;
-  const labels = files.map((file) => {
-    const input = Object.assign(document.createElement("input"), {
-      type: "radio",
-      name: "variant",
-      value: file.variant,
-      checked: file === chosen,
-    });
-    const label = element("label", input);
-    label.append(file.variant);
-    return label;
-  });
-  variants.replaceChildren(variants.querySelector("legend"), ...labels);
-}
-
 async function start() {
-  const response = await fetch(new URL("presets.json", MODELS));
-  if (!response.ok) {
-    throw new Error("there is no models/presets.json; `python -m gru_zoo.demo` makes it");
-  }
-  presets = await response.json();
-  preset.append(...presets.map(({ name }) => new Option(name, name)));
-  offerVariants();
-  preset.disabled = variants.disabled = false;
-  // On `input`, which reaches the form after this: the answer needs the new variants.
-  preset.addEventListener("input", offerVariants);
+  choice = await Choice.of("presets.json");
   byId("form").addEventListener("input", answer);
   byId("form").addEventListener("submit", (event) => event.preventDefault());
   byId("clear").addEventListener("click", () => {

@@ -1,5 +1,6 @@
 // One model file: opened, described by itself, run.
 
+import { download } from "./download.js";
 import { readMetadata } from "./metadata.js";
 import { compile, Tensor } from "./runtime.js";
 import { closeShapes } from "./shapes.js";
@@ -12,10 +13,7 @@ export class Classifier {
    * @param {URL} folder that the path begins in
    */
   static async open(file, folder) {
-    const response = await fetch(new URL(file.path, folder));
-    if (!response.ok) throw new Error(`${file.path}: the server answered ${response.status}`);
-    const bytes = await response.arrayBuffer();
-    await check(bytes, file);
+    const bytes = await download(file, folder);
     const about = readMetadata(bytes);
     closeShapes(bytes);
     return new Classifier(await compile(new Uint8Array(bytes)), about);
@@ -47,12 +45,4 @@ export class Classifier {
     this.stream?.delete();
     this.model.delete();
   }
-}
-
-async function check(bytes, { path, sha256 }) {
-  // Browsers offer hashes on localhost and over https only.
-  if (!globalThis.crypto?.subtle) return;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (hex !== sha256) throw new Error(`${path} is not the file that presets.json speaks of`);
 }

@@ -4,6 +4,8 @@
 // files it names stand in a ZIP archive after the model, stored without compression.
 
 import { Table } from "./flatbuffer.js";
+import { readVocabulary } from "./tokenizer.js";
+import { entries } from "./zip.js";
 
 const MODEL = { buffers: 4, metadata: 6 };
 const ENTRY = { name: 0, buffer: 1 };
@@ -19,22 +21,14 @@ const PATTERN = 0;
  * @returns {{labels: string[], vocabulary: Map<string, number>, pattern: string}}
  */
 export function readMetadata(file) {
-  const files = unzip(file);
+  const files = entries(file);
   const text = (name) => {
     if (!files.has(name)) throw new Error(`the file has no ${name} inside`);
-    return new TextDecoder("utf-8", { fatal: true }).decode(files.get(name));
+    return new TextDecoder("utf-8", { fatal: true }).decode(files.get(name).bytes);
   };
   return {
     labels: text("labels.txt").split("\n").slice(0, -1),
-    vocabulary: new Map(
-      text("vocab.txt")
-        .split("\n")
-        .slice(0, -1)
-        .map((line) => {
-          const end = line.lastIndexOf(" ");
-          return [line.slice(0, end), Number(line.slice(end + 1))];
-        }),
-    ),
+    vocabulary: readVocabulary(text("vocab.txt")),
     pattern: readPattern(new DataView(file)),
   };
 }
@@ -47,29 +41,4 @@ function readPattern(view) {
   const about = Table.root(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   const [input] = about.tables(SUBGRAPHS)[0].tables(INPUTS);
   return input.tables(PROCESS_UNITS)[0].table(OPTIONS).string(PATTERN);
-}
-
-/** Name -> bytes of a ZIP archive of stored files that stands at the end of `file`. */
-function unzip(file) {
-  const view = new DataView(file);
-  const END = 22; // size of the end record, which has no comment
-  const end = file.byteLength - END;
-  if (end < 0 || view.getUint32(end, true) !== 0x06054b50) {
-    throw new Error("the file is cut short, or has no vocabulary inside");
-  }
-  const count = view.getUint16(end + 10, true);
-  let place = end - view.getUint32(end + 12, true);
-  // Places in the archive count from its own start.
-  const start = place - view.getUint32(end + 16, true);
-  const files = new Map();
-  for (let number = 0; number < count; number++) {
-    const size = view.getUint32(place + 20, true);
-    const [nameSize, extra, comment] = [28, 30, 32].map((at) => view.getUint16(place + at, true));
-    const local = start + view.getUint32(place + 42, true);
-    const data = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-    const name = new TextDecoder().decode(new Uint8Array(file, place + 46, nameSize));
-    files.set(name, new Uint8Array(file, data, size));
-    place += 46 + nameSize + extra + comment;
-  }
-  return files;
 }

@@ -22,6 +22,17 @@ export function fromRe2(pattern) {
   return new RegExp(source, "u");
 }
 
+/** Spelling -> id, from the lines of a vocabulary file. */
+export function readVocabulary(text) {
+  const lines = text.split("\n").slice(0, -1);
+  return new Map(
+    lines.map((line) => {
+      const end = line.lastIndexOf(" ");
+      return [line.slice(0, end), Number(line.slice(end + 1))];
+    }),
+  );
+}
+
 export class WordTokenizer {
   /**
    * @param {Map<string, number>} vocabulary a spelling's id
@@ -43,6 +54,11 @@ export class WordTokenizer {
     return whole.split("\0", 1)[0].split(this.delimiter).filter(Boolean);
   }
 
+  /** The id of a word. */
+  id(word) {
+    return this.vocabulary.get(word) ?? this.vocabulary.get(UNKNOWN);
+  }
+
   /**
    * @returns {{ids: Int32Array, tokens: string[], known: boolean[], unread: number}}
    *   ids [length], zeros on the right; what each id but those zeros stands for; whether the
@@ -53,7 +69,7 @@ export class WordTokenizer {
     const tokens = [START, ...words.slice(0, this.length - 1)];
     const ids = new Int32Array(this.length);
     tokens.forEach((token, place) => {
-      ids[place] = this.vocabulary.get(token) ?? this.vocabulary.get(UNKNOWN);
+      ids[place] = this.id(token);
     });
     const known = tokens.map((token) => this.vocabulary.has(token));
     return { ids, tokens, known, unread: words.length + 1 - tokens.length };

@@ -8,7 +8,9 @@ from http.server import HTTPServer
 import pytest
 
 from gru_zoo import demo
-from tests.demo.chromium import Chromium, executable
+from tests.demo import small_zoo
+from tests.demo.chromium import DESKTOP, Chromium, executable
+from tests.demo.hands import choose
 
 
 def why_not() -> str | None:
@@ -48,3 +50,34 @@ def address(chromium):
     """Return the address of a server of the zoo's models."""
     with running(demo.Server(0)) as server:
         yield server.address
+
+
+@pytest.fixture(scope="module")
+def zoo(chromium, tmp_path_factory):
+    """Put a zoo of two small models in the place of the shipped one; return the models."""
+    folder = tmp_path_factory.mktemp("zoo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRU_ZOO_MODELS", str(folder))
+        yield small_zoo.make(folder)
+
+
+@pytest.fixture(scope="module")
+def server(zoo):
+    with running(demo.Server(0)) as server:
+        yield server
+
+
+@pytest.fixture
+def page(chromium, server):
+    """Open the page on the model that reads word by word; afterwards, look for problems."""
+    chromium.requests.clear()
+    chromium.problems.clear()
+    chromium.resize(DESKTOP)
+    chromium.prefer(prefers_color_scheme="light")
+    chromium.open(server.address)
+    choose(chromium, small_zoo.FORWARDS, "float32")
+    yield chromium
+    assert chromium.problems == []
+    assert {address.partition("/models")[0][:17] for address in chromium.requests} == {
+        "http://localhost:"
+    }

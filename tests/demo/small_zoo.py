@@ -1,55 +1,90 @@
-"""A zoo of two small classifiers: one that can read word by word, one that reads both ways."""
+"""A zoo of two small classifiers, one word by word, one both ways; or of a language model."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
 
 from gru_zoo import export
 from gru_zoo.card import Card
 from gru_zoo.files import sha256, write_json
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.scores import Score
+from gru_zoo.text import SPECIAL, WordTokenizer
 from tests.export.conftest import LABELS, make_classifier
 
 FORWARDS, BOTH_WAYS = "three_words_gru", "three_words_both_ways"
+NEXT_WORDS = "next_words"
+VOCABULARY = (*SPECIAL, *"the film filming fine a was is it's good bad Paris end".split())
 
 
 def make(folder: Path) -> dict[str, SequenceClassifier]:
-    """Write the zoo; return its models by name."""
+    """Write the zoo of classifiers; return its models by name."""
     models = {
         BOTH_WAYS: make_classifier(length=20, seed=8, bidirectional=True),
         FORWARDS: make_classifier(length=20),
     }
     for name, model in models.items():
         gates = {} if model.bidirectional else {"gates": True}
-        for variant in ("float32", "int8"):
-            export.tflite(model, folder / name / f"{variant}.tflite", variant, **gates)
-        files = {path.name: path for path in (folder / name).glob("*.tflite")}
-        card = Card(
-            name=name,
-            task="text-classification",
-            summary=f"Answers with one of {', '.join(LABELS)}.",
-            language=["en"],
-            metric="accuracy",
-            model={},
-            configuration={"labels": list(LABELS)},
-            dataset="none",
-            data={},
-            scored_on="nothing",
-            scores=[Score(0, 0.5, 0.5, 1, 1.0)],
-            shipped_seed=0,
-            exports=[
-                {"variant": path.stem, "file": file, "metric": 0.5}
-                for file, path in sorted(files.items())
-            ],
-            commands=[],
-            versions={},
-            date="2026-01-01",
-            files={
-                file: {"sha256": sha256(path), "bytes": path.stat().st_size}
-                for file, path in files.items()
-            },
-        )
-        write_json(folder / name / "card.json", dataclasses.asdict(card))
+        about = {
+            "task": "text-classification",
+            "summary": f"Answers with one of {', '.join(LABELS)}.",
+            "metric": "accuracy",
+            "configuration": {"labels": list(LABELS)},
+        }
+        _write(folder / name, model, 0.5, about, **gates)
     return models
+
+
+def make_language_model(folder: Path) -> LanguageModel:
+    """Write the zoo of one language model; return the model."""
+    keras.utils.set_random_seed(5)
+    model = LanguageModel(WordTokenizer(VOCABULARY, 400, fold_case=True), 6, 7)
+    random = np.random.default_rng(2)
+    for weight in model.weights:
+        weight.assign(random.normal(0, 0.7, weight.shape))
+    about = {
+        "task": "text-generation",
+        "summary": "Says which word may come next.",
+        "metric": "perplexity",
+        "configuration": {},
+    }
+    _write(folder / NEXT_WORDS, model, 7.25, about)
+    return model
+
+
+def _write(
+    folder: Path, model: keras.Model, score: float, about: dict[str, Any], **options: Any
+) -> None:
+    """Write a model's files and its card."""
+    for variant in ("float32", "int8"):
+        export.tflite(model, folder / f"{variant}.tflite", variant, **options)
+    files = {path.name: path for path in folder.glob("*.tflite")}
+    card = Card(
+        name=folder.name,
+        language=["en"],
+        model={},
+        dataset="none",
+        data={},
+        scored_on="nothing",
+        scores=[Score(0, 0.5, 0.5, 1, 1.0)],
+        shipped_seed=0,
+        exports=[
+            {"variant": path.stem, "file": file, "metric": score}
+            for file, path in sorted(files.items())
+        ],
+        commands=[],
+        versions={},
+        date="2026-01-01",
+        files={
+            file: {"sha256": sha256(path), "bytes": path.stat().st_size}
+            for file, path in files.items()
+        },
+        **about,
+    )
+    write_json(folder / "card.json", dataclasses.asdict(card))

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo import demo, list_models, load
+from gru_zoo import demo, load
 from gru_zoo.export.lite import LiteClassifier
 from gru_zoo.gates import layer_gates
 from gru_zoo.zoo import models_folder
-from tests.demo import screenshots, small_zoo
-from tests.demo.chromium import DESKTOP, PHONE
+from tests.demo import screenshots
 from tests.demo.conftest import running
+from tests.demo.hands import choose, enter, settle, shown
 from tests.demo.small_zoo import BOTH_WAYS, FORWARDS
 from tests.export.conftest import LABELS, REVIEWS, random_reviews
 
@@ -24,69 +24,6 @@ pytestmark = pytest.mark.slow
 
 TEXTS = [*REVIEWS[1:], *random_reviews(8, seed=9)]
 LIMITS = {"float32": 1e-5, "int8": 1e-1}
-
-
-@pytest.fixture(scope="module")
-def zoo(chromium, tmp_path_factory):
-    """Put a zoo of two small models in the place of the shipped one; return the models."""
-    folder = tmp_path_factory.mktemp("zoo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRU_ZOO_MODELS", str(folder))
-        yield small_zoo.make(folder)
-
-
-@pytest.fixture(scope="module")
-def server(zoo):
-    with running(demo.Server(0)) as server:
-        yield server
-
-
-@pytest.fixture
-def page(chromium, server):
-    """Open the page on the model that reads word by word; afterwards, look for problems."""
-    chromium.requests.clear()
-    chromium.problems.clear()
-    chromium.resize(DESKTOP)
-    chromium.prefer(prefers_color_scheme="light")
-    chromium.open(server.address)
-    choose(chromium, FORWARDS, "float32")
-    yield chromium
-    assert chromium.problems == []
-    assert {address.partition("/models")[0][:17] for address in chromium.requests} == {
-        "http://localhost:"
-    }
-
-
-def choose(page, name: str, variant: str) -> None:
-    """Choose a model and a variant as a pointer does, and wait for the answer."""
-    page.wait("!document.getElementById('preset').disabled")
-    page.evaluate(f"""(() => {{
-        const preset = document.getElementById("preset");
-        preset.value = {json.dumps(name)};
-        preset.dispatchEvent(new Event("input", {{ bubbles: true }}));
-        document.querySelector("input[value={variant}]").click();
-    }})()""")
-    page.wait(f"document.getElementById('size').textContent.endsWith({json.dumps(variant)})")
-    settle(page)
-
-
-def settle(page) -> None:
-    """Wait until what is shown belongs to what is typed."""
-    page.wait("document.getElementById('form').dataset.state === 'done'")
-
-
-def enter(page, text: str) -> None:
-    """Put `text` in the place of what is typed."""
-    page.evaluate("document.getElementById('text').focus()")
-    page.evaluate("document.getElementById('text').select()")
-    page.type(text) if text else page.press("Backspace", 8)
-    settle(page)
-
-
-def shown(page) -> list[float]:
-    """Return the probabilities on the page."""
-    rows = "[...document.querySelectorAll('#answer div')]"
-    return page.evaluate(f"{rows}.map((row) => Number(row.dataset.probability))")
 
 
 def gates_of(model, text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -221,135 +158,6 @@ def test_a_screen_reader_hears_the_answer_after_a_pause_not_each_letter(page):
     assert len(heard) <= 3  # one, where the machine types faster than the pause
 
 
-def test_what_assistive_technology_is_told(page):
-    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
-    told = {
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored")
-    }
-    assert {
-        ("heading", "GRU Zoo"),
-        ("combobox", "Model"),
-        ("group", "Weights"),
-        ("radio", "float32"),
-        ("radio", "int8"),
-        ("textbox", "Text"),
-        ("button", "Clear"),
-        ("region", "Answer"),
-        ("region", "What the gates do"),
-    } <= told
-    assert any(role == "status" for role, _ in told)
-    assert not [role for role, name in told if role in ("radio", "textbox", "button") and not name]
-    page.evaluate("document.getElementById('numbers').open = true")
-    page.wait("document.querySelectorAll('#rows tr').length > 1")
-    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
-    roles = {node["role"]["value"] for node in nodes if not node.get("ignored")}
-    assert {"table", "columnheader", "rowheader"} <= roles
-    assert "Canvas" not in roles  # the picture says nothing that the table does not
-
-
-def test_all_of_it_works_by_keyboard(page):
-    focus = "document.activeElement.id || document.activeElement.value || 'summary'"
-    order = []
-    for _ in range(6):
-        page.press("Tab", 9)
-        order.append(page.evaluate(focus))
-        style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        assert style == "solid", order[-1]
-        assert page.evaluate("document.activeElement.matches(':focus-visible')")
-    assert order[1:5] == ["preset", "float32", "text", "clear"]
-    page.press("Enter", 13, "\r")  # on "summary", where there are gates
-    for _ in range(3):
-        page.press("Tab", 9, shift=True)
-    assert page.evaluate(focus) == "float32"
-    page.press("ArrowRight", 39)
-    page.wait("document.getElementById('size').textContent.endsWith('int8')")
-    page.press("Tab", 9)
-    page.press("Tab", 9)
-    page.press("Enter", 13, "\r")  # Clear
-    settle(page)
-    assert page.evaluate("document.getElementById('text').value") == ""
-    assert page.evaluate(focus) == "text"
-    page.type("fine")
-    settle(page)
-    assert page.evaluate("document.getElementById('note').textContent") == "1 word"
-
-
-def test_a_model_without_steps_says_so(page):
-    choose(page, BOTH_WAYS, "int8")
-    assert page.evaluate("document.getElementById('gates').hidden")
-    words = page.evaluate("document.getElementById('gates-summary').textContent")
-    assert words == "This file has no step signature, so it cannot be read word by word."
-    choose(page, FORWARDS, "int8")
-    assert not page.evaluate("document.getElementById('gates').hidden")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "text", ["good " * 30, "w" * 400, "<b>good</b> \U0001f600\u200d caf\u00e9"]
-)
-def test_it_fits_a_narrow_screen(page, scheme, text):
-    page.prefer(prefers_color_scheme=scheme)
-    page.resize(PHONE, scale=2)
-    enter(page, text)
-    page.evaluate("document.getElementById('numbers').open = true")
-    page.wait("document.querySelectorAll('#rows tr').length > 1")
-    widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert widths == [360, 360]
-    beyond = page.evaluate("""[...document.querySelectorAll("body *:not(.unseen, .unseen *)")]
-        .filter((element) => !element.closest(".scroll table") && !element.matches(".skip"))
-        .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
-        .map((element) => element.outerHTML.slice(0, 80))""")
-    assert beyond == []
-    small = page.evaluate("""[...document.querySelectorAll("select, button, fieldset label")]
-        .filter((element) => element.getBoundingClientRect().height < 44)
-        .map((element) => element.outerHTML.slice(0, 80))""")
-    assert small == []  # a finger's target
-
-
-@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
-def test_colours_follow_the_system_and_can_be_read(page, scheme, dark):
-    page.prefer(prefers_color_scheme=scheme)
-    enter(page, "good zebra")
-    texts = ["h1", "dt", ".quiet", "textarea", "button", "#answer .first", ".unknown"]
-    pairs = page.evaluate(f"""{json.dumps(texts)}
-        .map((selector) => document.querySelector(selector))
-        .map((element) => {{
-            let behind = element;
-            const paper = (e) => getComputedStyle(e).backgroundColor;
-            while (paper(behind) === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-            return [getComputedStyle(element).color, paper(behind)];
-        }})""")
-    for ink, paper in pairs:
-        lights = [luminance(ink), luminance(paper)]
-        assert (max(lights) + 0.05) / (min(lights) + 0.05) >= 4.5, (ink, paper)
-        assert (lights[1] < 0.1) == dark
-
-
-def luminance(color: str) -> float:
-    """Return the relative luminance of "rgb(r, g, b)" (WCAG 2.2)."""
-    channels = np.array(re.findall(r"\d+", color)[:3], float) / 255
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def test_the_heat_map_is_redrawn_in_the_other_colours(page):
-    pixel = """[...document.querySelector("#map canvas").getContext("2d")
-        .getImageData(0, 0, 1, 1).data].slice(0, 3)"""
-    enter(page, "good")
-    light = page.evaluate(pixel)
-    page.prefer(prefers_color_scheme="dark")
-    page.wait(f"JSON.stringify({pixel}) !== '{json.dumps(light, separators=(',', ':'))}'")
-
-
-def test_nothing_moves_for_those_who_do_not_want_it(page):
-    moving = "getComputedStyle(document.querySelector('.bar')).transitionDuration"
-    assert page.evaluate(moving) == "0.15s"
-    page.prefer(prefers_reduced_motion="reduce")
-    assert page.evaluate(moving) == "0s"
-
-
 def test_a_long_paste(page, zoo):
     words = "good dull " * 3000
     enter(page, words)
@@ -379,7 +187,7 @@ def test_a_file_that_is_gone_or_changed_is_not_opened(chromium, server, content)
         problem = "document.getElementById('problem')"
         chromium.wait(f"!{problem}.hidden")
         said = chromium.evaluate(f"{problem}.textContent")
-        reason = "the server answered 404" if content is None else "is not the file that presets"
+        reason = "the server answered 404" if content is None else "is not the file that the list"
         assert said.startswith("This does not work: ") and reason in said
         server.site[path] = kept
         chromium.evaluate("document.querySelector('input[value=float32]').click()")
@@ -410,7 +218,7 @@ def test_any_static_server_will_do(chromium, zoo, tmp_path):
 def test_the_screenshots_show_an_answer(chromium, tmp_path, monkeypatch):
     """What README shows, on the shipped model, whose numbers are Keras' here too."""
     monkeypatch.delenv("GRU_ZOO_MODELS", raising=False)
-    name = list_models()[0]
+    name = demo.presets()[0]["name"]
     with running(demo.Server(0)) as shipped:
         chromium.problems.clear()
         screenshots.take(chromium, shipped.address, tmp_path)

@@ -21,7 +21,8 @@ def page(tmp_path, monkeypatch):
     """Put a page with a stand-in for LiteRT.js in the place of `demo/`; return its folder."""
     folder = tmp_path / "page"
     shutil.copytree(demo.PAGE / "src", folder / "src")
-    shutil.copy(demo.PAGE / "index.html", folder)
+    for page in demo.PAGE.glob("*.html"):
+        shutil.copy(page, folder)
     for path in RUNTIME:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(f"stand-in for {path}".encode())
@@ -56,11 +57,13 @@ def ask(page):
     [
         ("/", "text/html; charset=utf-8"),
         ("/index.html?x=1", "text/html; charset=utf-8"),
+        ("/next-words.html", "text/html; charset=utf-8"),
         ("/src/app.js", "text/javascript; charset=utf-8"),
         ("/src/style.css", "text/css; charset=utf-8"),
         ("/src/icon.svg", "image/svg+xml"),
         ("/node_modules/@litertjs/core/wasm/litert_wasm_internal.wasm", "application/wasm"),
         ("/models/presets.json", "application/json; charset=utf-8"),
+        ("/models/language_models.json", "application/json; charset=utf-8"),
     ],
 )
 def test_files_have_the_types_that_browsers_ask_for(ask, path, kind):
@@ -81,7 +84,7 @@ def test_the_presets_name_files_that_are_served(ask):
             status, headers, body = ask(f"/models/{file['path']}")
             assert (status, len(body)) == (200, file["bytes"])
             assert headers["Content-Type"] == "application/octet-stream"
-            assert 0.5 < file["accuracy"] < 1
+            assert 0.5 < file["score"] < 1
 
 
 def test_a_question_about_a_file_sends_no_file(ask):
@@ -163,7 +166,8 @@ def test_an_installation_without_the_page_says_so(page, capsys):
 def test_no_models(page, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "none"))
     assert main(["--port", "0"]) == 2
-    assert capsys.readouterr().err == f"error: no text classifier was found in {tmp_path}/none.\n"
+    error = capsys.readouterr().err
+    assert error == f"error: no model for the page was found in {tmp_path}/none.\n"
 
 
 def test_a_damaged_model_is_refused(page, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,22 @@
+// A model's file from the server, and the proof that it is the one the list speaks of.
+
+/**
+ * @param {{path: string, sha256: string}} file of the list of models
+ * @param {URL} folder that the path begins in
+ * @returns {Promise<ArrayBuffer>}
+ */
+export async function download(file, folder) {
+  const response = await fetch(new URL(file.path, folder));
+  if (!response.ok) throw new Error(`${file.path}: the server answered ${response.status}`);
+  const bytes = await response.arrayBuffer();
+  await check(bytes, file);
+  return bytes;
+}
+
+async function check(bytes, { path, sha256 }) {
+  // Browsers offer hashes on localhost and over https only.
+  if (!globalThis.crypto?.subtle) return;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (hex !== sha256) throw new Error(`${path} is not the file that the list of models speaks of`);
+}

@@ -1,0 +1,94 @@
+// What both pages do: offer models, answer what was typed last, tell of problems.
+
+export const MODELS = new URL("../models/", import.meta.url);
+
+export const byId = (id) => document.getElementById(id);
+
+/** Run `task` again and again until nothing has changed while it ran; never twice at once. */
+export function latestOnly(task) {
+  let running = false;
+  let asked = false;
+  return async () => {
+    asked = true;
+    byId("form").dataset.state = "busy";
+    if (running) return;
+    running = true;
+    while (asked) {
+      asked = false;
+      await task(() => !asked).catch(complain);
+    }
+    running = false;
+    byId("form").dataset.state = "done";
+  };
+}
+
+export function complain(error) {
+  byId("problem").textContent = `This does not work: ${error.message}.`;
+  byId("problem").hidden = false;
+  byId("note").textContent = "";
+}
+
+/** Import a module that needs LiteRT.js. */
+export function withLiteRt(module) {
+  return import(module).catch(() => {
+    throw new Error("LiteRT.js is missing; `npm install --ignore-scripts` in demo/ brings it");
+  });
+}
+
+export function element(kind, content) {
+  const made = document.createElement(kind);
+  made.append(content);
+  return made;
+}
+
+/** The models of one list, and which of them and of their files is chosen. */
+export class Choice {
+  /** @param {string} list name of the list beside the models, such as "presets.json" */
+  static async of(list) {
+    const response = await fetch(new URL(list, MODELS));
+    if (!response.ok) {
+      throw new Error(`there is no models/${list}; \`python -m gru_zoo.demo\` makes it`);
+    }
+    return new Choice(await response.json());
+  }
+
+  constructor(presets) {
+    if (!presets.length) throw new Error("the zoo has none of the models that this page shows");
+    this.presets = presets;
+    byId("preset").append(...presets.map(({ name }) => new Option(name, name)));
+    this.#offerVariants();
+    byId("preset").disabled = byId("variants").disabled = false;
+    // On `input`, which reaches the form after this: what is asked there needs the new variants.
+    byId("preset").addEventListener("input", () => this.#offerVariants());
+  }
+
+  get preset() {
+    return this.presets.find(({ name }) => name === byId("preset").value);
+  }
+
+  get file() {
+    const variant = byId("variants").querySelector("input:checked").value;
+    return this.preset.files.find((file) => file.variant === variant);
+  }
+
+  /** Show the variants of the chosen preset, keeping the choice where there is the same one. */
+  #offerVariants() {
+    const { files, summary } = this.preset;
+    const variants = byId("variants");
+    const before = variants.querySelector("input:checked")?.value;
+    const chosen = files.find(({ variant }) => variant === before) ?? files[0];
+    byId("summary").textContent = summary;
+    const labels = files.map((file) => {
+      const input = Object.assign(document.createElement("input"), {
+        type: "radio",
+        name: "variant",
+        value: file.variant,
+        checked: file === chosen,
+      });
+      const label = element("label", input);
+      label.append(file.variant);
+      return label;
+    });
+    variants.replaceChildren(variants.querySelector("legend"), ...labels);
+  }
+}

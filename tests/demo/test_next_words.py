@@ -1,0 +1,158 @@
+"""The page of next words in headless Chromium: its suggestions are the Keras model's."""
+
+import numpy as np
+import pytest
+
+from gru_zoo import demo
+from tests.demo import small_zoo
+from tests.demo.chromium import DESKTOP, PHONE
+from tests.demo.conftest import running
+from tests.demo.hands import choose, enter, settle
+from tests.demo.small_zoo import NEXT_WORDS, VOCABULARY
+
+pytestmark = pytest.mark.slow
+
+LIMITS = {"float32": 1e-5, "int8": 1e-1}
+# Text -> the words that are read, and what is typed of the next.
+TEXTS = {
+    "": ([], ""),
+    "The film was ": (["the", "film", "was"], ""),
+    "The film was": (["the", "film"], "was"),
+    "a zebra, FI": (["a", "zebra"], "FI"),
+    "it\u2019s good. It\u2019": (["it's", "good"], "It\u2019"),
+    "<b>bad</b> \U0001f600 p": (["b", "bad", "b"], "p"),
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Put a zoo of one language model in the place of the shipped one; return the model."""
+    folder = tmp_path_factory.mktemp("zoo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRU_ZOO_MODELS", str(folder))
+        yield small_zoo.make_language_model(folder)
+
+
+@pytest.fixture(scope="module")
+def page(chromium, model):
+    """Open the page once; at the end, look for problems."""
+    with running(demo.Server(0)) as server:
+        chromium.resize(DESKTOP)
+        chromium.requests.clear()
+        chromium.open(f"{server.address}next-words.html")
+        choose(chromium, NEXT_WORDS, "float32")
+        yield chromium
+        assert chromium.problems == []
+        assert all(address.startswith(server.address) for address in chromium.requests)
+
+
+def suggested(page) -> dict[str, float]:
+    """Return the words on the buttons and their probabilities."""
+    buttons = "[...document.querySelectorAll('#suggestions button')]"
+    return dict(
+        page.evaluate(f"{buttons}.map((b) => [b.innerText, Number(b.dataset.probability)])")
+    )
+
+
+def expected(model, words: list[str], prefix: str) -> dict[str, float]:
+    """Return the five most probable words that begin so, as Keras has them."""
+    table = model.tokenizer.table()
+    state = model.initial_state(1)
+    for number in [1, *(table.get(word, 2) for word in words)]:
+        state = model.step(np.array([number]), state)
+    chances = np.asarray(model.output(state))[0]
+    begun = prefix.lower().replace("\u2019", "'")
+    fitting = {
+        prefix + word[len(prefix) :]: float(chances[number])
+        for number, word in enumerate(VOCABULARY)
+        if number > 2 and len(word) > len(prefix) and word.lower().startswith(begun)
+    }
+    return dict(sorted(fitting.items(), key=lambda pair: -pair[1])[:5])
+
+
+@pytest.mark.parametrize("variant", LIMITS)
+def test_suggestions_are_the_models(page, model, variant):
+    choose(page, NEXT_WORDS, variant)
+    for text, (words, prefix) in TEXTS.items():
+        enter(page, text)
+        given, wanted = suggested(page), expected(model, words, prefix)
+        if variant == "float32":
+            assert list(given) == list(wanted), text
+        for word in set(given) & set(wanted):
+            assert given[word] == pytest.approx(wanted[word], abs=LIMITS[variant]), text
+    assert page.evaluate("document.getElementById('score').textContent") == "7.25 on nothing"
+    choose(page, NEXT_WORDS, "float32")
+
+
+def test_a_word_is_taken_by_pointer_by_number_and_by_keyboard(page, model):
+    value = "document.getElementById('text').value"
+    enter(page, "The fi")
+    words = list(suggested(page))
+    assert set(words) == {"film", "filming", "fine"}
+    page.evaluate("document.querySelectorAll('#suggestions button')[1].click()")
+    settle(page)
+    assert page.evaluate(value) == f"The {words[1]} "
+    assert page.evaluate("document.activeElement.id") == "text"
+    assert list(suggested(page)) == list(expected(model, ["the", words[1]], ""))
+    third = list(suggested(page))[2]
+    alt = {"modifiers": 1, "key": "3", "code": "Digit3", "windowsVirtualKeyCode": 51}
+    page.send("Input.dispatchKeyEvent", type="rawKeyDown", **alt)
+    page.send("Input.dispatchKeyEvent", type="keyUp", **alt)
+    settle(page)
+    assert page.evaluate(value) == f"The {words[1]} {third} "
+    first = next(iter(suggested(page)))
+    for _ in range(2):  # past "Clear"
+        page.press("Tab", 9)
+    assert page.evaluate("document.activeElement.matches('#suggestions button:focus-visible')")
+    page.press("Enter", 13, "\r")
+    settle(page)
+    assert page.evaluate(value) == f"The {words[1]} {third} {first} "
+
+
+def test_only_what_stands_before_the_caret_counts(page, model):
+    enter(page, "The end")
+    page.evaluate("document.getElementById('text').setSelectionRange(4, 4)")
+    page.press("Shift", 16)
+    page.wait("document.querySelectorAll('#suggestions button').length === 5")
+    settle(page)
+    assert list(suggested(page)) == list(expected(model, ["the"], ""))
+
+
+def test_no_word_that_fits(page):
+    enter(page, "The zzz")
+    assert suggested(page) == {}
+    note = page.evaluate("document.getElementById('note').textContent")
+    assert note == "No word of the vocabulary begins so."
+
+
+def test_a_long_text_is_read_from_near_its_end(page, model):
+    words = [VOCABULARY[3 + number % 11] for number in range(350)]
+    enter(page, " ".join(words) + " ")
+    given, wanted = suggested(page), expected(model, words[200:], "")
+    np.testing.assert_allclose(list(given.values()), list(wanted.values()), rtol=0, atol=1e-5)
+
+
+def test_what_assistive_technology_is_told(page):
+    enter(page, "The fi")
+    words = list(suggested(page))
+    heard = f"Suggestions: {', '.join(words)}"
+    page.wait(f"document.getElementById('spoken').textContent === '{heard}'")
+    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
+    told = {
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored")
+    }
+    assert {("heading", "Next words"), ("textbox", "Text"), ("region", "Suggestions")} <= told
+    assert {("button", word) for word in words} <= told
+    assert any(role == "status" for role, _ in told)
+
+
+def test_it_fits_a_narrow_screen(page):
+    page.resize(PHONE, scale=2)
+    enter(page, "w" * 400 + " the ")
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
+    small = page.evaluate("""[...document.querySelectorAll("select, button, fieldset label")]
+        .filter((element) => element.getBoundingClientRect().height < 44).length""")
+    assert small == 0  # a finger's target
+    page.resize(DESKTOP)
