@@ -40,7 +40,10 @@ def test_every_registered_class_has_its_home_in_the_table():
     assert registered_classes() == HOMES, "gru_zoo/registered.py names each class and its module"
 
 
-@pytest.mark.parametrize("imports", ["import gru_zoo", "import keras\nimport gru_zoo"])
+@pytest.mark.parametrize(
+    "imports",
+    ["import gru_zoo", pytest.param("import keras\nimport gru_zoo", marks=pytest.mark.slow)],
+)
 def test_keras_alone_opens_a_preset(imports):
     name = list_models()[0]
     code = OPEN.format(imports=imports, path=str(models_folder() / name / "model.keras"))
