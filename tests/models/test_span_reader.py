@@ -86,6 +86,7 @@ def load(split, source="auto"):
     return found, Source("small squad", "1", "here", "none", record, {"all": "0"}, "written here")
 
 
+@pytest.mark.slow
 def test_the_recipe_learns_answers_and_refuses(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(squad, "load", load)
     monkeypatch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
