@@ -209,8 +209,8 @@ class SupportLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each story."""
-        truth = ops.cast(y_true, y_pred.dtype)[:, None]  # [batch, 1, facts]
-        gates = ops.clip(y_pred, 1e-6, 1 - 1e-6)
+        gates = ops.clip(ops.convert_to_tensor(y_pred), 1e-6, 1 - 1e-6)
+        truth = ops.cast(y_true, gates.dtype)[:, None]  # [batch, 1, facts]
         chosen = ops.where(truth > 0, gates, 1 - gates)
         losses = ops.where(truth < 0, 0.0, -ops.log(chosen))
         return ops.mean(ops.sum(losses, axis=-1), axis=-1)
