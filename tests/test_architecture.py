@@ -88,7 +88,7 @@ def test_the_check_sees_a_wrong_import():
 
 def test_recipes_do_not_import_each_other():
     shared = {"cli", "report", "golden_texts", "confusion_figure", "attention_figure", "starting"}
-    shared |= {"publishing", "reviews", "story_figure"}
+    shared |= {"publishing", "reviews", "sentiment_card", "story_figure"}
     for path in ROOT.glob("recipes/**/*.py"):
         compares = path.stem == "compare" or path.parent.name == "comparison"
         for name in imported(ast.parse(path.read_text())):
