@@ -15,51 +15,96 @@ import tensorflow as tf
 
 from gru_zoo.export import loops
 from gru_zoo.export.recurrence import recur
+from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.gru import GRU
 
-# Of one row: (projected [steps, gates], step(projected [1, gates], state [1, size]) -> state).
+# (products of the inputs `[rows, gates]`, step: those of a step, state `[batch, size]` -> state).
 Program = tuple[tf.Tensor, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]]
 
 
 @contextlib.contextmanager
 def written(model: keras.Model) -> Iterator[None]:
-    """Make a model's recurrent layers run that way while the block runs; batch 1 only."""
-    found = [each for each in model._flatten_layers() if type(each) in _PROGRAMS]
-    for layer in found:
+    """Make a model's recurrent layers run that way while the block runs.
+
+    A layer must have batch 1, or a known number of steps, which are then written out.
+    """
+    layers = list(model._flatten_layers())
+    recurrent = [layer for layer in layers if type(layer) in _PROGRAMS]
+    attentive = [layer for layer in layers if isinstance(layer, AttentionGRU)]
+    for layer in recurrent:
         layer.inner_loop = _inner_loop(layer)
+    for layer in attentive:
+        layer.call = _attention_call(layer)
     try:
         yield
-    finally:
-        for layer in found:
-            del layer.inner_loop  # the class's own shows again
+    finally:  # The classes' own show again.
+        for layer in recurrent:
+            del layer.inner_loop
+        for layer in attentive:
+            del layer.call
 
 
 def _inner_loop(layer: Any) -> Callable[..., Any]:
     """Return what stands in for a layer's `inner_loop`."""
 
     def run(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        rows = sequences[0]  # [steps, features]
-        counted = None if mask is None else tf.cast(mask[0], tf.bool)
+        batch, time, features = sequences.shape
+        mask = None if mask is None else tf.cast(mask, tf.bool)
         if layer.go_backwards:
-            rows = tf.reverse(rows, [0])
-            counted = None if counted is None else tf.reverse(counted, [0])
+            sequences = tf.reverse(sequences, [1])
+            mask = None if mask is None else tf.reverse(mask, [1])
+        rows = tf.reshape(sequences, (-1, features))
         projected, step = _PROGRAMS[type(layer)](layer.cell, rows)
         states = keras.tree.flatten(initial_state)
         sizes = [state.shape[-1] for state in states]
-
-        def advance(t: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-            new = step(tf.gather(projected, t)[None], state)
-            return new if counted is None else tf.where(tf.gather(counted, t), new, state)
-
-        first = tf.reshape(tf.concat(states, axis=-1), (1, sum(sizes)))
-        every = loops.collect(advance, first, projected[:, : sum(sizes)])  # [steps, sizes]
-        last = tf.split(every[-1:], sizes, axis=-1)
-        outputs = every[None, :, : sizes[0]]  # the first state is the output
-        if counted is not None and layer.zero_output_for_mask:
-            outputs = tf.where(counted[None, :, None], outputs, tf.zeros_like(outputs))
-        return outputs[:, -1], outputs, last
+        state = tf.concat(states, axis=-1)
+        if batch == 1:
+            counted = None if mask is None else mask[0]
+            every = _looped(projected, step, tf.reshape(state, (1, sum(sizes))), counted)
+        else:
+            projected = tf.reshape(projected, (-1, time, projected.shape[-1]))
+            every = _written_out(projected, step, state, mask)
+        outputs = every[:, :, : sizes[0]]  # the first state is the output
+        if mask is not None and layer.zero_output_for_mask:
+            outputs = tf.where(mask[:, :, None], outputs, tf.zeros_like(outputs))
+        return outputs[:, -1], outputs, tf.split(every[:, -1], sizes, axis=-1)
 
     return run
+
+
+def _looped(projected: tf.Tensor, step: Callable, state: tf.Tensor, counted: Any) -> tf.Tensor:
+    """Return the states of all steps of one row, `[1, steps, size]`."""
+
+    def advance(t: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+        new = step(tf.gather(projected, t)[None], state)
+        return new if counted is None else tf.where(tf.gather(counted, t), new, state)
+
+    return loops.collect(advance, state, projected[:, : state.shape[-1]])[None]
+
+
+def _written_out(projected: tf.Tensor, step: Callable, state: tf.Tensor, mask: Any) -> tf.Tensor:
+    """Return the states of all steps of several rows, `[batch, steps, size]`."""
+    every = []
+    for t in range(projected.shape[1]):
+        new = step(projected[:, t], state)
+        state = new if mask is None else tf.where(mask[:, t, None], new, state)
+        every.append(state)
+    return tf.stack(every, axis=1)
+
+
+def _attention_call(layer: AttentionGRU) -> Callable[..., Any]:
+    """Return what stands in for the `call` of an AttentionGRU of one row."""
+
+    def call(inputs: Any, gate: Any, initial_state: Any = None, mask: Any = None) -> Any:
+        projected, gates = layer.project(inputs[0]), tf.transpose(gate)  # [steps, 1]
+
+        def step(t: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
+            return layer.recur(tf.gather(projected, t)[None], tf.gather(gates, t)[None], h)
+
+        state = tf.reshape(initial_state, (1, layer.units))
+        return loops.fold(step, state, tf.shape(projected)[0], layer.units)
+
+    return call
 
 
 def _gru(cell: Any, rows: tf.Tensor) -> Program:

@@ -461,13 +461,15 @@ def test_a_devices_loop_is_the_layer(cell):
     masked = keras.layers.Masking()(inputs)
     model = keras.Model(inputs, encoder(cell, 7, bidirectional=True, num_layers=2)(masked))
     model.set_weights([random.normal(0, 0.5, w.shape) for w in model.get_weights()])
-    row = random.normal(size=(1, 5, 4)).astype("float32")
-    row[0, [0, 3]] = 0
-    expected = model(row).numpy()
+    rows = random.normal(size=(3, 5, 4)).astype("float32")
+    rows[0, [0, 3]] = rows[2, 4:] = 0
+    expected = model(rows).numpy()
     with written(model):
-        given = model(row).numpy()
-    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(model(row).numpy(), expected)
+        together = model(rows).numpy()
+        alone = model(rows[:1]).numpy()
+    np.testing.assert_allclose(together, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(alone, expected[:1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(model(rows).numpy(), expected)
 
 
 def test_the_same_examples_for_every_cell():
