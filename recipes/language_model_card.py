@@ -62,19 +62,25 @@ def write_artifact(run: RunFolder, model: LanguageModel, config: Train, command:
 
 
 def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
-    """Return the first ids of test texts that are long enough, int32 [TEXTS, TOKENS]."""
+    """Return the first ids of test texts that are long enough, int32 [at most TEXTS, TOKENS].
+
+    Raises:
+        ValueError: no text is long enough.
+    """
     import numpy as np
 
     from gru_zoo.text import SPECIAL, START
     from recipes.language_model_text import read
 
     texts = read("test", config)[0]
-    if len(texts) < TEXTS:  # one play: its pieces
-        size = len(texts[0]) // TEXTS
-        texts = [texts[0][piece * size : (piece + 1) * size] for piece in range(TEXTS)]
+    if len(texts) == 1:  # a play: its pieces
+        size = max(TOKENS, len(texts[0]) // TEXTS)
+        texts = [texts[0][first : first + size] for first in range(0, len(texts[0]), size)]
     rows = model.tokenizer.words(texts[: 4 * TEXTS]).to_list()
     start = SPECIAL.index(START)
     rows = [[start, *row[: TOKENS - 1]] for row in rows if len(row) >= TOKENS - 1]
+    if not rows:
+        raise ValueError(f"finished must have a test text of {TOKENS - 1} tokens; it has none.")
     return np.array(rows[:TEXTS], np.int32)
 
 
