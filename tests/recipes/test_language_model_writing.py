@@ -52,6 +52,7 @@ def printed(tmp_path_factory):
     return parts, place
 
 
+@pytest.mark.slow
 def test_bits_a_character_of_both_splits_are_in_the_metrics(printed):
     parts, place = printed
     metrics = json.loads((place / "runs/language_model/letters/metrics.json").read_text())
@@ -65,12 +66,14 @@ def test_bits_a_character_of_both_splits_are_in_the_metrics(printed):
     assert "validation: bits per character" in parts[0] and "test" not in parts[0].split(": ")
 
 
+@pytest.mark.slow
 def test_a_text_is_continued_alike_by_keras_and_by_the_file(printed):
     parts, _ = printed
     assert parts[3] == parts[4] == "abcdefgabcde"
     assert parts[5] == parts[6] and parts[5].startswith("gab") and len(parts[5]) == 7
 
 
+@pytest.mark.slow
 def test_export_says_what_it_wrote(printed):
     parts, place = printed
     files = {path.name for path in (place / "files").iterdir()}
@@ -79,6 +82,7 @@ def test_export_says_what_it_wrote(printed):
     assert len(parts[2].splitlines()) == 4 and "largest difference" in parts[2]
 
 
+@pytest.mark.slow
 def test_the_preset_proves_itself(printed):
     parts, _ = printed
     assert "published letters_small: " in parts[7]

@@ -67,6 +67,7 @@ def kill_and_resume_sentiment(place, name, *flags):
     return place / "runs" / "sentiment" / name
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights(place, trained):
     run = kill_and_resume_sentiment(place, "killed")
     check_same_weights(run, place / "runs" / "sentiment" / "whole")
