@@ -32,7 +32,7 @@ from gru_zoo.zoo.registry import place
 about = card("letters_small")
 print(about.task, about.commands[0])
 for result in goldens.replay(about, place("letters_small")):
-    print(result.file, result.good)
+    print(result.file, result.wrong or True)
 """
 
 
