@@ -132,7 +132,7 @@ class _Compiled(NamedTuple):
 def _compiled(model: Seq2Seq) -> _Compiled:
     if not hasattr(model, "_translating"):
         ids = tf.TensorSpec((None, None), tf.int32)
-        row = tf.TensorSpec((None, None, model.units), tf.float32)
+        row = tf.TensorSpec((None, None, model.attention.units), tf.float32)
         memory = (row, row, tf.TensorSpec((None, None), tf.bool))
         state = [tf.TensorSpec((None, None, *a.shape[2:]), a.dtype) for a in model.start(1, 1)]
         if model.cell == "transformer":

@@ -257,11 +257,7 @@ def _model(config: Train, subwords: Subwords) -> Seq2Seq:
             dropout=config.dropout,
         )
 
-    if not config.parameters:
-        return build(config.units)
-    step = config.heads  # units are a multiple of the heads
-    found = step * units_for(lambda units: build(step * units), config.parameters)
-    return build(found)
+    return build(units_for(build, config.parameters) if config.parameters else config.units)
 
 
 def _compile(teacher: object, config: Train, steps_per_epoch: int) -> None:

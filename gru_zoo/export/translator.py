@@ -249,7 +249,7 @@ def _require_gru(model: Seq2Seq) -> None:
 
 def _specs(model: Seq2Seq, sentences: int | None) -> dict[str, tf.TensorSpec]:
     """Return the decoder's inputs by name."""
-    memory = tf.TensorSpec((sentences, None, model.units))
+    memory = tf.TensorSpec((sentences, None, model.attention.units))
     states = {
         f"state_{i}": tf.TensorSpec((sentences, None, size), name=f"state_{i}")
         for i, size in enumerate(model.state_sizes)

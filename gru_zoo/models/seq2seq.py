@@ -118,7 +118,9 @@ class Seq2Seq(keras.Model):
             encoder(cell, units, bidirectional=True, name=f"reader_{i}") for i in range(num_layers)
         ]
         self.lower = encoder(cell, units, causal=True, name="lower")
-        self.attention = Attention(units, kind, heads, name="attention")
+        # Rounded up, so that any units go with any heads.
+        width = -(-self.units // positive_int("heads", heads)) * heads
+        self.attention = Attention(width, kind, heads, name="attention")
         self.upper = encoder(cell, units, causal=True, name="upper")
         self.project = keras.layers.Dense(self.dim, name="project")
         places = ("source", "target", "memory", "middle", "out")
@@ -134,8 +136,8 @@ class Seq2Seq(keras.Model):
             shape = reader.compute_output_shape(shape)
         self.lower.build((None, None, self.dim))
         self.attention.build((None, None, self.units), shape)
-        self.upper.build((None, None, 2 * self.units))
-        self.project.build((None, None, 2 * self.units))
+        self.upper.build((None, None, self.units + self.attention.units))
+        self.project.build((None, None, self.units + self.attention.units))
         self.built = True
 
     def read(self, source: Any, training: bool = False) -> tuple[Any, Any, Any]:
@@ -146,7 +148,7 @@ class Seq2Seq(keras.Model):
             training: whether to drop features.
 
         Returns:
-            keys and values `[batch, time, units]`, mask `[batch, time]` bool.
+            keys and values `[batch, time, attention.units]`, mask `[batch, time]` bool.
         """
         mask = tf.not_equal(source, PAD)
         x = self.drop["source"](self.embedding(source), training=training)

@@ -113,7 +113,7 @@ def test_it_overfits_and_translates_what_it_learnt():
     assert translate_greedily(model, sources, batch_size=3) == targets
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["gru", "transformer"])
 def test_translations_do_not_depend_on_the_batch(cell):
     model = translator(cell, seed=4)
     texts = [PAIRS.source[0], "Haus", PAIRS.source[5], "Ein Hund"]
@@ -125,7 +125,7 @@ def test_translations_do_not_depend_on_the_batch(cell):
 
 
 def test_it_comes_back_from_its_file(tmp_path):
-    model = translator("gru", kind="additive", num_layers=2)
+    model = translator("gru", kind="additive", num_layers=2, heads=3)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(again(batch()), model(batch()))
