@@ -15,7 +15,7 @@ from recipes import translation  # noqa: E402
 from tests import small_captions  # noqa: E402
 
 SMALL = (
-    "--vocabulary-size 80 --dim 16 --units 24 --heads 2 --epochs 12 --patience 12 --batch-size 4 "
+    "--vocabulary-size 80 --dim 16 --units 24 --heads 2 --epochs 20 --patience 20 --batch-size 4 "
     "--learning-rate 0.02 --dropout 0.1 --smoothing 0.05 --beams 3 --no-export"
 ).split()
 
