@@ -35,7 +35,7 @@ class VirtualAdversarialTraining(keras.Model):
         >>> training = VirtualAdversarialTraining(classifier, epsilon=0.3)
         >>> training.compile("adam")
         >>> labelled, unlabelled = tf.ones((2, 3), tf.int32), tf.ones((4, 6), tf.int32)
-        >>> figures = training.train_on_batch(((labelled, unlabelled), tf.eye(2)))
+        >>> figures = training.train_on_batch((labelled, unlabelled), tf.eye(2))
     """
 
     def __init__(self, classifier: SequenceClassifier, epsilon: float, xi: float = 0.01) -> None:
@@ -51,7 +51,7 @@ class VirtualAdversarialTraining(keras.Model):
 
     def train_step(self, data: tuple) -> dict[str, Any]:
         """Learn from labelled ids [batch, time], targets [batch, labels], and unlabelled ids."""
-        (labelled, unlabelled), targets = data
+        (labelled, unlabelled), targets, _ = keras.utils.unpack_x_y_sample_weight(data)
         classifier = self.classifier
         weights = classifier.trainable_variables
         clean, perturbation = self._worst(unlabelled)

@@ -77,7 +77,7 @@ def difference(given: Arrays, golden: Arrays) -> float:
         ValueError: another array, shape, or value of those that must be equal.
 
     Example:
-        >>> difference({"a": np.array([1.5])}, {"a": np.array([1.25])})
+        >>> difference({"a": np.array([0.5])}, {"a": np.array([0.25])})
         0.25
     """
     worst = 0.0

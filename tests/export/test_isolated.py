@@ -72,7 +72,7 @@ def test_ctrl_c_ends_it_and_its_children(tmp_path):
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        run("hang", tmp_path)
+        run("hang", tmp_path, seconds=120)
     assert gone(tmp_path)
 
 

@@ -132,9 +132,13 @@ def test_a_files_perplexity_is_that_of_the_tokens_that_came(files, model, wanted
 def test_what_cannot_be_had(model, files, tmp_path):
     with pytest.raises(ValueError, match="must be a SequenceClassifier for variant 'mediapipe'"):
         export.tflite(model, tmp_path / "no.tflite", "mediapipe")
-    with pytest.raises(ValueError, match="must not be a LanguageModel for ONNX"):
-        export.onnx(model, tmp_path / "no.onnx")
     classifier = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
     export.tflite(classifier, tmp_path / "other.tflite", sequence_length=30)
     with pytest.raises(ValueError, match="vocab.txt attached"):
         LiteLanguageModel(tmp_path / "other.tflite")
+
+
+def test_onnx_cannot_be_had(model, tmp_path):
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="must not be a LanguageModel for ONNX"):
+        export.onnx(model, tmp_path / "no.onnx")
