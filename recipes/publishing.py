@@ -47,20 +47,20 @@ def score_of(run: RunFolder) -> Score:
     return Score.of(run.config["seed"], run.metrics())
 
 
-def command(recipe: str, run: RunFolder, defaults: Any) -> str:
+def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
     """Return the command that trains a run: the flags that are not at their default.
 
     Args:
         recipe: name of the recipe's module.
         run: what was trained.
-        defaults: an instance of the recipe's flags.
+        defaults: an instance of the recipe's flags; None gives every flag that has a value.
     """
     # As the run's own flags are kept.
-    usual = json.loads(json.dumps(dataclasses.asdict(defaults), default=str))
+    usual = json.loads(json.dumps(dataclasses.asdict(defaults), default=str)) if defaults else {}
     words = [f"python -m recipes.{recipe} train --name {run.path.name}"]
     for key, value in run.config.items():
         flag = key.replace("_", "-")
-        if value == usual[key]:
+        if value == usual.get(key) or value == [] or value == "":
             continue
         if isinstance(value, bool):
             words.append(f"--{'' if value else 'no-'}{flag}")
@@ -68,6 +68,23 @@ def command(recipe: str, run: RunFolder, defaults: Any) -> str:
             items = value if isinstance(value, list) else [value]
             words.append(" ".join([f"--{flag}", *(shlex.quote(str(item)) for item in items)]))
     return " ".join(words)
+
+
+def before(run: RunFolder) -> list[str]:
+    """Return the commands of the runs that a run began with or learnt from, the oldest first.
+
+    Runs are in `runs/<recipe>/<name>`. Every flag is given, as another recipe's defaults are not
+    known here.
+
+    Raises:
+        FileNotFoundError: one of them is gone.
+    """
+    config, commands = run.config, []
+    named = [config.get("pretrained"), config.get("words"), *config.get("teachers", [])]
+    for path in dict.fromkeys(filter(None, named)):
+        earlier = RunFolder.open(path)
+        commands += [*before(earlier), command(Path(path).parent.name, earlier)]
+    return list(dict.fromkeys(commands))
 
 
 def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = "") -> Finished:

@@ -26,7 +26,7 @@ from gru_zoo.files import write_beside
 from gru_zoo.runs import RunFolder
 from recipes import cli, report, reviews, sentiment_card
 from recipes.golden_texts import GOLDEN_TEXTS
-from recipes.publishing import open_run, together
+from recipes.publishing import before, open_run, together
 from recipes.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def publish(config: Publish) -> None:
         scored_on=metrics["scored_on"],
         scores=found.scores,
         shipped_seed=found.best.config["seed"],
-        commands=found.commands,
+        commands=[*before(found.best), *found.commands],
         **sentiment_card.said(model),
     )
     card = publish_artifact(

@@ -1,11 +1,13 @@
 """Which run is shipped, and the commands in its card."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from gru_zoo.files import write_json
-from recipes.publishing import together
+from gru_zoo.runs import RunFolder
+from recipes.publishing import before, together
 from recipes.starting import RunFlags
 
 
@@ -42,6 +44,19 @@ def test_the_best_on_validation_is_shipped_and_every_command_kept(finished):
         f"python -m recipes.some train --name a {rest}",
         f"python -m recipes.some train --name b --seed 1 {rest}",
         "python -m recipes.some publish runs/some/a runs/some/b --preset task_data_gru_small",
+    ]
+
+
+def test_the_runs_before_it_are_made_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = {"units": 9, "seed": 0, "folded": False, "sizes": []}
+    write_json(Path("runs/words/a/config.json"), words)
+    write_json(Path("runs/some/b/config.json"), {"pretrained": "runs/words/a", "seed": 1})
+    last = {"pretrained": None, "words": "runs/some/b", "teachers": ["runs/some/b"], "seed": 0}
+    write_json(Path("runs/some/c/config.json"), last)
+    assert before(RunFolder.open("runs/some/c")) == [
+        "python -m recipes.words train --name a --units 9 --seed 0 --no-folded",
+        "python -m recipes.some train --name b --pretrained runs/words/a --seed 1",
     ]
 
 
