@@ -101,7 +101,7 @@ class TruncatedTraining(keras.Model):
         The first half of the sample is always the most frequent tokens, P = 1; of the others one
         is drawn from each of as many equal stretches. A log-uniform sample with replacement, of
         which half is repeats of the first words, let the estimate fall while the true cross
-        entropy rose: 5.6 against 6.4 nats after 10 million words of IMDB.
+        entropy rose.
         """
         head = self.sampled // 2
         draws = self.sampled - head

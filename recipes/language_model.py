@@ -250,9 +250,9 @@ def publish(config: Publish) -> None:
     found = together("language_model", config.finished, Train(), config.preset)
     flags = Train(**found.best.config)
     card = write_artifact(found.best, _model(found.best), flags, found.commands[0])
-    # The training of this recipe writes no artifact, so there is none to leave out.
-    commands = [line.removesuffix(" --no-export") for line in found.commands]
-    card = dataclasses.replace(card, name=config.preset, scores=found.scores, commands=commands)
+    card = dataclasses.replace(
+        card, name=config.preset, scores=found.scores, commands=found.commands
+    )
     republish(found.best.path / "artifact", models_folder() / config.preset, card)
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 

@@ -115,6 +115,14 @@ def train(config: Train) -> None:
     if not 0 <= config.teachers_weight <= 1:
         raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
     teachers = [_opinions(RunFolder.open(path)) for path in config.teachers]
+    if config.words:
+        RunFolder.open(config.words)
+    if config.pretrained:
+        known = RunFolder.open(config.pretrained).config["backward"]
+        if known != config.backward:
+            raise ValueError(
+                f"backward must be {known}, as in {config.pretrained}; got {config.backward}."
+            )
     run = start_run(config)
 
     from gru_zoo.training import fit, seed_everything
@@ -179,6 +187,8 @@ def publish(config: Publish) -> None:
     from gru_zoo.zoo import models_folder
 
     for path in config.finished:
+        if RunFolder.open(path).config["backward"]:
+            raise ValueError(f"finished must read forwards, as files do; {path} reads backwards.")
         if not (path / "metrics.json").exists():
             evaluate(Evaluate((path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)
@@ -276,9 +286,8 @@ def _lengths(longest: int) -> list[int]:
 
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     """Return a new classifier, or one with the words and weights of a pretrained run."""
-    import keras
-
     from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.models.keras_file import load_keras_file
     from gru_zoo.models.transfer import classifier_from, give_words
     from gru_zoo.text import WordTokenizer
 
@@ -291,13 +300,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model
-    before = RunFolder.open(config.pretrained)
-    if before.config["backward"] != config.backward:
-        raise ValueError(
-            f"backward must be {before.config['backward']}, as in {config.pretrained}; "
-            f"got {config.backward}."
-        )
-    source = keras.saving.load_model(before.path / "model.keras", compile=False, safe_mode=True)
+    source = load_keras_file(Path(config.pretrained) / "model.keras")
     return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 

@@ -66,7 +66,7 @@ class LanguageModel(keras.Model):
         self.dropout = fraction("dropout", dropout)
         self.kernel = kernel
         # Vectors are also the softmax's rows. Keras' default of 0.03 starts so close to equal
-        # probabilities that learning is slow: 6.83 nats against 6.45 after 2 million words of IMDB.
+        # probabilities that learning is slow.
         vectors = keras.initializers.RandomNormal(stddev=0.1)
         self.embedding = keras.layers.Embedding(
             self.tokens, self.embedding_dim, embeddings_initializer=vectors, name="embedding"
