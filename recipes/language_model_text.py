@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from recipes import reviews
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -39,11 +41,8 @@ def read(split: str, config: Train) -> tuple[np.ndarray, Source]:
         text, source = tiny_shakespeare.load(split)
         return np.array([text[: config.limit or None]], object), source
 
-    from gru_zoo.data import imdb
-
-    dataset, source = imdb.load(split, config.source)
-    dataset = dataset.take(config.limit) if config.limit else dataset
-    return np.array([row["text"] for row in dataset.as_numpy_iterator()], object), source
+    found, source = reviews.read(split, config.source, config.limit)
+    return found.texts, source
 
 
 def fitted(texts: np.ndarray, config: Train) -> WordTokenizer | CharacterTokenizer:
