@@ -34,7 +34,7 @@ from benchmarks import timing
 from gru_zoo.files import write_beside, write_json
 
 RESULTS = Path(__file__).parent / "results" / "integer_streaming.json"
-PRESET = "sentiment_imdb_gru_small"
+PRESET = "sentiment_imdb_gru_supervised"
 REFERENCE = "float32"
 PARTS = ("last", "max", "mean", "probabilities")
 States = dict[str, np.ndarray]
@@ -127,7 +127,7 @@ def reviews(model: Any, split: str) -> tuple[list[np.ndarray], np.ndarray]:
     import tensorflow as tf
 
     from gru_zoo.data import imdb
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
 
     rows = next(iter(imdb.load(split)[0].batch(tf.int64.max)))
     longest = max(len(text.split()) for text in rows["text"].numpy()) * 2

@@ -3,7 +3,7 @@
     python -m benchmarks.microcontroller            needs the extra micro
 
 keyword    (40) -> GRU(128) -> Dense(12, softmax), weights as drawn; random steps
-sentiment  the preset sentiment_imdb_gru_small, embedding and pooling included; its golden texts
+sentiment  the preset sentiment_imdb_gru_supervised, with embedding and pooling; its golden texts
 
 Each variant runs as a stream in every interpreter, fed with its own states; and TFLM once more,
 fed at each step with LiteRT's. The record goes to benchmarks/results/microcontroller.json;
@@ -31,7 +31,7 @@ from gru_zoo.files import write_json
 from gru_zoo.zoo import models_folder
 
 RESULTS = Path(__file__).parent / "results" / "microcontroller.json"
-PRESET = "sentiment_imdb_gru_small"
+PRESET = "sentiment_imdb_gru_supervised"
 VARIANTS = ("float32", "int8_full", "int16x8")
 # LiteRT's kernels for this processor, and its plain ones, which TFLM's are made from.
 LITERT = {

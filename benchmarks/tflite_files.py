@@ -15,7 +15,7 @@ from gru_zoo.convert import to_keras
 from gru_zoo.export.signatures import to_builtins
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 
-PRESET = "saved_models/sentiment_imdb_gru_small/model.keras"
+PRESET = "saved_models/sentiment_imdb_gru_supervised/model.keras"
 VARIANTS = ("float32", "float16", "int8")
 STEPS, FEATURES, UNITS, CLASSES = 49, 40, 128, 12
 

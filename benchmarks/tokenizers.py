@@ -78,7 +78,7 @@ def words(train: list[bytes], size: int, fold: bool) -> tuple[Encode, dict[str, 
     """Return WordTokenizer, fitted on `train`, as a function of texts; and facts about it."""
     import tensorflow as tf
 
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
 
     tokenizer = WordTokenizer.fit(train, size, SETTINGS["sequence_length"], fold_case=fold)
 
@@ -151,7 +151,7 @@ def run(name: str, fold: int, texts: list[bytes], labels: np.ndarray) -> dict[st
     """Train one candidate on four fifths; return its score on the other."""
     import keras
 
-    from gru_zoo.batching import BucketedBatches, predict_bucketed, quarter_lengths
+    from gru_zoo.training.batching import BucketedBatches, predict_bucketed, quarter_lengths
 
     start = time.perf_counter()
     kind, size, fold_case = CANDIDATES[name]

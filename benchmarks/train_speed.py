@@ -74,8 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _prepare(config: Config) -> tuple[dict[str, Any], list[Batch]]:
     """Return the recipe's model with each layer, and the batches of its first epoch."""
-    from gru_zoo.batching import BucketedBatches, quarter_lengths
-    from gru_zoo.training import seed_everything
+    from gru_zoo.training.batching import BucketedBatches, quarter_lengths
+    from gru_zoo.training.fitting import seed_everything
     from recipes import sentiment
 
     recipe = sentiment.Train(source=config.source)

@@ -54,25 +54,27 @@ def announce() -> None:
 
 
 class _WhenKerasComes(importlib.abc.MetaPathFinder):
-    """Waits for the first import of Keras, then is gone."""
+    """Waits until Keras is run for the first time, then is gone."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "keras":
             return None
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        sys.meta_path.remove(self)  # The others are asked.
         spec = importlib.util.find_spec("keras")
+        # Whoever looks need not import: TensorFlow asks whether there is a Keras.
+        sys.meta_path.insert(0, self)
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = _then_register(spec.loader.exec_module)
+            spec.loader.exec_module = self._then_register(spec.loader.exec_module)
         return spec
 
+    def _then_register(self, execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+        def execute_and_register(module: ModuleType) -> None:
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            execute(module)
+            _register(module)
 
-def _then_register(execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
-    def execute_and_register(module: ModuleType) -> None:
-        execute(module)
-        _register(module)
-
-    return execute_and_register
+        return execute_and_register
 
 
 def _register(keras: ModuleType) -> None:

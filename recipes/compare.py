@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_zoo.arguments import one_of, positive_int
-from recipes import cli
 from recipes.comparison import stored
 from recipes.comparison.plan import Job, check_configuration, missing, plan
 from recipes.comparison.subjects import CELLS, QUICK_SEEDS, SEEDS, every_subject, subject
+from recipes.shared import cli
 
 if TYPE_CHECKING:
     from recipes.comparison.subjects import Problem, Task
@@ -50,6 +51,8 @@ class Compare:
     """Folder of the trainings."""
     minutes: float = 0.0
     """Begin no further training after so many minutes; 0 for no limit."""
+    cores: int = 2
+    """Trainings at a time, each on a core of its own where the system can do that."""
 
     # Instead of measuring.
     plan: bool = False
@@ -84,7 +87,7 @@ def compare(config: Compare) -> None:
     if config.advise:
         _advise(config, results, subjects, folder)
     elif config.plan:
-        _print_plan(make_plan(results), results)
+        _print_plan(make_plan(results), results, config.cores)
     elif config.report:
         _report(everything, folder, config.quick)
     else:
@@ -100,6 +103,7 @@ def _check(config: Compare) -> list[Task | Problem]:
         one_of("cells", cell, CELLS)
     if config.seeds:
         positive_int("seeds", config.seeds)
+    positive_int("cores", config.cores)
     for name in ("minutes", "max_latency_ms", "max_parameters", "length"):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} must be 0 or more; got {getattr(config, name)}.")
@@ -116,16 +120,19 @@ def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the next start goes on."))
     say = lambda text: print(text, flush=True)  # noqa: E731
     minutes = config.minutes or math.inf
-    return run_all(make_plan, folder, config.runs, config.quick, say, minutes)
+    here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    cores = here[: config.cores] if here else [None] * config.cores
+    return run_all(make_plan, folder, config.runs, config.quick, say, minutes, cores)
 
 
-def _print_plan(jobs: list[Job], results: stored.Results) -> None:
+def _print_plan(jobs: list[Job], results: stored.Results, cores: int) -> None:
     left = missing(jobs, results)
     for job in jobs:
         state = f"{job.minutes:6.1f} min" if job in left else "  finished"
         print(f"{state}  {job.key}")
-    hours = sum(job.minutes for job in left) / 60
-    print(f"{len(jobs) - len(left)} of {len(jobs)} finished; {hours:.1f} h left on two cores.")
+    hours = sum(job.minutes for job in left) / 60 / cores
+    done = len(jobs) - len(left)
+    print(f"{done} of {len(jobs)} finished; {hours:.1f} h left on {cores} cores.")
 
 
 def _report(jobs: list[Job], folder: Path, quick: bool) -> None:

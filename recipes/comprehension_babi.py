@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gru_zoo.data.source import Source
     from gru_zoo.models.reader import Reader
-    from gru_zoo.runs import RunFolder
-    from gru_zoo.story_batches import StoryTable
+    from gru_zoo.training.runs import RunFolder
+    from gru_zoo.training.story_batches import StoryTable
     from recipes.comprehension import Train
 
 # Numbers of sentences that a batch may have; the last is the longest story the model takes.
@@ -46,7 +46,7 @@ def make_model(config: Train, training: Sequence[Question]) -> Reader:
     """Return a new reader with the training questions' words and answers."""
     from gru_zoo.models.budget import units_for
     from gru_zoo.models.reader import Reader
-    from gru_zoo.story_text import StoryText
+    from gru_zoo.text.stories import StoryText
 
     sentences = {s for question in training for s in (*question.story, question.question)}
     text = StoryText.fit(sentences, LENGTHS[-1])
@@ -68,7 +68,7 @@ def make_model(config: Train, training: Sequence[Question]) -> Reader:
 
 def train(config: Train, run: RunFolder) -> Reader:
     """Train a reader and save it."""
-    from gru_zoo.training import fit
+    from gru_zoo.training.fitting import fit
 
     training, source = read("train", config)
     run.pin_data(source.as_dict())
@@ -94,14 +94,15 @@ def train(config: Train, run: RunFolder) -> Reader:
 
 
 class _Batches:
-    """Training batches of stories of similar length, questions of small tasks repeated."""
+    """Training batches of stories of similar length, questions of some tasks repeated."""
 
     def __init__(self, model: Reader, questions: Sequence[Question], config: Train) -> None:
-        from gru_zoo.batching import BucketedBatches
+        from gru_zoo.training.batching import BucketedBatches
 
         sizes = np.bincount([question.task for question in questions])
-        few = sizes < sizes.max() // 2
-        repeated = [q for q in questions for _ in range(config.repeat if few[q.task] else 1)]
+        often = {task for task, size in enumerate(sizes) if size < sizes.max() // 2}
+        often.update(config.hard)
+        repeated = [q for q in questions for _ in range(config.repeat if q.task in often else 1)]
         self.table = _table(model, repeated)
         self.answers, self.supports = _targets(model, repeated)
         story = np.zeros((len(repeated), LENGTHS[-1]), np.int32)
@@ -116,7 +117,7 @@ class _Batches:
         """Yield inputs and targets by name."""
         for _, rows in self.batches.epoch(epoch):
             batch = self.table.batch(rows)
-            supports = self.supports[rows, : batch.story.shape[1]]
+            supports = self.supports[rows, :, : batch.story.shape[1]]
             yield batch.inputs(), {"answer": self.answers[rows], "gates": supports}
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
@@ -132,30 +133,35 @@ class _Batches:
         inputs = {name: tf.TensorSpec(shape, tf.int32) for name, shape in ids.items()}
         targets = {
             "answer": tf.TensorSpec([size], tf.int32),
-            "gates": tf.TensorSpec([size, None], tf.int8),
+            "gates": tf.TensorSpec([size, None, None], tf.int8),
         }
         signature = (inputs, targets)
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(8)
 
 
 def _table(model: Reader, questions: Sequence[Question]) -> StoryTable:
-    from gru_zoo.story_batches import StoryTable
+    from gru_zoo.training.story_batches import StoryTable
 
     stories, asked = [q.story for q in questions], [q.question for q in questions]
     return StoryTable(model.text, stories, asked, LENGTHS)
 
 
 def _targets(model: Reader, questions: Sequence[Question]) -> tuple[np.ndarray, np.ndarray]:
-    """Return answers, int32 [questions], and supports, int8 [questions, facts].
+    """Return answers, int32 [questions], and supports, int8 [questions, hops, facts].
 
-    An unknown answer is -1. A support is 1, another fact 0, and -1 stands after a story's end.
+    An unknown answer is -1. Each hop has the next step of the reasoning: its fact is 1, the others
+    0, and -1 stands after a story's end. A hop after the last step attends to nothing; where there
+    are more steps than hops, each has them all.
     """
     numbers = {answer: number for number, answer in enumerate(model.answers)}
     answers = np.array([numbers.get(question.answer, -1) for question in questions], np.int32)
-    supports = np.full((len(questions), LENGTHS[-1]), -1, np.int8)
+    supports = np.full((len(questions), model.hops, LENGTHS[-1]), -1, np.int8)
     for row, question in zip(supports, questions, strict=True):
-        row[: len(question.story)] = 0
-        row[list(question.supports)] = 1
+        row[:, : len(question.story)] = 0
+        if len(question.supports) > model.hops:
+            row[:, list(question.supports)] = 1
+        for hop, fact in enumerate(question.supports[: model.hops]):
+            row[hop, fact] = 1
     return answers, supports
 
 
@@ -247,7 +253,7 @@ def _load(run: RunFolder) -> Reader:
 
 def _draw(model: Reader, questions: Sequence[Question], run: RunFolder) -> None:
     """Draw the first short story of some tasks that need several facts."""
-    from recipes import story_figure
+    from recipes.shared import story_figure
 
     shown = []
     for task in (2, 3, 16, 19):
@@ -286,7 +292,7 @@ def answer(model: Reader, text: str, question: str) -> dict[str, Any]:
     Raises:
         ValueError: a story without a sentence, no question, or words the reader does not know.
     """
-    from gru_zoo.story_text import split_sentences
+    from gru_zoo.text.stories import split_sentences
 
     story = split_sentences(text)
     if not question and story and story[-1].endswith("?"):
@@ -313,7 +319,8 @@ def answer(model: Reader, text: str, question: str) -> dict[str, Any]:
 
 def export(config: Train, run: RunFolder) -> None:
     """Write the run's artifact: every format, compared on the test split, with its card."""
-    from recipes import comprehension_export, publishing, report
+    from recipes import comprehension_export
+    from recipes.shared import publishing, report
 
     model, test, given = _tested(config, run)
     command = publishing.command("comprehension", run, type(config)())

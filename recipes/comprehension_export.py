@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from gru_zoo.card import About, Card
+    from gru_zoo.artifacts.card import About, Card
+    from gru_zoo.artifacts.reader import Asked
     from gru_zoo.data.babi import Question
     from gru_zoo.models.reader import Reader
-    from gru_zoo.reader_artifact import Asked
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
 
 SUMMARY = (
     "Answers a question about a short English story, of the twenty kinds that bAbI asks, and says "
@@ -46,7 +46,7 @@ LIMITS = (
 
 def asked_of(questions: Sequence[Question]) -> Asked:
     """Return stories, questions and answers as the artifact's comparison takes them."""
-    from gru_zoo.reader_artifact import Asked
+    from gru_zoo.artifacts.reader import Asked
 
     return Asked(
         [q.story for q in questions], [q.question for q in questions], [q.answer for q in questions]
@@ -69,8 +69,8 @@ def write_artifact(
         probabilities: the model's for them, `[questions, answers]`.
         command: that trained it.
     """
-    from gru_zoo.artifact import publish
-    from gru_zoo.reader_artifact import reader_goldens, reader_parts
+    from gru_zoo.artifacts.folder import publish
+    from gru_zoo.artifacts.reader import reader_goldens, reader_parts
 
     firsts = {question.task: question for question in reversed(questions)}
     return publish(
@@ -91,8 +91,8 @@ def write_files(
         check.Refused: a file does not do what the model does; it is not left there.
         ValueError: the reader's cell has no TFLite files; the SavedModel is written.
     """
+    from gru_zoo.artifacts.reader import reader_parts
     from gru_zoo.files import write_beside
-    from gru_zoo.reader_artifact import reader_parts
 
     parts = reader_parts(model, asked_of(questions), probabilities)
     for name, write in parts["files"].items():
@@ -115,8 +115,8 @@ def write_files(
 
 
 def _about(run: RunFolder, model: Reader, command: str) -> About:
-    from gru_zoo.card import About, Section
-    from recipes.publishing import score_of
+    from gru_zoo.artifacts.card import About, Section
+    from recipes.shared.publishing import score_of
 
     metrics: dict[str, Any] = run.metrics()
     tasks = json.loads((run.path / "tasks.json").read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gru_zoo.data.source import Source
     from gru_zoo.models.span_reader import SpanReader
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
     from recipes.comprehension import Train
 
 # Words that a paragraph may have in a batch; the last is the longest that the model takes.
@@ -36,8 +36,8 @@ def make_model(config: Train, training: Sequence[Question]) -> SpanReader:
     """Return a new reader with the training paragraphs' and questions' words."""
     from gru_zoo.models.budget import units_for
     from gru_zoo.models.span_reader import SpanReader
-    from gru_zoo.span_text import SpanText, split_words
-    from gru_zoo.word_features import WordFeatures
+    from gru_zoo.text.spans import SpanText, split_words
+    from gru_zoo.text.word_features import WordFeatures
 
     texts = {question.context for question in training}
     words = [split_words(text).words for text in sorted(texts)]
@@ -60,7 +60,7 @@ def train(config: Train, run: RunFolder) -> None:
     """Train a reader and save it."""
     import keras
 
-    from gru_zoo.training import fit
+    from gru_zoo.training.fitting import fit
 
     training, source = read("train", config)
     run.pin_data(source.as_dict())
@@ -94,8 +94,8 @@ class _Batches:
     """Training batches of paragraphs of similar length; answers are the first ones given."""
 
     def __init__(self, model: SpanReader, questions: Sequence[Question], config: Train) -> None:
-        from gru_zoo.batching import BucketedBatches
-        from gru_zoo.span_text import span_of, split_words
+        from gru_zoo.text.spans import span_of, split_words
+        from gru_zoo.training.batching import BucketedBatches
 
         self.text = model.text
         contexts = [split_words(question.context) for question in questions]
@@ -150,9 +150,9 @@ def answers(
     Raises:
         ValueError: a paragraph or question without a word, or too long.
     """
-    from gru_zoo.batching import fitting_length
     from gru_zoo.models.span_reader import best_span
-    from gru_zoo.span_text import split_words
+    from gru_zoo.text.spans import split_words
+    from gru_zoo.training.batching import fitting_length
 
     split = [split_words(context) for context in contexts]
     asked = [split_words(question).words for question in questions]

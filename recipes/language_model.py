@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.files import write_beside
-from recipes import cli
-from recipes.publishing import open_run, together
-from recipes.starting import RunFlags, check_sizes, start_run
+from recipes.shared import cli
+from recipes.shared.publishing import open_run, together
+from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
 
 RUNS = Path("runs/language_model")
 
@@ -135,8 +135,8 @@ def train(config: Train) -> None:
     import keras
 
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.training import fit, seed_everything
-    from gru_zoo.truncated import TruncatedTraining, score_stream
+    from gru_zoo.training.fitting import fit, seed_everything
+    from gru_zoo.training.truncated import TruncatedTraining, score_stream
     from recipes import language_model_text as text
 
     seed_everything(config.seed)
@@ -176,7 +176,7 @@ def evaluate(config: Evaluate) -> None:
 
 def _evaluate(run: RunFolder, split: str) -> None:
     """Score a whole split and write `metrics.json`."""
-    from gru_zoo.truncated import score_stream
+    from gru_zoo.training.truncated import score_stream
     from recipes import language_model_text as text
 
     model, config = _model(run), Train(**run.config)
@@ -243,7 +243,7 @@ def export(config: Export) -> None:
 
 def publish(config: Publish) -> None:
     """Write the best run's artifact, and copy it into the zoo with every run's score."""
-    from gru_zoo.artifact import republish
+    from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import models_folder
     from recipes.language_model_card import write_artifact
 

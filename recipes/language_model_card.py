@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from gru_zoo.card import About, Card
+    from gru_zoo.artifacts.card import About, Card
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
     from recipes.language_model import Train
 
 # What files are compared on: so many test texts, so many tokens of each.
@@ -48,8 +48,8 @@ def write_artifact(run: RunFolder, model: LanguageModel, config: Train, command:
         config: its flags.
         command: that trained it.
     """
-    from gru_zoo.artifact import publish
-    from gru_zoo.language_model_artifact import language_model_goldens, language_model_parts
+    from gru_zoo.artifacts.folder import publish
+    from gru_zoo.artifacts.language_model import language_model_goldens, language_model_parts
 
     ids = beginnings(model, config)
     return publish(
@@ -69,7 +69,7 @@ def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
     """
     import numpy as np
 
-    from gru_zoo.text import SPECIAL, START
+    from gru_zoo.text.tokenizers import SPECIAL, START
     from recipes.language_model_text import read
 
     texts = read("test", config)[0]
@@ -85,8 +85,8 @@ def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
 
 
 def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) -> About:
-    from gru_zoo.card import About
-    from recipes.publishing import score_of
+    from gru_zoo.artifacts.card import About
+    from recipes.shared.publishing import score_of
 
     metrics = run.metrics()
     return About(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from recipes import reviews
+from recipes.shared import reviews
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from gru_zoo.batching import StreamBatches
-    from gru_zoo.characters import CharacterTokenizer
     from gru_zoo.data.source import Source
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.characters import CharacterTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
+    from gru_zoo.training.batching import StreamBatches
     from recipes.language_model import Train
 
 # Texts that are read side by side where nothing is learnt; of characters there is one text.
@@ -48,10 +48,10 @@ def read(split: str, config: Train) -> tuple[np.ndarray, Source]:
 def fitted(texts: np.ndarray, config: Train) -> WordTokenizer | CharacterTokenizer:
     """Return the tokenizer of the texts that are learnt from."""
     if config.dataset == "tiny_shakespeare":
-        from gru_zoo.characters import CharacterTokenizer
+        from gru_zoo.text.characters import CharacterTokenizer
 
         return CharacterTokenizer.fit(texts)
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
 
     # Longer than any text: this tokenizer's users choose a length of their own.
     return WordTokenizer.fit(texts, config.vocabulary_size, 400, fold_case=True)
@@ -63,8 +63,8 @@ def streams(
     """Return the texts as `count` streams of ids, each text after its `<START>`."""
     import numpy as np
 
-    from gru_zoo.batching import StreamBatches
-    from gru_zoo.text import SPECIAL, START
+    from gru_zoo.text.tokenizers import SPECIAL, START
+    from gru_zoo.training.batching import StreamBatches
 
     start = np.array([SPECIAL.index(START)], np.int32)
     rows: list[np.ndarray] = []

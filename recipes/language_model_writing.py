@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from gru_zoo.characters import CharacterTokenizer
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.characters import CharacterTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
     from recipes.language_model import Generate
 
     Tokenizer = WordTokenizer | CharacterTokenizer
@@ -55,8 +55,8 @@ def lite_reader(path: Path) -> tuple[Tokenizer, Read]:
 
 def continued(tokenizer: Tokenizer, read: Read, config: Generate) -> Iterator[str]:
     """Yield a text, and then each token that follows it."""
-    from gru_zoo.sampling import continuation
-    from gru_zoo.text import PAD, SPECIAL, START, UNKNOWN
+    from gru_zoo.decoding.sampling import continuation
+    from gru_zoo.text.tokenizers import PAD, SPECIAL, START, UNKNOWN
 
     start = SPECIAL.index(START)
     ids = [start, *tokenizer.words([config.text]).to_list()[0]]

@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.files import write_beside, write_json
-from gru_zoo.runs import RunFolder
-from gru_zoo.words import split_words
-from recipes import cli, confusion_figure, pos_tagging_files, pos_tagging_report, report
-from recipes.publishing import command, open_run, together
-from recipes.starting import RunFlags, check_sizes, start_run
+from gru_zoo.text.words import split_words
+from gru_zoo.training.runs import RunFolder
+from recipes import pos_tagging_files, pos_tagging_report
+from recipes.shared import cli, confusion_figure, report
+from recipes.shared.publishing import command, open_run, together
+from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
     from gru_zoo.data.source import Source
     from gru_zoo.data.universal_dependencies import Sentence
     from gru_zoo.models.tagger import Tagger
@@ -143,8 +144,8 @@ def train(config: Train) -> None:
     units = _units(config, training)
     run = start_run(config)
 
-    from gru_zoo import tagging
-    from gru_zoo.training import fit, seed_everything
+    from gru_zoo.decoding import tagging
+    from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
@@ -177,8 +178,8 @@ def evaluate(config: Evaluate) -> None:
         run = open_run(config.run, RUNS)
         _evaluate(run, _load(run))
         return
-    from gru_zoo import tagging
     from gru_zoo.data.conllu import read_sentences
+    from gru_zoo.decoding import tagging
 
     sentences = read_sentences(config.file)
     figures = tagging.score(_load(open_run(config.run, RUNS)), sentences)
@@ -223,8 +224,8 @@ def export(config: Export) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifact import republish
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import models_folder
 
     found = together("pos_tagging", config.finished, Train(), config.preset)
@@ -255,7 +256,7 @@ def _units(config: Train, training: Sequence[Sentence]) -> int:
 
 def _model(config: Train, training: Sequence[Sentence], units: int) -> Tagger:
     from gru_zoo.models.tagger import Tagger
-    from gru_zoo.word_features import WordFeatures
+    from gru_zoo.text.word_features import WordFeatures
 
     return Tagger(
         WordFeatures.fit([sentence.words for sentence in training]),
@@ -303,8 +304,8 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
     """Read the test split, write `metrics.json`, `tags.json` and `confusion.png`; print a table."""
     import numpy as np
 
-    from gru_zoo.metrics import confusion_matrix, per_class
-    from gru_zoo.tagging import true_tags
+    from gru_zoo.decoding.tagging import true_tags
+    from gru_zoo.training.metrics import confusion_matrix, per_class
 
     config = Train(**run.config)
     test, source = _read("test", config)

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_beside
-from gru_zoo.words import split_words
+from gru_zoo.text.words import split_words
 from recipes import pos_tagging_report
-from recipes.golden_texts import GOLDEN_TEXTS
-from recipes.publishing import score_of
+from recipes.shared.golden_texts import GOLDEN_TEXTS
+from recipes.shared.publishing import score_of
 
 if TYPE_CHECKING:
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
     from gru_zoo.data.universal_dependencies import Sentence
     from gru_zoo.models.tagger import Tagger
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
 
 
 def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], command: str) -> Card:
@@ -32,10 +32,10 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
         ValueError: the model's cell has no such files.
         check.Refused: a file does not do what the model does.
     """
-    from gru_zoo.artifact import publish
-    from gru_zoo.card import About
+    from gru_zoo.artifacts.card import About
+    from gru_zoo.artifacts.folder import publish
+    from gru_zoo.artifacts.tagger import tagger_goldens, tagger_parts
     from gru_zoo.models.tagger import LENGTHS
-    from gru_zoo.tagger_artifact import tagger_goldens, tagger_parts
 
     metrics = run.metrics()
     about = About(
@@ -63,7 +63,7 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence]) -> None:
         ValueError: the model's cell has no such files.
         check.Refused: a file does not do what the model does; it is not left there.
     """
-    from gru_zoo.tagger_artifact import tagger_parts
+    from gru_zoo.artifacts.tagger import tagger_parts
 
     parts = tagger_parts(model, test)
     for name, write in parts["files"].items():
@@ -85,9 +85,9 @@ def write_again(name: str) -> Card:
     Raises:
         ValueError: no such preset, or its treebank is not what can be read here.
     """
-    from gru_zoo.artifact import publish_again
+    from gru_zoo.artifacts.folder import publish_again
+    from gru_zoo.artifacts.tagger import tagger_parts
     from gru_zoo.data import universal_dependencies
-    from gru_zoo.tagger_artifact import tagger_parts
     from gru_zoo.zoo import load, models_folder
 
     model = load(name)

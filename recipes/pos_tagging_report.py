@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gru_zoo.models.tagger import Tagger
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
 
 # https://nlpprogress.com/english/part-of-speech_tagging.html
 PUBLISHED = tuple(
@@ -49,9 +49,9 @@ def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
     """
     import json
 
-    from gru_zoo.card import Section
+    from gru_zoo.artifacts.card import Section
+    from gru_zoo.artifacts.tagger import tagger_configuration
     from gru_zoo.models.tagger import LENGTHS
-    from gru_zoo.tagger_artifact import tagger_configuration
 
     tags = json.loads((run.path / "tags.json").read_text(encoding="utf-8"))
     treebank = run.config["treebank"]

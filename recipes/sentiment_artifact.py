@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipes import reviews, sentiment_card
-from recipes.golden_texts import GOLDEN_TEXTS
-from recipes.publishing import Finished, score_of
+from recipes.shared import reviews, sentiment_card
+from recipes.shared.golden_texts import GOLDEN_TEXTS
+from recipes.shared.publishing import Finished, score_of
 
 if TYPE_CHECKING:
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.runs import RunFolder
+    from gru_zoo.training.runs import RunFolder
 
 
 def write(
@@ -28,9 +28,9 @@ def write(
         test: what every file is compared and scored on.
         commands: what makes it, for the card.
     """
-    from gru_zoo.artifact import publish
-    from gru_zoo.card import About
-    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.card import About
+    from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.folder import publish
 
     metrics = run.metrics()
     about = About(
@@ -54,7 +54,7 @@ def write(
 
 def write_files(model: SequenceClassifier, out: Path) -> None:
     """Write the device's files into a folder, each compared on the golden texts."""
-    from gru_zoo.classifier_artifact import classifier_files
+    from gru_zoo.artifacts.classifier import classifier_files
 
     for name, write_one in classifier_files(model, GOLDEN_TEXTS).items():
         write_one(out / name)
@@ -67,8 +67,8 @@ def write_again(name: str) -> Card:
     Raises:
         ValueError: no such preset, or its data is not IMDB's as it can be read here.
     """
-    from gru_zoo.artifact import publish_again
-    from gru_zoo.classifier_artifact import classifier_parts
+    from gru_zoo.artifacts.classifier import classifier_parts
+    from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.zoo import load, models_folder
 
     model = load(name)
@@ -79,8 +79,8 @@ def write_again(name: str) -> Card:
 
 def publish_run(found: Finished, preset: str) -> Card:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifact import republish
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import models_folder
 
     artifact = found.best.path / "artifact"
@@ -100,7 +100,7 @@ def measure(name: str) -> Card:
     Raises:
         ValueError: no such preset, or its data is not IMDB's as it can be read here.
     """
-    from gru_zoo.robustness import limits
+    from gru_zoo.evaluation.robustness import limits
     from gru_zoo.zoo import load, models_folder
 
     model = load(name)

@@ -13,7 +13,7 @@ from gru_zoo.data.packaged_reviews import objects
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, held_out
 from gru_zoo.files import sha256
-from recipes.reviews import Reviews
+from recipes.shared.reviews import Reviews
 
 
 def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: str) -> Reviews:

@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 import tyro
 
 from gru_zoo.arguments import fraction
-from recipes.starting import RunFlags, check_sizes
+from recipes.shared.starting import RunFlags, check_sizes
 
 RUNS = Path("runs/sentiment")
 PRESET = "sentiment_imdb_gru_small"
+# What this recipe alone makes: it reads labelled reviews only.
+OWN_PRESET = "sentiment_imdb_gru_supervised"
 LABELS = ("negative", "positive")
 # Flags of the model's form, which a loaded model brings along; and cells that can be exported.
 FORM = ("vocabulary_size", "sequence_length", "cell", "parameters", "embedding_dim", "units")
@@ -119,7 +121,7 @@ class Publish:
 
     finished: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of the runs; the one with the best validation accuracy is shipped."""
-    preset: str = PRESET
+    preset: str = OWN_PRESET
     """Name in the zoo."""
 
 

@@ -23,17 +23,18 @@ import tyro
 
 from gru_zoo.data import multi30k
 from gru_zoo.files import write_beside
-from gru_zoo.runs import RunFolder
-from recipes import attention_figure, cli, report, translation_export
-from recipes.publishing import command, open_run, together
-from recipes.starting import RunFlags, check_sizes, start_run
+from gru_zoo.training.runs import RunFolder
+from recipes import translation_export
+from recipes.shared import attention_figure, cli, report
+from recipes.shared.publishing import command, open_run, together
+from recipes.shared.starting import RunFlags, check_sizes, start_run
 from recipes.translation_export import bleu
 
 if TYPE_CHECKING:
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
     from gru_zoo.data.source import Source
     from gru_zoo.models.seq2seq import Seq2Seq
-    from gru_zoo.subwords import Subwords
+    from gru_zoo.text.subwords import Subwords
 
 RUNS = Path("runs/translation")
 PRESET = "translation_multi30k_de_en_gru_small"
@@ -145,9 +146,9 @@ def train(config: Train) -> None:
     run = start_run(config)
 
     from gru_zoo.models.teacher import Teacher
-    from gru_zoo.sentence_pairs import LONGEST, PairBatches, Validation
-    from gru_zoo.subwords import Subwords
-    from gru_zoo.training import fit, seed_everything
+    from gru_zoo.text.subwords import Subwords
+    from gru_zoo.training.fitting import fit, seed_everything
+    from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
@@ -223,8 +224,8 @@ def export(config: Export) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifact import republish
-    from gru_zoo.card import Card
+    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import models_folder
 
     found = together("translation", config.finished, Train(), config.preset)
@@ -270,7 +271,7 @@ def _compile(teacher: object, config: Train, steps_per_epoch: int) -> None:
 
 
 def _translate(model: Seq2Seq, texts: Sequence[str], beams: int, alpha: float) -> list:
-    from gru_zoo.translating import translate
+    from gru_zoo.decoding.translating import translate
 
     return [found[0] for found in translate(model, texts, beams=beams, alpha=alpha)]
 
@@ -330,8 +331,8 @@ def _export(run: RunFolder, model: Seq2Seq) -> Card:
 
 
 def _export_preset(name: str) -> None:
-    from gru_zoo.artifact import publish_again
-    from gru_zoo.translator_artifact import translator_parts
+    from gru_zoo.artifacts.folder import publish_again
+    from gru_zoo.artifacts.translator import translator_parts
     from gru_zoo.zoo import load, models_folder
 
     model = load(name)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gru_zoo.card import About, Card
+    from gru_zoo.artifacts.card import About, Card
+    from gru_zoo.artifacts.translator import Task
     from gru_zoo.data.multi30k import Pairs
     from gru_zoo.models.seq2seq import Seq2Seq
-    from gru_zoo.runs import RunFolder
-    from gru_zoo.translator_artifact import Task
+    from gru_zoo.training.runs import RunFolder
 
 NAMES = {"de": "German", "en": "English", "fr": "French"}
 USES = (
@@ -55,7 +55,7 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float,
 
 def task_of(pairs: Pairs, config: Any) -> Task:
     """Return what files are compared and scored on: a split, the search of a run's flags."""
-    from gru_zoo.translator_artifact import Task
+    from gru_zoo.artifacts.translator import Task
 
     def score(translations: Sequence[str]) -> float:
         return bleu(translations, pairs.target)[0]
@@ -73,8 +73,8 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
         config: the run's flags.
         command: that trained it.
     """
-    from gru_zoo.artifact import publish
-    from gru_zoo.translator_artifact import translator_goldens, translator_parts
+    from gru_zoo.artifacts.folder import publish
+    from gru_zoo.artifacts.translator import translator_goldens, translator_parts
 
     task = task_of(pairs, config)
     return publish(
@@ -92,7 +92,7 @@ def write_files(out: Path, model: Seq2Seq) -> None:
     Raises:
         ValueError: the model's cell has no such files.
     """
-    from gru_zoo.translator_artifact import translator_files
+    from gru_zoo.artifacts.translator import translator_files
 
     for name, write in translator_files(model).items():
         write(out / name)
@@ -100,9 +100,9 @@ def write_files(out: Path, model: Seq2Seq) -> None:
 
 
 def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
-    from gru_zoo.card import About, Section
-    from gru_zoo.translator_artifact import translator_configuration
-    from recipes.publishing import score_of
+    from gru_zoo.artifacts.card import About, Section
+    from gru_zoo.artifacts.translator import translator_configuration
+    from recipes.shared.publishing import score_of
 
     metrics = run.metrics()
     source, target = config.pair.split("-")
@@ -141,7 +141,13 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
             "beams": config.beams,
             "alpha": config.alpha,
         },
-        published=PUBLISHED if config.pair == "de-en" else (),
+        published=_published(config.pair),
         measured=[Section("Training", columns, history, text)],
         limits=LIMITS,
     )
+
+
+def _published(pair: str) -> list[dict[str, str]]:
+    """Return others' figures; for another direction than theirs that is said beside them."""
+    other = "" if pair == "de-en" else ", another direction than this model's"
+    return [{**figure, "source": figure["source"] + other} for figure in PUBLISHED]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gru_zoo import load
-from gru_zoo.batching import predict_bucketed, quarter_lengths
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
+from gru_zoo.training.batching import predict_bucketed, quarter_lengths
 
 Figures = Iterator[tuple[str, float, float]]
 
@@ -54,7 +54,7 @@ def translation(about: Card) -> Figures:
     import sacrebleu
 
     from gru_zoo.data import multi30k
-    from gru_zoo.translating import translate
+    from gru_zoo.decoding.translating import translate
 
     pairs, source = multi30k.load("test", "-".join(about.language))
     assert about.data["sha256"] == source.sha256
@@ -69,7 +69,7 @@ def translation(about: Card) -> Figures:
 def comprehension(about: Card) -> Figures:
     """Share of bAbI's test questions with the right answer, Keras and int8."""
     from gru_zoo.data import babi
-    from gru_zoo.story_batches import StoryTable
+    from gru_zoo.training.story_batches import StoryTable
 
     questions, source = babi.load("test")
     assert about.data["sha256"] == source.sha256

@@ -14,12 +14,13 @@ MODULES = [
 ]
 # Packages that only this module's examples need.
 NEEDS = {
-    "gru_zoo.subwords": "tokenizers",
+    "gru_zoo.text.subwords": "tokenizers",
     "gru_zoo.models.seq2seq": "tokenizers",
     "gru_zoo.models.teacher": "tokenizers",
-    "gru_zoo.translating": "tokenizers",
-    "gru_zoo.sentence_pairs": "tokenizers",
-    "gru_zoo.translator_artifact": "tokenizers",
+    "gru_zoo.decoding.translating": "tokenizers",
+    "gru_zoo.training.sentence_pairs": "tokenizers",
+    "gru_zoo.artifacts.translator": "tokenizers",
+    "gru_zoo.export.tied": "tokenizers",
     "gru_zoo.export.translator": "tokenizers",
     "gru_zoo.export.lite_translator": "tokenizers",
     "gru_zoo.convert.onnx_gru": "onnx",
@@ -33,10 +34,25 @@ NEEDS = {
     "gru_zoo.export.onnx_recurrent": "onnx",
     "gru_zoo.export.onnx_walk": "onnx",
 }
+# They train or convert a model for seconds.
+SLOW = {
+    "gru_zoo.export.arrays",
+    "gru_zoo.export.calibrated",
+    "gru_zoo.export.check",
+    "gru_zoo.export.lite_language_model",
+    "gru_zoo.export.story_graph",
+    "gru_zoo.export.streamer",
+    "gru_zoo.export.tagger_folder",
+    "gru_zoo.export.tflite_file",
+    "gru_zoo.training.adversarial",
+}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in MODULES],
+)
 def test_examples(name, tmp_path, monkeypatch):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])

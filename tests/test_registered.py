@@ -42,7 +42,11 @@ def test_every_registered_class_has_its_home_in_the_table():
 
 @pytest.mark.parametrize(
     "imports",
-    ["import gru_zoo", pytest.param("import keras\nimport gru_zoo", marks=pytest.mark.slow)],
+    [
+        "import gru_zoo, importlib.util\nassert importlib.util.find_spec('keras')",
+        pytest.param("import gru_zoo", marks=pytest.mark.slow),
+        pytest.param("import keras\nimport gru_zoo", marks=pytest.mark.slow),
+    ],
 )
 def test_keras_alone_opens_a_preset(imports):
     name = list_models()[0]

@@ -1,4 +1,4 @@
-// Text to word ids, id for id as gru_zoo/text.py and MediaPipe's RegexTokenizer make them.
+// Text to word ids, id for id as gru_zoo/text/tokenizers.py and MediaPipe's RegexTokenizer make them.
 
 const START = "<START>";
 const UNKNOWN = "<UNKNOWN>";

@@ -65,7 +65,7 @@ class Question(NamedTuple):
     story: tuple[str, ...]  # sentences, in order
     question: str
     answer: str  # several things are joined by a comma, "apple,milk"
-    supports: tuple[int, ...]  # indices into `story`
+    supports: tuple[int, ...]  # indices into `story`, in the order of the reasoning
 
 
 def load(split: str) -> tuple[list[Question], Source]:
@@ -163,7 +163,7 @@ def parse_story(task: int, lines: Sequence[str]) -> Iterator[Question]:
             sentences.append(text.strip())
             continue
         answer, supports = rest
-        places = sorted({indices[int(support)] for support in supports.split()})
+        places = dict.fromkeys(indices[int(support)] for support in supports.split())
         yield Question(task, tuple(sentences), text.strip(), answer, tuple(places))
 
 

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Reference:
         labels: [texts] int64 true classes, or None if they are not known.
 
     Example:
-        >>> from gru_zoo.text import WordTokenizer
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> model = SequenceClassifier(words, units=5)
         >>> reference = Reference.of(model, ["fine", "not fine"], labels=[1, 0])
@@ -182,7 +182,7 @@ def check(
 
     Example:
         >>> from gru_zoo.export import tflite
-        >>> from gru_zoo.text import WordTokenizer
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> model = SequenceClassifier(words, units=5)
         >>> _ = tflite(model, "fine.tflite", "float16")
@@ -299,7 +299,11 @@ def _open_saved_model(path: str | os.PathLike) -> Callable[[Sequence[bytes]], np
 
 
 def judge(
-    path: str | os.PathLike, probabilities: np.ndarray, reference: Reference, variant: str
+    path: str | os.PathLike,
+    probabilities: np.ndarray,
+    reference: Reference,
+    variant: str,
+    limits: Mapping[str, Limit] = LIMITS,
 ) -> float:
     """Return the largest difference of a file's probabilities, if they are near enough.
 
@@ -307,12 +311,13 @@ def judge(
         path: of the file, for the message.
         probabilities: what it gave, [texts, labels].
         reference: what the model gave.
-        variant: one of `LIMITS`.
+        variant: one of `limits`.
+        limits: of another kind of model than a text classifier.
 
     Raises:
         Refused: a limit is broken; the message says which.
     """
-    limit = LIMITS[one_of("variant", variant, LIMITS)]
+    limit = limits[one_of("variant", variant, limits)]
     differences = np.abs(probabilities - reference.probabilities).max(axis=1)  # [texts]
     judged = differences[:GOLDENS] if limit.on_goldens_only else differences
     if not judged.max() <= limit.difference:  # NaN is refused too.

@@ -10,8 +10,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export import metadata
-from gru_zoo.text import WordTokenizer
-from gru_zoo.wordpiece import WordPieceTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 
 def feeds(ids: np.ndarray) -> dict[str, np.ndarray]:

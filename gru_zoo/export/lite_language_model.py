@@ -11,10 +11,10 @@ import zipfile
 
 import numpy as np
 
-from gru_zoo.characters import CharacterTokenizer
 from gru_zoo.export.seal import attachment, unsealed
 from gru_zoo.export.streamer import Streamer
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.characters import CharacterTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 VOCABULARY_FILE, DELIMITER_FILE = "vocab.txt", "delimiter.txt"
 CHARACTERS_FILE = "characters.txt"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.story_text import StoryText
+from gru_zoo.text.stories import StoryText
 
 # Files in the folder `assets` beside a reader's file.
 TEXT, ANSWERS = "text.json", "answers.txt"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.word_features import WordFeatures
+from gru_zoo.text.word_features import WordFeatures
 
 # Files in the folder `assets` beside a tagger's file.
 FEATURES, TAGS = "features.json", "tags.txt"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.decoding import Found, beam_search, longest_for
+from gru_zoo.decoding.beam_search import Found, beam_search, longest_for
 from gru_zoo.export.seal import attachment, unsealed
-from gru_zoo.subwords import BANNED, END, START, Subwords
+from gru_zoo.text.subwords import BANNED, END, START, Subwords
 
 # The encoder's file has them behind it.
 SUBWORDS = "subwords.json"

@@ -92,7 +92,8 @@ def _fill(
             t, h = t + 1, step(t, h)
             block = h
         else:
-            block = tf.zeros((rows, h.shape[1]))
+            # What stands there first does not matter, and a constant would be in the file.
+            block = tf.tile(h, [rows, 1])
             t, h, block = _fill(level - 1, step, t, h, tf.minimum(t + rows, end), block)
         return t, place + tf.constant([rows, 0]), h, xla.dynamic_update_slice(buffer, block, place)
 

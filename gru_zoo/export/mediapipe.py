@@ -27,7 +27,7 @@ from gru_zoo.convert.keras_gru import from_keras
 from gru_zoo.export.link import Linker, Part
 from gru_zoo.export.metadata import PIECE_INPUTS, TextMetadata, read
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.wordpiece import WordPieceTokenizer
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 # The input that is not zero where there is a word or a piece.
 _REAL = {True: "mask", False: "ids"}
@@ -160,7 +160,7 @@ def resized(model: SequenceClassifier, sequence_length: int) -> SequenceClassifi
         ValueError: the length is not one that the tokenizer allows.
 
     Example:
-        >>> from gru_zoo.text import WordTokenizer
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=400)
         >>> resized(SequenceClassifier(words, units=5), 64).tokenizer.sequence_length
         64
@@ -186,7 +186,7 @@ def describe(
         ValueError: a threshold for a label that the model does not have, or a label without one.
 
     Example:
-        >>> from gru_zoo.text import WordTokenizer
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> describe(SequenceClassifier(words, units=5), {"negative": 0.9, "positive": 0.6}).labels
         ('negative', 'positive')

@@ -119,7 +119,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         OSError: it could not be written.
 
     Example:
-        >>> from gru_zoo.text import WordTokenizer
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> saved_model(SequenceClassifier(words, units=5), "fine")
         >>> tf.saved_model.load("fine")(["a fine film"])["label"].shape

@@ -24,7 +24,7 @@ from gru_zoo.export.probes import plain_loops
 from gru_zoo.layers import kernels
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.models.reader import Reader, answer_with, sentence_vectors
-from gru_zoo.story_text import END_OF_SENTENCE, NO_WORD, SIGN
+from gru_zoo.text.stories import END_OF_SENTENCE, NO_WORD, SIGN
 
 
 class StoryGraph(tf.Module):
@@ -37,7 +37,7 @@ class StoryGraph(tf.Module):
         ValueError: the reader has another cell.
 
     Example:
-        >>> from gru_zoo.story_text import StoryText
+        >>> from gru_zoo.text.stories import StoryText
         >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
         >>> graph = StoryGraph(Reader(text, ["eva", "adam"], units=5))
         >>> story, question = tf.constant([[[2, 3, 0]] * 2]), tf.constant([[4, 3, 1]])
@@ -71,10 +71,10 @@ def _read(own: dict[str, Any], story: tf.Tensor, question: tf.Tensor) -> dict[st
     # Sentences are short and of one length: written out, their loop may have any number of rows.
     with kernels.forced("unrolled"):
         vectors = sentence_vectors(own, tf.concat([story[0], question], axis=0))
-    facts = own["sentence_vectors"](vectors[:-1])  # [sentences, units]
-    facts = sequence.run("fusion", own["fusion"], Steps(facts))[0].rows
-    asked = own["question_vector"](vectors[-1:])
-    return answer_with(own, own["facts"](facts)[None], asked, remember=_remember)
+    vectors = own["sentence_vectors"](vectors)  # [sentences + 1, units]
+    facts, asked = vectors[:-1], vectors[-1:]
+    facts += own["facts"](sequence.run("fusion", own["fusion"], Steps(facts))[0].rows)
+    return answer_with(own, facts[None], asked, remember=_remember)
 
 
 def _remember(layer: AttentionGRU, facts: tf.Tensor, gate: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
@@ -94,7 +94,7 @@ class StoryServer(tf.Module):
         model: a built reader.
 
     Example:
-        >>> from gru_zoo.story_text import StoryText
+        >>> from gru_zoo.text.stories import StoryText
         >>> text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
         >>> server = StoryServer(Reader(text, ["eva", "adam"], units=5))
         >>> server.read(["Eva left. Eva left."], ["Who left?"])["gates"].shape

@@ -22,8 +22,8 @@ from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.export.probes import plain_loops
 from gru_zoo.files import write_beside
 from gru_zoo.models.tagger import Tagger
-from gru_zoo.word_features import UNKNOWN
-from gru_zoo.words import split_words
+from gru_zoo.text.word_features import UNKNOWN
+from gru_zoo.text.words import split_words
 
 _LETTER = r"[\p{L}\p{N}_]"
 _SHORT = r"['’](?:s|m|d|re|ve|ll)\b"
@@ -114,7 +114,7 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
         OSError: it could not be written.
 
     Example:
-        >>> from gru_zoo.word_features import WordFeatures
+        >>> from gru_zoo.text.word_features import WordFeatures
         >>> model = Tagger(WordFeatures.fit([("a", "film", "a", "film")]), ["DET", "NOUN"], units=5)
         >>> tagger_saved_model(model, "tagger")
         >>> loaded = tf.saved_model.load("tagger")

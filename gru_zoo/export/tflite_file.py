@@ -35,7 +35,7 @@ from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 # Steps that a file is made for where the model leaves them open.
 LENGTH = 1000

@@ -24,6 +24,7 @@ from gru_zoo.export.lite_translator import SUBWORDS
 from gru_zoo.export.network import Network, require_finite
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.signatures import convert, named
+from gru_zoo.export.tied import QuantizedRows, share_rows
 from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
 from gru_zoo.layers.kernels import forced
@@ -44,7 +45,7 @@ class EncoderGraph(tf.Module):
         ValueError: another cell.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> graph = EncoderGraph(model)
         >>> graph.encode(tf.ones((1, 5), tf.int32))["keys"].shape
@@ -74,23 +75,25 @@ class DecoderGraph(tf.Module):
 
     Args:
         model: a translator of GRUs.
+        rows: look subwords up in `QuantizedRows`, which the output's matrix can share.
 
     Raises:
         ValueError: another cell.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> sorted(DecoderGraph(model).specs)
         ['ids', 'keys', 'state_0', 'state_1', 'values']
     """
 
-    def __init__(self, model: Seq2Seq) -> None:
+    def __init__(self, model: Seq2Seq, rows: bool = False) -> None:
         super().__init__()
         _require_gru(model)
         self.specs = _specs(model, sentences=1)
         del self.specs["mask"]
-        self._step = lambda **arrays: _step(model, arrays, None)
+        look_up = QuantizedRows(model.embedding) if rows else model.embedding
+        self._step = lambda **arrays: _step(model, arrays, None, look_up)
         self.model_variables = [variable.value for variable in model.variables]
 
     @tf.function(autograph=False)
@@ -109,7 +112,7 @@ class TranslationServer(tf.Module):
         ValueError: a Transformer, whose decoder has no state.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> sorted(TranslationServer(model).signatures())
         ['decoder', 'encoder']
@@ -124,7 +127,7 @@ class TranslationServer(tf.Module):
                 return dict(zip(("keys", "values", "mask"), model.read(ids), strict=True))
 
         def step(**arrays: tf.Tensor) -> dict[str, tf.Tensor]:
-            return _step(model, arrays, arrays["mask"])
+            return _step(model, arrays, arrays["mask"], model.embedding)
 
         self.encoder = tf.function(read, autograph=False)
         self.decoder = tf.function(step, autograph=False)
@@ -152,7 +155,7 @@ def encoder_file(model: Seq2Seq, path: str | os.PathLike, variant: str = "float3
         ValueError: another cell, an unknown variant, or a weight that is not finite.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> encoder_file(model, "encoder_float32.tflite")
     """
@@ -166,11 +169,11 @@ def decoder_file(model: Seq2Seq, path: str | os.PathLike, variant: str = "float3
     """Write the decoder's step as a `.tflite` file; arguments and errors of `encoder_file`.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> decoder_file(model, "decoder_float32.tflite")
     """
-    graph = DecoderGraph(model)
+    graph = DecoderGraph(model, rows=variant == "int8")
     function = graph.decode.get_concrete_function(**graph.specs)
     _write(path, {"decoder": function}, graph, variant, {})
 
@@ -182,7 +185,7 @@ def saved_model(model: Seq2Seq, folder: str | os.PathLike) -> None:
         ValueError: the cell is a Transformer, or a weight is not finite.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> saved_model(model, "translator")
     """
@@ -200,8 +203,8 @@ class ServedTranslator:
         model: what it was made from, for its subwords and the sizes of its state.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
-        >>> from gru_zoo.translating import translate
+        >>> from gru_zoo.text.subwords import Subwords
+        >>> from gru_zoo.decoding.translating import translate
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> saved_model(model, "translator")
         >>> served = ServedTranslator("translator", model)
@@ -237,6 +240,8 @@ def _write(
 ) -> None:
     one_of("variant", variant, VARIANTS)
     content = named(convert(functions, holder, variant), TIME)
+    if variant == "int8":
+        content = share_rows(content)
     with write_beside(Path(path)) as partial:
         partial.write_bytes(sealed(content, attached))
 
@@ -263,8 +268,10 @@ def _specs(model: Seq2Seq, sentences: int | None) -> dict[str, tf.TensorSpec]:
     }
 
 
-def _step(model: Seq2Seq, arrays: dict[str, tf.Tensor], mask: Any) -> dict[str, tf.Tensor]:
+def _step(
+    model: Seq2Seq, arrays: dict[str, tf.Tensor], mask: Any, look_up: Any
+) -> dict[str, tf.Tensor]:
     state = [arrays[f"state_{i}"] for i in range(len(model.state_sizes))]
     memory = (arrays["keys"], arrays["values"], mask)
-    logits, state = model.step(arrays["ids"], state, memory)
+    logits, state = model.step_from(look_up(arrays["ids"]), state, memory)
     return {"logits": logits, **{f"state_{i}": after for i, after in enumerate(state)}}

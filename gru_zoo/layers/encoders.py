@@ -68,7 +68,24 @@ def encoder(
 
 def _recurrent(cell: str, units: int, bidirectional: bool, name: str | None) -> keras.layers.Layer:
     layer = _RECURRENT[cell](units, return_sequences=True, name=name)
-    return keras.layers.Bidirectional(layer, name=name) if bidirectional else layer
+    return both_directions(layer, name) if bidirectional else layer
+
+
+def both_directions(layer: keras.layers.Layer, name: str | None = None) -> keras.layers.Layer:
+    """Return `keras.layers.Bidirectional` of a layer, safe to be made while a file is loaded.
+
+    Keras makes both directions from the layer's configuration and drops the layer. While it loads a
+    file it knows objects by their addresses: the next layer made at the same address would then be
+    taken for the one that is gone, and get its weights. So the layer is kept as long as its copies.
+
+    Example:
+        >>> layer = both_directions(keras.layers.LSTM(7), name="reader")
+        >>> layer.backward_layer.go_backwards
+        True
+    """
+    both = keras.layers.Bidirectional(layer, name=name)
+    both.__dict__["_made_from"] = layer  # not tracked: its weights are nobody's
+    return both
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")

@@ -14,8 +14,8 @@ from gru_zoo.layers import encoders
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
-from gru_zoo.text import WordTokenizer
-from gru_zoo.wordpiece import WordPieceTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 # "keras_gru" is the same network around Keras' own layer: the baseline that speed is measured by.
 CELLS = (*encoders.CELLS, "keras_gru")
@@ -99,7 +99,7 @@ class SequenceClassifier(keras.Model):
         else:
             options = {"bidirectional": self.bidirectional, "dropout": self.dropout}
             return encoders.encoder(self.cell, self.units, name="rnn", **options)
-        return keras.layers.Bidirectional(layer, name="rnn") if self.bidirectional else layer
+        return encoders.both_directions(layer, "rnn") if self.bidirectional else layer
 
     def build(self, input_shape: tuple) -> None:
         """Make the weights, for ids `[batch, time]`."""

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import fraction, positive_int
-from gru_zoo.characters import CharacterTokenizer
 from gru_zoo.layers.gru import GRU
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.characters import CharacterTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")

@@ -3,12 +3,14 @@
 After Kumar et al. 2016 (Ask Me Anything: Dynamic Memory Networks) and Xiong et al. 2016 (DMN+).
 With s_i the vector of sentence i, q that of the question, m_0 = q, for every hop k:
 
-    f     = both directions' states over the sentences s       the facts, each knowing the others
-    g_k,i = sigmoid(w tanh(W [f*q, |f-q|, f*m, |f-m|]))        attention to fact i, m = m_{k-1}
-    m_k   = AttentionGRU(f, g_k), beginning with m_{k-1}       the memory
+    f     = s + both directions' states over the sentences s   the facts, each knowing the others
+    a_k,i = tanh(W [f*q, |f-q|, f*m, |f-m|])                   how fact i is like q and m = m_{k-1}
+    g_k,i = sigmoid(w a_k,i)                                   attention to it
+    m_k   = AttentionGRU([f, a_k], g_k), beginning with m      the memory
     answer = softmax(V [m_K, q])
 
-The memory begins as the question and is rewritten by the facts attended to, as in query-reduction
+That the memory reads a beside f is ours: which room of two the question named is known there. The
+memory begins as the question and is rewritten by the facts attended to, as in query-reduction
 networks (Seo et al. 2017); the papers begin each hop with zeros and merge afterwards.
 """
 
@@ -23,7 +25,7 @@ from keras import layers, ops
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.story_text import StoryText
+from gru_zoo.text.stories import StoryText
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -82,12 +84,12 @@ class Reader(keras.Model):
             "question": keras.Input((), dtype="int32", name="question"),
         }
         own = _layers(len(text.words), len(answers), embedding_dim, units, hops, cell, dropout)
-        vectors = sentence_vectors(own, inputs["sentences"])
-        question = own["question_vector"](ops.take(vectors, inputs["question"], axis=0))
+        vectors = own["sentence_vectors"](sentence_vectors(own, inputs["sentences"]))
+        question = ops.take(vectors, inputs["question"], axis=0)
         present = ops.not_equal(inputs["story"], 0)  # [batch, facts]
-        facts = ops.take(own["sentence_vectors"](vectors), inputs["story"], axis=0)
-        facts = own["fusion"](own["fact_dropout"](facts), mask=present)
-        outputs = answer_with(own, own["facts"](facts), question, present)
+        facts = own["fact_dropout"](ops.take(vectors, inputs["story"], axis=0))
+        facts = facts + own["facts"](own["fusion"](facts, mask=present))
+        outputs = answer_with(own, facts, question, present)
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.text, self.answers, self.cell = text, answers, cell
         self.embedding_dim, self.units, self.hops = embedding_dim, units, hops
@@ -110,11 +112,18 @@ def _layers(
 ) -> dict[str, layers.Layer]:
     """Return a reader's layers by their names."""
     made = [
-        # Only a Transformer needs a mask there: a recurrent state is taken where a sentence ends.
-        layers.Embedding(words, embedding_dim, mask_zero=cell == "transformer", name="words"),
+        layers.Embedding(
+            words,
+            embedding_dim,
+            # With Keras' 0.05 the encoder begins nearly linear in its words, and what depends on
+            # two of them at once ("north" and who is north) is not found for thousands of updates.
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            # Only a Transformer needs a mask: a recurrent state is taken where a sentence ends.
+            mask_zero=cell == "transformer",
+            name="words",
+        ),
         encoder(cell, units, name="sentence_encoder"),
-        layers.Dense(units, "tanh", name="question_vector"),
-        layers.Dense(units, name="sentence_vectors"),
+        layers.Dense(units, "tanh", name="sentence_vectors"),
         layers.Dropout(dropout, name="fact_dropout"),
         encoder(cell, units, bidirectional=True, name="fusion"),
         layers.Dense(units, "tanh", name="facts"),
@@ -181,7 +190,8 @@ def answer_with(
         hidden = own[f"attention_{hop}"](ops.concatenate(likeness, axis=-1))
         gate = ops.squeeze(own[f"gate_{hop}"](hidden), axis=-1)  # [batch, facts]
         gate = gate if present is None else ops.where(present, gate, 0.0)
-        memory = remember(own[f"memory_{hop}"], facts, gate, memory)
+        read = ops.concatenate([facts, hidden], axis=-1)
+        memory = remember(own[f"memory_{hop}"], read, gate, memory)
         gates.append(gate)
     known = own["memory_dropout"](ops.concatenate([memory, question], axis=-1))
     return {"answer": own["answer"](known), "gates": ops.stack(gates, axis=1)}
@@ -189,13 +199,14 @@ def answer_with(
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
 class SupportLoss(keras.losses.Loss):
-    """Cross entropy of every hop's gates with the facts that support the answer.
+    """Cross entropy of every hop's gates with the facts that it should attend to.
 
     Summed over a story's facts, and the mean over hops: the strong supervision of Kumar et al.
     2016, section 2.3.
 
     Call arguments:
-        y_true: `[batch, facts]`, 1 for a supporting fact, 0 for another, -1 where there is none.
+        y_true: `[batch, hops, facts]`, 1 for a fact to attend to, 0 for another, -1 where there is
+            none.
         y_pred: gates `[batch, hops, facts]`.
 
     Returns:
@@ -203,14 +214,14 @@ class SupportLoss(keras.losses.Loss):
 
     Example:
         >>> loss = SupportLoss(reduction=None)
-        >>> round(float(loss([[1, 0, -1]], [[[0.5, 0.5, 0.0]]])[0]), 4)
+        >>> round(float(loss([[[1, 0, -1]]], [[[0.5, 0.5, 0.0]]])[0]), 4)
         1.3863
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each story."""
         gates = ops.clip(ops.convert_to_tensor(y_pred), 1e-6, 1 - 1e-6)
-        truth = ops.cast(y_true, gates.dtype)[:, None]  # [batch, 1, facts]
+        truth = ops.cast(y_true, gates.dtype)
         chosen = ops.where(truth > 0, gates, 1 - gates)
         losses = ops.where(truth < 0, 0.0, -ops.log(chosen))
         return ops.mean(ops.sum(losses, axis=-1), axis=-1)

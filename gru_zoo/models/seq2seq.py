@@ -10,7 +10,7 @@ import tensorflow as tf
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.attention import Attention, rows_of
 from gru_zoo.layers.encoders import encoder
-from gru_zoo.subwords import PAD, Subwords
+from gru_zoo.text.subwords import PAD, Subwords
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -207,8 +207,14 @@ class Seq2Seq(keras.Model):
         """
         if self.cell == "transformer":
             return self._reread(ids, state[0], memory)
+        return self.step_from(self.embedding(ids), state, memory)
+
+    def step_from(
+        self, vectors: Any, state: list[Any], memory: tuple[Any, Any, Any]
+    ) -> tuple[Any, list[Any]]:
+        """Do a step of a recurrent cell for subwords that are looked up: `[..., beams, dim]`."""
         cut = len(_sizes(self.lower))
-        s, below = _advance(self.lower, self.embedding(ids), state[:cut])
+        s, below = _advance(self.lower, vectors, state[:cut])
         context, _ = self.attention.attend(s, *memory)
         o, above = _advance(self.upper, tf.concat([s, context], -1), state[cut:])
         features = self.project(tf.concat([o, context], -1))

@@ -20,7 +20,7 @@ from keras import layers, ops
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.span_text import SpanText
+from gru_zoo.text.spans import SpanText
 
 _NEVER = -1e4  # before a softmax; float16 still holds it
 
@@ -47,7 +47,7 @@ class SpanReader(keras.Model):
         ValueError: an argument is out of its range.
 
     Example:
-        >>> from gru_zoo.word_features import WordFeatures
+        >>> from gru_zoo.text.word_features import WordFeatures
         >>> text = SpanText(WordFeatures.fit([("Eva", "left")] * 2), 9, 5)
         >>> model = SpanReader(text, embedding_dim=8, units=3)
         >>> model(text.encode([["Eva", "left"]], [["Who", "left"]]))["start"].shape

@@ -11,7 +11,7 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.word_features import WordFeatures
+from gru_zoo.text.word_features import WordFeatures
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 200)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gru_zoo.arguments import fraction
 from gru_zoo.models.seq2seq import Seq2Seq
-from gru_zoo.subwords import PAD
+from gru_zoo.text.subwords import PAD
 
 
 class Teacher(keras.Model):
@@ -32,7 +32,7 @@ class Teacher(keras.Model):
         the loss, a scalar, which is also what `fit` minimizes.
 
     Example:
-        >>> from gru_zoo.subwords import Subwords
+        >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> ids = tf.ones((3, 5), tf.int32)
         >>> Teacher(model, 0.1)({"source": ids, "target": ids}).shape

@@ -9,7 +9,7 @@ import numpy as np
 
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 
 def classifier_from(

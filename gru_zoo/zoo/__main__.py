@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gru_zoo.card import Card
-from gru_zoo.card_text import readme
-from gru_zoo.scores import METRICS
+from gru_zoo.artifacts.card import Card
+from gru_zoo.artifacts.card_text import readme
+from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.zoo import reproducing, table
 from gru_zoo.zoo.registry import card, list_models, models_folder, place, verify
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
 
 # What the Keras model may be off its goldens on another processor.
 KERAS_LIMIT = 1e-5
@@ -94,7 +94,7 @@ def difference(given: Arrays, golden: Arrays) -> float:
 
 
 def _classifier(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
-    from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
 
     texts = golden["texts"].tolist()
     again = classifier_goldens(model, [text.decode() for text in texts])
@@ -102,8 +102,8 @@ def _classifier(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _tagger(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    from gru_zoo.artifacts.tagger import tagger_goldens, tagger_parts
     from gru_zoo.data.universal_dependencies import Sentence
-    from gru_zoo.tagger_artifact import tagger_goldens, tagger_parts
 
     ends = np.cumsum(golden["lengths"])
     words = [word.decode() for word in golden["words"].tolist()]
@@ -116,8 +116,8 @@ def _tagger(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _reader(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
-    from gru_zoo.reader_artifact import Asked, reader_goldens, reader_parts
-    from gru_zoo.story_text import split_sentences
+    from gru_zoo.artifacts.reader import Asked, reader_goldens, reader_parts
+    from gru_zoo.text.stories import split_sentences
 
     stories = [split_sentences(story.decode()) for story in golden["stories"].tolist()]
     questions = [question.decode() for question in golden["questions"].tolist()]
@@ -128,7 +128,7 @@ def _reader(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _translator(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
-    from gru_zoo.translator_artifact import Task, translator_goldens, translator_parts
+    from gru_zoo.artifacts.translator import Task, translator_goldens, translator_parts
 
     texts = [text.decode() for text in golden["texts"].tolist()]
     # Any score will do: the files are compared with the model, not with the truth.
@@ -137,12 +137,12 @@ def _translator(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _language_model(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
-    from gru_zoo.language_model_artifact import language_model_goldens, language_model_parts
+    from gru_zoo.artifacts.language_model import language_model_goldens, language_model_parts
 
     return language_model_goldens(model, golden["ids"]), language_model_parts(model, golden["ids"])
 
 
-# Class of the model -> what it gives for its goldens' inputs, and what `artifact.publish` takes.
+# Class of the model -> what it gives for its goldens' inputs, and what `folder.publish` takes.
 AGAIN: dict[str, Callable[[Any, Arrays], tuple[Arrays, dict[str, Any]]]] = {
     "LanguageModel": _language_model,
     "SequenceClassifier": _classifier,

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo.registry import card, compare, files_under, place
 
 PREFIX = "hf://"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gru_zoo.arguments import one_of
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import hub
 from gru_zoo.zoo.registry import card, place
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from gru_zoo.arguments import near_name
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
 from gru_zoo.files import sha256
 from gru_zoo.zoo import cache
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
 
 # The modules a card may run: it may have come from anywhere.
 ALLOWED = ("recipes.", "gru_zoo.")

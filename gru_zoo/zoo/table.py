@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gru_zoo.card import Card
-from gru_zoo.card_text import table
+from gru_zoo.artifacts.card import Card
+from gru_zoo.artifacts.card_text import table
+from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.files import write_beside
-from gru_zoo.scores import METRICS
 
 BEGIN = "<!-- presets: made by `python -m gru_zoo.zoo table --write` -->"
 END = "<!-- end of presets -->"

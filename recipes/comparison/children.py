@@ -15,6 +15,7 @@ from typing import Any
 
 # Where `recipes` lies: the child must find the same one from wherever we were started.
 _PLACE = str(Path(__file__).resolve().parents[2])
+_LIVING: set[int] = set()  # groups of children that run
 
 
 class ChildFailed(ValueError):
@@ -78,12 +79,23 @@ def run(
             start_new_session=True,  # a group to end, children of its own too
             pass_fds=tuple(keep_open),
         )
-        status, usage = _wait(child)
+        _LIVING.add(child.pid)
+        try:
+            status, usage = _wait(child)
+        finally:
+            _LIVING.discard(child.pid)
     used = _used(time.perf_counter() - started, usage)
     if status:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
         raise ChildFailed(f"{module} ended with {how}{_last_words(log)}", used)
     return used
+
+
+def end_all() -> None:
+    """End every child that another thread waits for; there it looks like any child that failed."""
+    for pid in tuple(_LIVING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _used(seconds: float, usage: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from gru_zoo.scores import METRICS
+from gru_zoo.artifacts.scores import METRICS
 from recipes.comparison.stored import Figures
 
 

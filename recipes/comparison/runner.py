@@ -1,4 +1,4 @@
-"""Runs the jobs of the table one after the other, each as a child process, and keeps the results.
+"""Runs the jobs of the table, each as a child process on a core, and keeps the results.
 
 A job that was killed goes on from its recipe's last checkpoint. Two runners may share a folder: a
 job that one of them is at is left alone by the other.
@@ -13,8 +13,10 @@ import math
 import os
 import platform
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ def run_all(
     quick: bool,
     say: Callable[[str], None],
     minutes: float = math.inf,
+    cores: Sequence[int | None] = (None,),
 ) -> list[str]:
     """Run every job without a result; return what failed, a line each.
 
@@ -49,32 +52,95 @@ def run_all(
         quick: marks the results.
         say: prints a line of progress.
         minutes: after these no further job is begun.
+        cores: one training at a time runs on each of these; None leaves it all of them.
     """
-    tried: set[str] = set()
+    queue = _Queue(make_plan, results, time.monotonic() + 60 * minutes)
     failures: list[str] = []
-    end = time.monotonic() + 60 * minutes
-    while True:
-        finished = stored.read(results)
-        jobs = make_plan(finished)
-        left = [job for job in jobs if job.key not in finished and job.key not in tried]
-        job = next((job for job in left if job.learning_rate is not None), None)
-        if job is None or time.monotonic() >= end:
-            return failures
-        tried.add(job.key)
-        expected = sum(other.minutes for other in left)
-        say(f"[{len(jobs) - len(left) + 1}/{len(jobs)}, {expected:.0f} min left] {job.key}")
-        with children.held(runs / "locks" / job.key) as lock:
-            if lock is None:
-                say("  another process is at it")
-            elif not (results / f"{job.key}.json").exists():
-                try:
-                    record = run_job(job, runs, quick, lock)
-                except children.ChildFailed as failure:
-                    failures.append(f"{job.key}: {failure}")
-                    say(f"  failed: {failure}; see {runs / 'logs' / job.key}.log")
-                else:
-                    stored.keep(results, job.key, record)
-                    say(f"  {_in_short(record)}")
+
+    def work(core: int | None) -> None:
+        if core is not None:
+            os.sched_setaffinity(0, {core})  # this thread's, and every child's that it starts
+        while (job := queue.take(say)) is not None:
+            try:
+                _run_and_keep(job, results, runs, quick, say)
+            except children.ChildFailed as failure:
+                failures.append(f"{job.key}: {failure}")
+                say(f"  failed: {failure}; see {runs / 'logs' / job.key}.log")
+            finally:
+                queue.done()
+
+    with ThreadPoolExecutor(len(cores)) as pool:
+        at_work = [pool.submit(work, core) for core in cores]
+        try:
+            for each in wait(at_work, return_when=FIRST_EXCEPTION).done:
+                each.result()
+        except BaseException:
+            queue.stop()
+            children.end_all()
+            raise
+    return failures
+
+
+class _Queue:
+    """Hands out the table's jobs, each once; safe for threads.
+
+    Args:
+        make_plan: as for `run_all`.
+        results: folder of the finished cells.
+        end: of the monotonic clock, after which nothing is handed out.
+    """
+
+    def __init__(
+        self, make_plan: Callable[[stored.Results], list[Job]], results: Path, end: float
+    ) -> None:
+        self.make_plan, self.results, self.end = make_plan, results, end
+        self.taken: set[str] = set()
+        self.busy = 0
+        self.changed = threading.Condition()
+
+    def take(self, say: Callable[[str], None]) -> Job | None:
+        """Return a job without a result, or None when there is no more."""
+        with self.changed:
+            while time.monotonic() < self.end:
+                finished = stored.read(self.results)
+                jobs = self.make_plan(finished)
+                left = [job for job in jobs if job.key not in finished.keys() | self.taken]
+                job = next((job for job in left if job.learning_rate is not None), None)
+                if job is not None:
+                    self.taken.add(job.key)
+                    self.busy += 1
+                    expected = sum(other.minutes for other in left)
+                    at = f"{len(jobs) - len(left) + 1}/{len(jobs)}"
+                    say(f"[{at}, {expected:.0f} min of a core left] {job.key}")
+                    return job
+                if not left or not self.busy:
+                    return None
+                self.changed.wait()  # A trial that runs may decide the rate of what is left.
+        return None
+
+    def done(self) -> None:
+        """Take note that a job is over."""
+        with self.changed:
+            self.busy -= 1
+            self.changed.notify_all()
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        with self.changed:
+            self.end = -math.inf
+            self.changed.notify_all()
+
+
+def _run_and_keep(
+    job: Job, results: Path, runs: Path, quick: bool, say: Callable[[str], None]
+) -> None:
+    with children.held(runs / "locks" / job.key) as lock:
+        if lock is None:
+            say(f"  another process is at {job.key}")
+        elif not (results / f"{job.key}.json").exists():
+            record = run_job(job, runs, quick, lock)
+            stored.keep(results, job.key, record)
+            say(f"  {job.key}: {_in_short(record)}")
 
 
 def _in_short(record: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ class Task:
         flags: of the recipe's `train`, beside cell, parameters, learning rate, seed and place.
         quick: flags that are different with --quick.
         device_steps: length of the input that the device's file is made for.
-        minutes: cell -> what a run is expected to take on two cores.
+        minutes: cell -> what a run is expected to take on a core.
         rates: learning rates, tried on seed 0; the best on validation data is every seed's.
         chance: the metric of who has learnt nothing.
     """
@@ -57,7 +57,7 @@ class Task:
 
     def smaller(self) -> Task:
         """Return what --quick measures."""
-        minutes = dict.fromkeys(CELLS, 0.6)
+        minutes = dict.fromkeys(CELLS, 1.2)
         flags = {**self.flags, **self.quick}
         return dataclasses.replace(self, flags=flags, minutes=minutes, rates=RATES[1:2])
 
@@ -72,7 +72,7 @@ class Problem:
         parameters: of the whole model, whatever the cell.
         lengths: ascending; learning rates are tried on the first.
         flags: of `long_run.LongRun`, the same for every cell and length.
-        minutes: cell -> what a run is expected to take on two cores, each length in turn.
+        minutes: cell -> what a run is expected to take on a core, each length in turn.
         chance: accuracy of who has learnt nothing.
         besides: steps of an example that its length does not count.
         rates: as a task's.
@@ -95,7 +95,7 @@ class Problem:
     def smaller(self) -> Problem:
         """Return what --quick measures: the shortest length, less time."""
         flags = {**self.flags, "updates": 600, "cpu_seconds": 30.0}
-        minutes = dict.fromkeys(CELLS, (0.4,))
+        minutes = dict.fromkeys(CELLS, (0.5,))
         return dataclasses.replace(
             self, flags=flags, minutes=minutes, lengths=self.lengths[:1], rates=RATES[1:2]
         )
@@ -109,20 +109,20 @@ TASKS = (
         flags={
             "vocabulary_size": 10_000,
             "embedding_dim": 32,
-            "sequence_length": 256,
+            "sequence_length": 200,
             "epochs": 3,
             "patience": 1,
             "export": False,
         },
         quick={"limit": 2500, "epochs": 2},
-        device_steps=256,
-        minutes={"gru": 2.0, "lstm": 3.0, "rnn": 2.2, "transformer": 4.0},
+        device_steps=200,
+        minutes={"gru": 2.5, "lstm": 3.5, "rnn": 2.5, "transformer": 4.0},
     ),
     Task(
         "pos_tagging",
         "POS tagging, UD English-EWT",
-        parameters=1_500_000,
-        flags={"epochs": 10, "patience": 3},
+        parameters=1_000_000,
+        flags={"epochs": 6, "patience": 2, "export": False},
         quick={"limit": 1500, "epochs": 3},
         device_steps=48,
         minutes={"gru": 2.5, "lstm": 3.5, "rnn": 2.5, "transformer": 3.0},
@@ -130,39 +130,40 @@ TASKS = (
     Task(
         "translation",
         "Translation, Multi30k German to English",
-        parameters=2_000_000,
-        flags={"epochs": 5, "patience": 2, "beams": 1},
+        parameters=1_200_000,
+        flags={"epochs": 3, "patience": 2, "beams": 1, "export": False},
         quick={"limit": 2000, "epochs": 2},
         device_steps=24,
-        minutes={"gru": 3.5, "lstm": 4.5, "rnn": 3.5, "transformer": 4.0},
+        minutes={"gru": 4.5, "lstm": 5.5, "rnn": 4.5, "transformer": 5.5},
     ),
     Task(
         "comprehension",
         "Comprehension, bAbI",
         parameters=200_000,
-        flags={"limit": 2000, "epochs": 8, "patience": 3},
+        flags={"limit": 1500, "repeat": 2, "epochs": 6, "patience": 2},
         quick={"limit": 200, "epochs": 2},
         device_steps=16,
-        minutes={"gru": 3.0, "lstm": 3.0, "rnn": 3.0, "transformer": 3.0},
+        minutes={"gru": 4.0, "lstm": 4.0, "rnn": 4.0, "transformer": 4.0},
     ),
 )
 
 # "every" counts updates between validations, "patience" validations without a better one.
-_EFFORT = {"updates": 1500, "every": 100, "patience": 6, "cpu_seconds": 300.0}
+_EFFORT = {"updates": 1500, "every": 100, "patience": 6, "cpu_seconds": 100.0}
+_MINUTES = {
+    "gru": (0.7, 1.0, 1.9),
+    "lstm": (1.0, 1.7, 2.0),
+    "rnn": (0.7, 1.5, 2.0),
+    "transformer": (1.0, 1.9, 2.0),
+}
 
 PROBLEMS = (
     Problem(
         "adding",
         "Adding problem",
         parameters=11_700,
-        lengths=(100, 300, 1000, 2000),
+        lengths=(100, 500, 2000),
         flags=_EFFORT,
-        minutes={
-            "gru": (0.5, 0.6, 1.3, 2.7),
-            "lstm": (0.5, 1.0, 2.2, 5.0),
-            "rnn": (0.4, 0.7, 1.5, 3.5),
-            "transformer": (0.7, 1.7, 2.5, 2.5),
-        },
+        minutes=_MINUTES,
         # Two errors of 0.04 in a triangle of width 2.
         chance=0.08,
     ),
@@ -170,14 +171,9 @@ PROBLEMS = (
         "copy",
         "Copy memory",
         parameters=11_700,
-        lengths=(100, 300, 1000, 2000),
+        lengths=(100, 500, 2000),
         flags=_EFFORT,
-        minutes={
-            "gru": (0.5, 0.6, 1.3, 2.7),
-            "lstm": (0.5, 1.0, 2.2, 5.0),
-            "rnn": (0.4, 0.7, 1.5, 3.5),
-            "transformer": (0.7, 1.7, 2.5, 2.5),
-        },
+        minutes=_MINUTES,
         chance=1 / 8,
         besides=20,
     ),
@@ -187,12 +183,7 @@ PROBLEMS = (
         parameters=11_900,
         lengths=(64, 256, 1024),
         flags=_EFFORT,
-        minutes={
-            "gru": (0.5, 0.6, 1.3),
-            "lstm": (0.5, 1.0, 2.5),
-            "rnn": (0.4, 0.7, 1.7),
-            "transformer": (0.5, 1.3, 2.5),
-        },
+        minutes=_MINUTES,
         chance=0.1,
     ),
 )

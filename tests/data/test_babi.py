@@ -55,6 +55,11 @@ def test_a_question_sees_what_was_before_it():
     assert questions[1].question == "Where is Anna?" and questions[1].task == 7
 
 
+def test_supports_keep_the_order_of_the_reasoning():
+    lines = ["1 Eva left.", "2 Eva is here.", "3 It rained.", "4 Who is here?\tEva\t3 1 3"]
+    assert list(babi.parse_story(3, lines))[0].supports == (2, 0)
+
+
 def test_upstream():
     """The address, and TFDS knows the checksum of what is there."""
     assert Babi.url_infos == {babi.ARCHIVE: UPSTREAM}

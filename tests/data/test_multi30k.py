@@ -50,7 +50,10 @@ def test_what_tfds_prepares_is_the_same(raw, tfds_dir):
     }
 
 
-@pytest.mark.parametrize("damage", [b"no gzip", gzip.compress(b"another text\n")])
+# Named: gzip writes the time of day into the bytes, and pytest would make the test's name of them.
+@pytest.mark.parametrize(
+    "damage", [b"no gzip", gzip.compress(b"another text\n")], ids=["no gzip", "another text"]
+)
 def test_another_file_is_refused(raw, damage):
     (raw / "train.en.gz").write_bytes(damage)
     with pytest.raises(ValueError, match=r"train\.en\.gz must (be a gzip|hold the text with SHA)"):

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from gru_zoo import export
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
+from gru_zoo.artifacts.scores import Score
 from gru_zoo.files import sha256, write_json
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
-from gru_zoo.scores import Score
-from gru_zoo.text import SPECIAL, WordTokenizer
+from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
 from tests.export.conftest import LABELS, make_classifier
 
 FORWARDS, BOTH_WAYS = "three_words_gru", "three_words_both_ways"

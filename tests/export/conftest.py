@@ -10,7 +10,7 @@ import pytest
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.text import SPECIAL, WordTokenizer
+from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
 
 WORDS = (
     "a an and the this that it was is of in to film movie story actor plot scene music end "

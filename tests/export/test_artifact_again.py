@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.artifact import publish, publish_again
-from gru_zoo.card import About
-from gru_zoo.classifier_artifact import classifier_goldens, classifier_parts
-from gru_zoo.scores import Score
+from gru_zoo.artifacts.card import About
+from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
+from gru_zoo.artifacts.folder import publish, publish_again
+from gru_zoo.artifacts.scores import Score
 from tests.export.conftest import LABELS, make_classifier, random_reviews
 
 

@@ -26,6 +26,7 @@ def saved(tmp_path_factory):
     return path, model
 
 
+@pytest.mark.slow
 def test_writes_what_was_asked_for_and_a_table(saved, tmp_path, capsys):
     path, model = saved
     words = [str(path), "--to", "tflite:int8", "tflite", "saved_model", "--out", str(tmp_path)]

@@ -8,15 +8,18 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo import export
-from gru_zoo.characters import CharacterTokenizer
+from gru_zoo.artifacts.language_model import language_model_parts
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.lite_language_model import LiteLanguageModel
 from gru_zoo.export.network import Network
 from gru_zoo.export.seal import unsealed
 from gru_zoo.export.steps import step_graph
-from gru_zoo.language_model_artifact import language_model_parts
 from gru_zoo.models.language_model import LanguageModel
-from gru_zoo.text import SPECIAL, WordTokenizer
+from gru_zoo.text.characters import CharacterTokenizer
+from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
+
+# Every format of a model, each compared: CI does it.
+pytestmark = pytest.mark.slow
 
 LIMITS = {"float32": 1e-5, "float16": 1e-2, "int8": 1e-1}
 # Enough of them that a second table would show in the file's size.

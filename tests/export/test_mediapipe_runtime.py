@@ -9,7 +9,7 @@ import pytest
 from gru_zoo.export.mediapipe import classify
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 from tests.export.conftest import REVIEWS, random_reviews, shake
 
 pytest.importorskip("mediapipe")

@@ -11,7 +11,7 @@ from gru_zoo import GRU, export
 from gru_zoo.export.network import Network
 from gru_zoo.export.whole import WholeGraph
 from gru_zoo.models.tagger import Tagger
-from gru_zoo.word_features import WordFeatures
+from gru_zoo.text.word_features import WordFeatures
 from tests import small_treebank
 from tests.export.conftest import shake
 

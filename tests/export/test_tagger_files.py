@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.artifacts.tagger import tagger_files, tagger_goldens, tagger_parts
 from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.lite_tagger import LiteTagger
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.models.tagger import Tagger
-from gru_zoo.tagger_artifact import tagger_files, tagger_goldens, tagger_parts
-from gru_zoo.word_features import WordFeatures
-from gru_zoo.words import split_words
+from gru_zoo.text.word_features import WordFeatures
+from gru_zoo.text.words import split_words
+
+# Every format of a model, each compared: CI does it.
+pytestmark = pytest.mark.slow
 
 TEXTS = [
     "I can't believe it's not Müller-Thurgau, e.g. at 10.30!!!!",

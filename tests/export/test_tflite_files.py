@@ -8,7 +8,7 @@ import gru_zoo.export.tflite_file as module
 from gru_zoo.export import check
 from gru_zoo.export.network import Network
 from gru_zoo.export.tflite_file import tflite
-from gru_zoo.text import SPECIAL, WordTokenizer
+from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
 from tests.export.conftest import (
     LABELS,
     REVIEWS,

@@ -6,17 +6,18 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 pytest.importorskip("tokenizers")
 
+from gru_zoo.artifacts.translator import Task, translator_files, translator_parts  # noqa: E402
+from gru_zoo.decoding.translating import translate  # noqa: E402
 from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.export.inspection import Refused, inspect  # noqa: E402
 from gru_zoo.export.lite_translator import LiteTranslator  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
-from gru_zoo.subwords import END, START, Subwords  # noqa: E402
-from gru_zoo.translating import translate  # noqa: E402
-from gru_zoo.translator_artifact import Task, translator_files, translator_parts  # noqa: E402
+from gru_zoo.text.subwords import END, START, Subwords  # noqa: E402
 from tests import small_captions  # noqa: E402
 
 PAIRS = small_captions.pairs("train")
@@ -56,7 +57,7 @@ def lite_of(files, kind):
     return LiteTranslator(files / f"encoder_{kind}.tflite", files / f"decoder_{kind}.tflite")
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("float32", 1e-5), ("int8", 0.25)])
+@pytest.mark.parametrize(("kind", "limit"), [("float32", 1e-5), ("float16", 1e-2), ("int8", 0.25)])
 def test_encoder_and_steps(model, files, kind, limit):
     lite = lite_of(files, kind)
     source = [*model.subwords.encode([PAIRS.source[3]])[0], END]
@@ -74,6 +75,18 @@ def test_encoder_and_steps(model, files, kind, limit):
         np.testing.assert_allclose(*probabilities, rtol=limit, atol=limit)
         for part, other in zip(state, expected, strict=True):
             np.testing.assert_allclose(part, other, rtol=limit, atol=limit)
+
+
+def test_the_int8_decoder_has_the_tied_table_once(files, model):
+    graphs = Interpreter(str(files / "decoder_int8.tflite"))
+    shape = [len(model.subwords), model.dim]
+    tables = [t["index"] for t in graphs.get_tensor_details() if t["shape"].tolist() == shape]
+    assert len(tables) == 2  # looked up, and multiplied with
+    graphs.allocate_tensors()
+    one, other = (graphs.get_tensor(number) for number in tables)
+    assert one.dtype == np.int8 and np.array_equal(one, other)
+    content = (files / "decoder_int8.tflite").read_bytes()
+    assert content.count(one.tobytes()) == 1
 
 
 def test_the_loop_over_the_interpreter_finds_what_the_model_finds(model, files):

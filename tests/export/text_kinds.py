@@ -10,7 +10,7 @@ import numpy as np
 from gru_zoo import export
 from gru_zoo.export.mediapipe import resized
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.wordpiece import WordPieceTokenizer
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 from tests.export.conftest import LABELS, make_classifier, shake
 
 PIECES = (

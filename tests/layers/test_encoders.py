@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.saving.serialization_lib import ObjectSharingScope
 
 from gru_zoo.layers.encoders import CELLS, Transformer, encoder
 
@@ -136,3 +137,13 @@ def transformer(weights, x, mask, units, layers, causal):
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         encoder(**{"cell": "gru", "units": U, **options})
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_layers_made_while_a_file_is_loaded_are_different_ones(cell):
+    """Keras takes an object for another one at the same address, also if that one is gone."""
+    with ObjectSharingScope():
+        made = [encoder(cell, 3, bidirectional=True) for _ in range(50)]
+    halves = [half for both in made for half in (both.forward_layer, both.backward_layer)]
+    assert len(set(map(id, halves))) == 100
+    assert [half.go_backwards for half in halves] == [False, True] * 50

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.models.classifier import CELLS, SequenceClassifier, load_classifier
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
 TEXTS = ["a fine film", "the film", "not a bad film, not at all", "", "bad bad bad"]
@@ -86,6 +86,7 @@ def test_every_weight_receives_a_gradient():
         assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path
 
 
+@pytest.mark.slow
 def test_it_overfits_eight_texts():
     keras.utils.set_random_seed(1)
     texts = [f"{a} {b}" for a in ("fine", "bad") for b in ("film", "a", "the", "not")]

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.models.language_model import LanguageModel
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
 IDS = np.array([[1, 6, 3, 5, 0, 2], [1, 7, 5, 8, 4, 4], [7, 7, 1, 2, 3, 8]], np.int32)

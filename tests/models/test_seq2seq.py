@@ -7,11 +7,11 @@ import tensorflow as tf
 
 pytest.importorskip("tokenizers")
 
+from gru_zoo.decoding.translating import translate, translate_greedily  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.models.teacher import Teacher  # noqa: E402
-from gru_zoo.subwords import BANNED, END, PAD, START, Subwords, padded  # noqa: E402
-from gru_zoo.translating import translate, translate_greedily  # noqa: E402
+from gru_zoo.text.subwords import BANNED, END, PAD, START, Subwords, padded  # noqa: E402
 from tests import small_captions  # noqa: E402
 
 CELLS = ("gru", "lstm", "rnn", "transformer")

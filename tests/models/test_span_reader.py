@@ -11,8 +11,8 @@ from gru_zoo.data.source import Source
 from gru_zoo.layers import kernels
 from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.models.span_reader import SpanReader, best_span
-from gru_zoo.span_text import SpanText, span_of, split_words
-from gru_zoo.word_features import WordFeatures
+from gru_zoo.text.spans import SpanText, span_of, split_words
+from gru_zoo.text.word_features import WordFeatures
 from recipes import comprehension
 
 CITIES = ("Paris", "Rome", "Oslo", "Bern", "Lima", "Cairo")
@@ -89,7 +89,7 @@ def load(split, source="auto"):
 @pytest.mark.slow
 def test_the_recipe_learns_answers_and_refuses(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(squad, "load", load)
-    monkeypatch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+    monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
     flags = "--dataset squad --embedding-dim 12 --units 12 --dropout 0.0 --epochs 12 --patience 12"
     flags += " --batch-size 16 --learning-rate 0.02 --name small"
     run = tmp_path / "small"

@@ -4,7 +4,7 @@ import pytest
 
 from gru_zoo.layers.encoders import CELLS
 from gru_zoo.models.tagger import Tagger
-from gru_zoo.word_features import WordFeatures
+from gru_zoo.text.word_features import WordFeatures
 from tests.small_treebank import sentences
 
 SENTENCES = [sentence.words for sentence in sentences("train")]

@@ -3,7 +3,7 @@ import pytest
 
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.transfer import classifier_from, give_words
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 from tests.models.test_language_model import IDS, WORDS, language_model
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _DIE_AFTER_FIRST_CHECKPOINT = """
 import os, signal, sys
-from gru_zoo.runs import RunFolder
+from gru_zoo.training.runs import RunFolder
 save = RunFolder.save_checkpoint
 def save_and_die(self, arrays):
     save(self, arrays)

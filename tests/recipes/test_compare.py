@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import typing
 from pathlib import Path
@@ -144,9 +145,9 @@ def test_the_learning_rate_is_chosen_by_validation_when_all_were_tried():
 
 def test_the_full_table_fits_eight_hours_and_the_quick_one_a_quarter():
     full = plan(subjects.every_subject(False), CELLS, subjects.SEEDS, {})
-    assert sum(job.minutes for job in full) / 60 <= 8
+    assert sum(job.minutes for job in full) / 60 / 2 <= 8  # on two cores
     quick = plan(subjects.every_subject(True), CELLS, subjects.QUICK_SEEDS, {})
-    assert sum(job.minutes for job in quick) <= 15
+    assert sum(job.minutes for job in quick) / 2 <= 15
     assert {(job.subject.name, job.cell) for job in quick} == {
         (job.subject.name, job.cell) for job in full
     }
@@ -175,10 +176,10 @@ def test_a_killed_comparison_goes_on(tmp_path, monkeypatch):
         run()
     assert len(list((tmp_path / "results").iterdir())) == 2
     failed, said = run()
-    # Three rates, three more lengths, four lengths of the second seed; the third was begun twice.
-    assert failed == [] and len(begun) == 10 + 1 and begun[2] == begun[3]
-    assert said[0].startswith("[3/10, ") and "accuracy 0.5000 on test" in said[1]
-    assert run() == ([], []) and len(begun) == 11
+    # Three rates, two more lengths, three lengths of the second seed; the third was begun twice.
+    assert failed == [] and len(begun) == 8 + 1 and begun[2] == begun[3]
+    assert said[0].startswith("[3/8, ") and "accuracy 0.5000 on test" in said[1]
+    assert run() == ([], []) and len(begun) == 9
 
 
 def test_a_failed_job_does_not_stop_the_others(tmp_path, monkeypatch):
@@ -193,6 +194,55 @@ def test_a_failed_job_does_not_stop_the_others(tmp_path, monkeypatch):
     )
     assert failed == ["adding-T100-rnn-lr0.003-seed0: it broke"]
     assert len(stored.read(tmp_path / "a")) == 2  # the rest waits for the choice of the rate
+
+
+def test_two_cores_share_the_table(tmp_path, monkeypatch):
+    both = threading.Barrier(2, timeout=30)
+    begun = []
+
+    def run_job(job, runs, quick, lock):
+        begun.append(job.key)
+        if len(begun) <= 2:
+            both.wait()  # Only two at a time come past this.
+        return record(job.subject, job.cell, job.learning_rate, job.seed, 0.5, job.steps)
+
+    monkeypatch.setattr(runner, "run_job", run_job)
+    failed = runner.run_all(
+        lambda done: plan([ADDING], ["lstm"], 2, done),
+        *(tmp_path / "a", tmp_path / "b", False, print),
+        cores=(None, None),
+    )
+    assert failed == [] and len(begun) == len(set(begun)) == 8
+
+
+def test_an_end_ends_the_other_cores_child_too(tmp_path, monkeypatch):
+    sleeping = threading.Event()
+    begun = []
+
+    def run_job(job, runs, quick, lock):
+        begun.append(job.key)
+        if len(begun) == 1:
+            code = "import time; print('asleep', flush=True); time.sleep(600)"
+            (tmp_path / "sleeper.py").write_text(code)
+            sleeping.set()
+            children.run("sleeper", [], tmp_path / "log")
+        sleeping.wait()
+        while "asleep" not in (
+            (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+        ):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_job", run_job)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run_all(
+            lambda done: plan([ADDING], ["lstm"], 2, done),
+            *(tmp_path / "a", tmp_path / "b", False, print),
+            cores=(None, None),
+        )
+    assert time.monotonic() - started < 300 and len(begun) == 2
 
 
 def test_no_job_is_begun_after_the_time(tmp_path, monkeypatch):
@@ -257,7 +307,7 @@ def test_the_plan_is_printed_and_nothing_is_done(tmp_path, monkeypatch, capsys):
     assert compare.main(["--plan", "--task", "adding", "--cells", "gru"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("adding-T100-gru-lr0.001-seed0") and "min" in lines[0]
-    assert lines[-1].startswith("0 of 14 finished; ")
+    assert lines[-1].startswith("0 of 11 finished; ")
     assert not list(tmp_path.iterdir())
 
 
@@ -303,10 +353,10 @@ def test_advice_takes_the_fastest_of_those_that_are_level(results):
 
 
 def test_advice_for_a_length_reads_the_next_one_and_its_own_latency(results):
-    found, silent = advice.choices(results, [SENTIMENT, ADDING], CELLS, length=500)
-    assert [choice.where for choice in found] == ["Adding problem, 1000 steps"]
-    assert silent == ["Sentiment, IMDB: its sequences have 256 steps."]
-    assert found[0].cell == "gru" and found[0].latencies["lstm"] == pytest.approx(10)
+    found, silent = advice.choices(results, [SENTIMENT, ADDING], CELLS, length=300)
+    assert [choice.where for choice in found] == ["Adding problem, 500 steps"]
+    assert silent == ["Sentiment, IMDB: its sequences have 200 steps."]
+    assert found[0].cell == "gru" and found[0].latencies["lstm"] == pytest.approx(6)
     found, _ = advice.choices(results, [ADDING], CELLS, length=1500)
     assert found[0].cell == "lstm" and "2000 steps" in found[0].where
 
@@ -318,7 +368,7 @@ def test_advice_never_invents(results):
     for each in results.values():
         each["device"] = None
     found, silent = advice.choices(results, [ADDING], CELLS, length=300, max_latency_ms=2)
-    assert found == [] and silent == ["Adding problem, 300 steps: no cell is within 2 ms."]
+    assert found == [] and silent == ["Adding problem, 500 steps: no cell is within 2 ms."]
     lines = advice.advise({}, [SENTIMENT, ADDING], CELLS, length=100)
     assert lines[0].startswith("No answer") and "not measured yet" in lines[-1]
 
@@ -555,10 +605,10 @@ def small_model(task, cell):
     from gru_zoo.models.reader import Reader
     from gru_zoo.models.seq2seq import Seq2Seq
     from gru_zoo.models.tagger import Tagger
-    from gru_zoo.story_text import StoryText
-    from gru_zoo.subwords import Subwords
-    from gru_zoo.text import WordTokenizer
-    from gru_zoo.word_features import WordFeatures
+    from gru_zoo.text.stories import StoryText
+    from gru_zoo.text.subwords import Subwords
+    from gru_zoo.text.tokenizers import WordTokenizer
+    from gru_zoo.text.word_features import WordFeatures
 
     if task == "sentiment":
         words = ["<PAD>", "<START>", "<UNKNOWN>", *"abcdefgh"]

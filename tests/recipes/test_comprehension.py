@@ -26,7 +26,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, kernels.forced("loop"):
         patch.setattr(babi, "load", small_babi.load)
         # What it does beyond seeding is for good.
-        patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+        patch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
         runs = tmp_path_factory.mktemp("runs")
         arguments = ["train", "--name", "small", "--runs", str(runs), *SMALL]
         assert comprehension.main(arguments) == 0
@@ -91,6 +91,7 @@ def test_bad_questions(trained, arguments, message, capsys, monkeypatch):
     ("arguments", "message"),
     [
         (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
+        (["train", "--hard", "16", "21"], "hard must be one of"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
         (["export", "--run", "nowhere"], "run must be a folder with a config.json"),
     ],
@@ -109,6 +110,26 @@ def test_parameters_choose_units():
     config = comprehension.Train(parameters=60_000, cell="lstm", hops=2)
     model = comprehension_babi.make_model(config, training)
     assert abs(model.count_params() - 60_000) <= 1200 and model.cell == "lstm"
+
+
+def test_each_hop_is_asked_for_the_next_step_of_the_reasoning():
+    from recipes import comprehension_babi
+
+    training, _ = small_babi.load("train")
+    model = comprehension_babi.make_model(comprehension.Train(hops=2, units=5), training)
+    story = tuple(f"It rained {n} times." for n in "1234")
+    questions = [
+        babi.Question(1, story, "Why?", training[0].answer, supports)
+        for supports in ((2, 0), (3,), (0, 1, 3))
+    ]
+    _, supports = comprehension_babi._targets(model, questions)
+    expected = [
+        [[0, 0, 1, 0], [1, 0, 0, 0]],
+        [[0, 0, 0, 1], [0, 0, 0, 0]],
+        [[1, 1, 0, 1], [1, 1, 0, 1]],  # more steps than hops
+    ]
+    np.testing.assert_array_equal(supports[:, :, :4], expected)
+    assert (supports[:, :, 4:] == -1).all()
 
 
 @pytest.mark.slow

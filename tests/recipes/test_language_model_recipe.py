@@ -31,6 +31,7 @@ def test_it_learns_and_leaves_its_files(trained):
     assert "test" not in metrics
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights(place, trained):
     kill_and_resume("language_model", place, "train", "--name", "killed", *SMALL)
     check_same_weights(trained.parent / "killed", trained)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from recipes import language_model
-from recipes.starting import start_run
+from recipes.shared.starting import start_run
 from tests.recipes.running import recipe
 
 ALPHABET = "abcdefg"

@@ -22,7 +22,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(universal_dependencies, "load", small_treebank.load)
         # What it does beyond seeding is for good.
-        patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+        patch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
         runs = tmp_path_factory.mktemp("runs")
         arguments = ["train", "--name", "small", "--runs", str(runs), "--no-export", *SMALL]
         assert pos_tagging.main(arguments) == 0
@@ -92,7 +92,7 @@ def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
 def test_files_of_another_cell_are_refused(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
     arguments = ["train", "--name", "rnn", "--runs", str(tmp_path), "--cell", "rnn", *SMALL]
-    monkeypatch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+    monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
     assert pos_tagging.main([*arguments, "--epochs", "1"]) == 0
     run, out = str(tmp_path / "rnn"), tmp_path / "out"
     assert pos_tagging.main(["export", "--run", run, "--out", str(out)]) == 2

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gru_zoo.files import write_json
-from gru_zoo.runs import RunFolder
-from recipes.publishing import before, together
-from recipes.starting import RunFlags
+from gru_zoo.training.runs import RunFolder
+from recipes.shared.publishing import before, together
+from recipes.shared.starting import RunFlags
 
 
 @dataclasses.dataclass(frozen=True)

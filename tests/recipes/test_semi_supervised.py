@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from recipes import reviews, semi_supervised
+from recipes import semi_supervised
+from recipes.shared import reviews
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
 
 STEPS = """

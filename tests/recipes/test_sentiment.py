@@ -32,7 +32,7 @@ def published(place, trained):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRU_ZOO_MODELS", str(place / "zoo"))
         patch.chdir(place)
-        assert sentiment.main(["publish", "runs/sentiment/whole"]) == 0
+        assert sentiment.main(["publish", "runs/sentiment/whole", "--preset", PRESET]) == 0
     return place / "zoo" / PRESET
 
 

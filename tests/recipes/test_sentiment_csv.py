@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 from recipes import sentiment, sentiment_csv
 from tests.small_reviews import reviews
 

@@ -11,7 +11,7 @@ pytest.importorskip("sacrebleu")
 from gru_zoo import load, verify  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
-from recipes import translation  # noqa: E402
+from recipes import translation
 from tests import small_captions  # noqa: E402
 
 SMALL = (
@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(multi30k, "load", small_captions.load)
         # What it does beyond seeding is for good.
-        patch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+        patch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
         runs = tmp_path_factory.mktemp("runs")
         arguments = ["train", "--name", "small", "--runs", str(runs), *SMALL]
         assert translation.main(arguments) == 0
@@ -67,7 +67,11 @@ def test_the_artifact_scores_what_the_model_scores(trained, exported):
     files = {export["file"]: export for export in card["exports"]}
     assert set(files) == {
         "saved_model",
-        *(f"{p}_{k}.tflite" for p in ("encoder", "decoder") for k in ("float32", "int8")),
+        *(
+            f"{p}_{k}.tflite"
+            for p in ("encoder", "decoder")
+            for k in ("float32", "float16", "int8")
+        ),
     }
     value = json.loads((trained / "metrics.json").read_text())["metric"]["value"]
     for name in ("saved_model", "decoder_float32.tflite"):
@@ -119,7 +123,7 @@ def test_evaluating_again_gives_the_same(trained, monkeypatch):
 
 @pytest.mark.parametrize("cell", ["gru", "transformer"])
 def test_a_number_of_parameters_makes_the_units(cell):
-    from gru_zoo.subwords import Subwords
+    from gru_zoo.text.subwords import Subwords
 
     pairs = small_captions.pairs("train")
     subwords = Subwords.fit([*pairs.source, *pairs.target], 80, 40)
@@ -141,7 +145,7 @@ def test_a_number_of_parameters_makes_the_units(cell):
 def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(multi30k, "load", small_captions.load)
-    monkeypatch.setattr("gru_zoo.training.seed_everything", keras.utils.set_random_seed)
+    monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
     assert translation.main(arguments) == 2
     assert f"error: {message}" in capsys.readouterr().err
 

@@ -4,17 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from gru_zoo.artifact import publish
-from gru_zoo.card import About, Section
-from gru_zoo.classifier_artifact import (
+from gru_zoo.artifacts.card import About, Section
+from gru_zoo.artifacts.classifier import (
     classifier_configuration,
     classifier_files,
     classifier_goldens,
     classifier_parts,
 )
+from gru_zoo.artifacts.folder import publish
+from gru_zoo.artifacts.scores import Score
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.scores import Score
-from gru_zoo.text import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer
 
 NAME = "two_words_gru"
 WORDS = ["<PAD>", "<START>", "<UNKNOWN>", "good", "bad", "film"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gru_zoo.card import Card
+from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import __main__ as commands
 from gru_zoo.zoo import goldens, reproducing, table
 from tests.zoo.conftest import NAME, about

@@ -1,0 +1,1 @@
+"""A folder that proves itself: its card, its files, the comparison of each with the model."""

@@ -1,0 +1,190 @@
+"""A card as its artifact's `README.md`, with the front matter that Hugging Face reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from gru_zoo.artifacts.card import Card
+from gru_zoo.artifacts.scores import METRICS
+
+_LIBRARIES = {"tflite": "tflite", "onnx": "onnx", "saved_model": "tf-keras"}
+
+
+def readme(card: Card) -> str:
+    """Return a card as Markdown.
+
+    Example:
+        >>> from gru_zoo.zoo import card
+        >>> readme(card("sentiment_imdb_gru_small")).splitlines()[0]
+        '---'
+    """
+    parts = (_front_matter, _text, _training, _files, _measured, _limits, _use, _origin)
+    return "\n".join(text for text in (part(card) for part in parts) if text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table; numbers are shown shortly, a bar inside a cell is escaped.
+
+    Example:
+        >>> print(table(["a", "b"], [["x|y", 1234], ["z", 0.25]]))
+        | a | b |
+        |---|---|
+        | x\\|y | 1,234 |
+        | z | 0.25 |
+    """
+    lines = [columns, ["---"] * len(columns), *([_cell(cell) for cell in row] for row in rows)]
+    head, rule, *body = (f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join([head, rule.replace(" ", ""), *body])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _front_matter(card: Card) -> str:
+    # https://huggingface.co/docs/hub/model-cards: JSON values are valid YAML.
+    def yaml(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    metric = METRICS[card.metric]
+    tags = ["gru", "keras", "on-device"]
+    tags += sorted({export["variant"] for export in card.exports} & {"mediapipe", "onnx"})
+    if any(export["file"].endswith(".tflite") for export in card.exports):
+        tags.append("tflite")
+    return f"""---
+license: apache-2.0
+language: {yaml(list(card.language))}
+library_name: keras
+pipeline_tag: {card.task}
+tags: {yaml(tags)}
+datasets: [{yaml(card.dataset)}]
+metrics: [{metric.kind}]
+model-index:
+- name: {yaml(card.name)}
+  results:
+  - task:
+      type: {card.task}
+    dataset:
+      type: {yaml(card.dataset)}
+      name: {yaml(card.data["name"])}
+      split: test
+    metrics:
+    - type: {metric.kind}
+      value: {card.value:.4f}
+      name: {yaml(f"{metric.title} on {card.scored_on}")}
+---
+"""
+
+
+def _text(card: Card) -> str:
+    metric = METRICS[card.metric]
+    title = metric.title[0].upper() + metric.title[1:]
+    lines = [
+        f"# {card.name}\n",
+        f"{card.summary}\n",
+        f"- **{title}:** {metric.show(card.value)} on {card.scored_on};",
+        f"  over all seeds {card.spread()}.",
+        f"- **Parameters:** {card.model['parameters']:,}",
+        f"- **Data:** {card.data['name']} {card.data['version']}, {card.data['licence']}.",
+    ]
+    if card.published:
+        lines.append("- **Published, for comparison:**")
+        lines += [
+            f"  - {row['system']}: {row['value']} ({row['source']})" for row in card.published
+        ]
+    if card.uses:
+        lines += ["", "## Intended use", "", card.uses]
+    return "\n".join(lines) + "\n"
+
+
+def _training(card: Card) -> str:
+    show = METRICS[card.metric].show
+    rows = [
+        (
+            f"{score.seed}{' (these weights)' if score.seed == card.shipped_seed else ''}",
+            show(score.value),
+            show(score.validation),
+            score.epochs,
+            f"{score.train_seconds:,.0f} s",
+        )
+        for score in card.scores
+    ]
+    text = table(["seed", "test", "validation", "epochs", "training"], rows)
+    total = sum(score.train_seconds for score in card.scores)
+    chosen = "The seed was chosen on validation data." if len(rows) > 1 else "One seed was trained."
+    return f"## Training\n\n{text}\n\n{chosen} Training took {total:,.0f} s in all.\n"
+
+
+def _files(card: Card) -> str:
+    metric = METRICS[card.metric]
+    rows = [
+        (
+            f"`{export['file']}`",
+            f"{export['bytes'] / 1e3:,.0f} KB",
+            "" if export.get("metric") is None else metric.show(export["metric"]),
+            f"{export['largest_difference']:.1e}",
+            "" if export.get("latency_ms") is None else f"{export['latency_ms']:.2f} ms",
+        )
+        for export in card.exports
+    ]
+    columns = ["file", "size", metric.title, "largest difference from Keras", "one input"]
+    note = (
+        "Differences are over everything a file was compared on; one input is the median time on "
+        "one thread of the machine that made the card."
+    )
+    return f"## Files\n\n{table(columns, rows)}\n\n{note}\n"
+
+
+def _measured(card: Card) -> str:
+    parts = []
+    for section in card.measured:
+        parts += [f"### {section.title}", ""]
+        parts += [section.text, ""] if section.text else []
+        parts += [table(section.columns, section.rows), ""]
+    return "\n".join(["## Measured", "", *parts]) if parts else ""
+
+
+def _limits(card: Card) -> str:
+    return "\n".join(["## Limits", "", *(f"- {limit}" for limit in card.limits), ""]) * bool(
+        card.limits
+    )
+
+
+def _use(card: Card) -> str:
+    lite = [e["variant"] for e in card.exports if e["file"].endswith(".tflite")]
+    lines = [
+        "from gru_zoo import load\n",
+        f'model = load("{card.name}")',
+    ]
+    if card.task == "text-classification":
+        lines.append('model.predict(["A quiet, wonderful film."])')
+    if card.task == "token-classification":
+        lines.append('model.tag([["A", "quiet", "film", "."]])')
+    if lite:
+        variant = "int8" if "int8" in lite else lite[0]
+        lines.append(f'lite = load("{card.name}", format="tflite", variant="{variant}")')
+    return "\n".join(["## Use", "", "```python", *lines, "```", ""])
+
+
+def _origin(card: Card) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in card.versions.items())
+    commit = f" at commit `{card.commit}`" if card.commit else ""
+    machine = f" on {card.machine}" if card.machine else ""
+    return "\n".join(
+        [
+            "## Made by",
+            "",
+            "```sh",
+            *card.commands,
+            "```",
+            "",
+            f"Exported {card.date}{commit}{machine}, with {versions}.",
+            f"`python -m gru_zoo.zoo reproduce {card.name}` prints these commands, "
+            f"`python -m gru_zoo.zoo verify {card.name}` checks every file.",
+            "",
+        ]
+    )

@@ -1,0 +1,123 @@
+"""What the artifact of a text classifier holds, for `folder.publish`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gru_zoo.artifacts.folder import variant
+from gru_zoo.export import check
+from gru_zoo.export.saved_model_folder import saved_model
+from gru_zoo.export.tflite_file import VARIANTS, tflite
+from gru_zoo.models.classifier import SequenceClassifier
+
+# TFLite variants of a text classifier in the zoo; those of a step alone have no whole texts.
+SHIPPED = ("float32", "float16", "int8", "mediapipe")
+
+
+def classifier_parts(
+    model: SequenceClassifier, texts: Sequence[bytes], targets: np.ndarray
+) -> dict[str, Any]:
+    """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
+
+    The files are `saved_model/` and `model_<variant>.tflite`; the assets are vocabulary and labels.
+
+    Args:
+        model: a built classifier.
+        texts: raw texts the files are compared and scored on, usually the whole test split.
+        targets: `[texts]` true classes.
+
+    Raises:
+        ValueError: no texts, another number of targets, or probabilities that are not finite.
+
+    Example:
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> parts = classifier_parts(SequenceClassifier(words, units=5), ["fine"], [1])
+        >>> sorted(parts), list(parts["files"])[:2]
+        (['assets', 'compare', 'files'], ['saved_model', 'model_float32.tflite'])
+    """
+    reference = check.Reference.of(model, texts, targets)
+
+    def compare(path: Path, name: str) -> dict[str, Any]:
+        return check.check(path, reference, variant(name))
+
+    return {
+        "files": classifier_files(model, texts[:32]),
+        "compare": compare,
+        "assets": {
+            "vocabulary.txt": model.tokenizer.vocabulary_bytes(),
+            "labels.txt": ("\n".join(model.labels) + "\n").encode(),
+        },
+    }
+
+
+def classifier_files(model: SequenceClassifier, texts: Sequence[bytes]) -> dict[str, Any]:
+    """Return what writes each file: name -> function of the path.
+
+    Args:
+        model: a built classifier.
+        texts: some texts, for the files' own comparison with the model.
+
+    Example:
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> list(classifier_files(SequenceClassifier(words, units=5), ["fine"]))[-1]
+        'model_mediapipe.tflite'
+    """
+    files: dict[str, Any] = {"saved_model": partial(saved_model, model)}
+    for name in SHIPPED:
+        # The demo page draws the gates of a model that reads from left to right.
+        gates = VARIANTS[name].form == "both" and not model.bidirectional
+        files[f"model_{name}.tflite"] = partial(
+            tflite, model, variant=name, texts=texts, gates=gates
+        )
+    return files
+
+
+def classifier_goldens(model: SequenceClassifier, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return golden texts, their ids and the model's probabilities.
+
+    Args:
+        model: a built classifier.
+        texts: what is kept.
+
+    Returns:
+        `texts` bytes [texts], `ids` int32 [texts, time], `probabilities` float32 [texts, labels].
+
+    Example:
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> classifier_goldens(SequenceClassifier(words, units=5), ["fine"])["ids"].shape
+        (1, 8)
+    """
+    ids = model.tokenizer.encode(texts)
+    return {
+        "texts": np.array([text.encode() for text in texts]),
+        "ids": ids,
+        "probabilities": model.predict(ids, verbose=0),
+    }
+
+
+def classifier_configuration(model: SequenceClassifier) -> dict[str, Any]:
+    """Return the model's configuration for a card, the vocabulary as its size.
+
+    Example:
+        >>> from gru_zoo.text.tokenizers import WordTokenizer
+        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
+        >>> classifier_configuration(SequenceClassifier(words, units=5))["vocabulary_size"]
+        4
+    """
+    return {
+        "cell": model.cell,
+        "units": model.units,
+        "embedding_dim": model.embedding_dim,
+        "bidirectional": model.bidirectional,
+        "labels": list(model.labels),
+        "vocabulary_size": len(model.tokenizer.vocabulary),
+        "sequence_length": model.tokenizer.sequence_length,
+    }

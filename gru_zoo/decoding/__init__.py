@@ -1,0 +1,1 @@
+"""What a model's outputs become: a translation, tags, a continued text."""

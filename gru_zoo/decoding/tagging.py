@@ -1,0 +1,108 @@
+"""Sentences with tags: training batches and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from gru_zoo.data.universal_dependencies import Sentence
+from gru_zoo.models.tagger import LENGTHS, Tagger
+from gru_zoo.text.word_features import UNKNOWN
+from gru_zoo.training.batching import BucketedBatches
+
+
+class TaggedBatches:
+    """Training batches of sentences of similar length, rare words hidden now and then.
+
+    A word that was seen n times is hidden with probability `word_dropout / (word_dropout + n)`
+    (Kiperwasser and Goldberg 2016, section 4.1): its id becomes that of unknown words, while its
+    affixes stay.
+
+    Args:
+        model: its features and tags are used.
+        sentences: what is trained on.
+        batch_size: sentences of a batch.
+        word_dropout: see above; 0 hides none.
+        seed: of order and hiding; the same for the same epoch.
+
+    Raises:
+        ValueError: fewer sentences than one batch, or one that is too long.
+
+    Example:
+        >>> from gru_zoo.text.word_features import WordFeatures
+        >>> sentences = 4 * [Sentence(("a", "film"), ("DET", "NOUN"))]
+        >>> features = WordFeatures.fit([sentence.words for sentence in sentences])
+        >>> model = Tagger(features, ["DET", "NOUN"], units=5, num_layers=1)
+        >>> ids, targets = next(TaggedBatches(model, sentences, 2, 0.25, seed=0).epoch(0))
+        >>> ids["word"].shape, targets[0].tolist()
+        ((2, 8), [0, 1, -1, -1, -1, -1, -1, -1])
+    """
+
+    def __init__(
+        self,
+        model: Tagger,
+        sentences: Sequence[Sentence],
+        batch_size: int,
+        word_dropout: float,
+        seed: int,
+    ) -> None:
+        self.features = model.features.encode([s.words for s in sentences], LENGTHS[-1])
+        self.targets = targets(model, sentences)
+        self.seed = seed
+        rows = np.arange(len(sentences), dtype=np.int32)
+        self.batches = BucketedBatches(self.features["word"], rows, batch_size, LENGTHS, seed)
+        seen = np.bincount(self.features["word"].ravel(), minlength=2)
+        self.hidden = word_dropout / (word_dropout + np.maximum(seen, 1))
+        self.hidden[0] = 0.0  # padding stays padding
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Yield ids by feature and targets, [batch, length] each."""
+        random = np.random.default_rng([self.seed, epoch, 1])
+        for words, rows in self.batches.epoch(epoch):
+            length = words.shape[1]
+            ids = {name: array[rows, :length] for name, array in self.features.items()}
+            hide = random.random(words.shape) < self.hidden[words]
+            ids["word"] = np.where(hide, UNKNOWN, words)
+            yield ids, self.targets[rows, :length]
+
+    def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
+        """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
+
+        def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+            for epoch in range(first_epoch, epochs):
+                yield from self.epoch(epoch)
+
+        ids = tf.TensorSpec([self.batches.batch_size, None], tf.int32)
+        signature = (dict.fromkeys(self.features, ids), ids)
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+
+
+def targets(model: Tagger, sentences: Sequence[Sentence]) -> np.ndarray:
+    """Return tags as numbers, int32 [sentences, time], -1 where there is no word or no such tag."""
+    numbers = {tag: number for number, tag in enumerate(model.tags)}
+    rows = np.full((len(sentences), LENGTHS[-1]), -1, np.int32)
+    for row, sentence in zip(rows, sentences, strict=True):
+        row[: len(sentence.tags)] = [numbers.get(tag, -1) for tag in sentence.tags]
+    return rows
+
+
+def true_tags(model: Tagger, sentences: Sequence[Sentence]) -> np.ndarray:
+    """Return the tags of all words in a row as numbers, [words], -1 for one the model lacks."""
+    rows = zip(targets(model, sentences), sentences, strict=True)
+    return np.concatenate([row[: len(sentence.words)] for row, sentence in rows])
+
+
+def score(model: Tagger, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """Return cross entropy and accuracy over all words; a tag never seen in training is wrong."""
+    given = np.concatenate(model.probabilities([sentence.words for sentence in sentences]))
+    truth = true_tags(model, sentences)
+    of_truth = np.where(truth < 0, 0.0, given[np.arange(len(truth)), truth])
+    return {
+        "loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
+        "accuracy": float((given.argmax(axis=1) == truth).mean()),
+    }

@@ -1,0 +1,1 @@
+"""Beyond accuracy: calibration, and behaviour on unusual texts."""

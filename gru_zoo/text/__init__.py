@@ -1,0 +1,1 @@
+"""Text to numbers: tokenizers, and what else a model reads of a text."""

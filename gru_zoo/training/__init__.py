@@ -1,0 +1,1 @@
+"""Training: batches, the fit that can be resumed, run folders, metrics."""

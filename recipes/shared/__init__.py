@@ -1,0 +1,1 @@
+"""What several recipes need: flags, run folders, reports, figures."""

@@ -1,0 +1,124 @@
+"""From finished runs to a preset: which run is shipped, every score, the commands that make it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gru_zoo.training.runs import RunFolder, newest_run
+
+if TYPE_CHECKING:
+    from gru_zoo.artifacts.scores import Score
+
+# Flags that say what is written at the end of a training and where; the seed tells runs apart.
+_APART = ("seed", "name", "runs", "resume", "export")
+
+
+class Finished(NamedTuple):
+    """Runs that differ in their seed only, and what they achieved."""
+
+    best: RunFolder
+    scores: list[Score]  # one a run, by seed
+    metric: str
+    commands: list[str]
+
+
+def open_run(path: Path | None, runs: Path) -> RunFolder:
+    """Return the run in `path`, or the newest one in `runs`.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    return RunFolder.open(path or newest_run(runs))
+
+
+def score_of(run: RunFolder) -> Score:
+    """Return the score of a finished run, from its `metrics.json`.
+
+    Raises:
+        FileNotFoundError: it has not been evaluated.
+    """
+    from gru_zoo.artifacts.scores import Score
+
+    return Score.of(run.config["seed"], run.metrics())
+
+
+def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
+    """Return the command that trains a run: the flags that are not at their default.
+
+    Args:
+        recipe: name of the recipe's module.
+        run: what was trained.
+        defaults: an instance of the recipe's flags; None gives every flag that has a value.
+    """
+    # As the run's own flags are kept.
+    usual = json.loads(json.dumps(dataclasses.asdict(defaults), default=str)) if defaults else {}
+    words = [f"python -m recipes.{recipe} train --name {run.path.name}"]
+    for key, value in run.config.items():
+        flag = key.replace("_", "-")
+        if value == usual.get(key) or value == [] or value == "":
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{flag}")
+        else:
+            items = value if isinstance(value, list) else [value]
+            words.append(" ".join([f"--{flag}", *(shlex.quote(str(item)) for item in items)]))
+    return " ".join(words)
+
+
+def before(run: RunFolder) -> list[str]:
+    """Return the commands of the runs that a run began with or learnt from, the oldest first.
+
+    Runs are in `runs/<recipe>/<name>`. Every flag is given, as another recipe's defaults are not
+    known here.
+
+    Raises:
+        FileNotFoundError: one of them is gone.
+    """
+    config, commands = run.config, []
+    named = [config.get("pretrained"), config.get("words"), *config.get("teachers", [])]
+    for path in dict.fromkeys(filter(None, named)):
+        earlier = RunFolder.open(path)
+        commands += [*before(earlier), command(Path(path).parent.name, earlier)]
+    return list(dict.fromkeys(commands))
+
+
+def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = "") -> Finished:
+    """Open runs that differ in their seed only.
+
+    Args:
+        recipe: name of the recipe's module.
+        paths: folders of the runs, one or more.
+        defaults: an instance of the recipe's flags.
+        preset: the name that `publish` gives them; empty for a run that is not published.
+
+    Raises:
+        ValueError: no runs, runs that differ in more than their seed, or not of one metric.
+        FileNotFoundError: one of them is not a finished run.
+    """
+    from gru_zoo.artifacts import scores
+
+    if not paths:
+        raise ValueError("finished must be the folders of one run or more; got none.")
+    runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
+    alike = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
+    seeds = {run.config["seed"] for run in runs}
+    if any(config != alike[0] for config in alike) or len(seeds) < len(runs):
+        raise ValueError("finished must be runs that differ in their seed only; they do not.")
+    metrics = {run.metrics()["metric"]["name"] for run in runs}
+    if len(metrics) > 1:
+        raise ValueError(f"finished must be runs of one metric; got {sorted(metrics)}.")
+    metric = metrics.pop()
+    each = [score_of(run) for run in runs]
+    best = runs[each.index(scores.best(metric, each))]
+    commands = [command(recipe, run, defaults) for run in runs]
+    if preset:
+        if hasattr(defaults, "export"):  # Publishing exports the one that is shipped.
+            commands = [f"{trained} --no-export" for trained in commands]
+        where = " ".join(f"runs/{recipe}/{run.path.name}" for run in runs)
+        commands.append(f"python -m recipes.{recipe} publish {where} --preset {preset}")
+    return Finished(best, each, metric, commands)

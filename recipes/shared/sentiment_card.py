@@ -1,0 +1,88 @@
+"""What the card of a sentiment model says besides its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recipes.shared import reviews
+
+if TYPE_CHECKING:
+    from gru_zoo.artifacts.card import Section
+    from gru_zoo.models.classifier import SequenceClassifier
+
+SUMMARY = "Tells whether an English film review is positive or negative."
+USES = (
+    "Sentiment of English film reviews of some sentences to a page, on a phone, in a browser or on "
+    "a server. Not meant for other languages, for judging people, or where a wrong answer harms "
+    "somebody: every text gets one of two labels, whatever it is about."
+)
+POLAR = (
+    "IMDB's reviews are clearly good or bad (its authors left out ratings of 5 and 6): there is no "
+    "neutral label, and mixed reviews get one of the two."
+)
+PUBLISHED = (
+    {
+        "system": "bidirectional LSTM of keras.io's example",
+        "value": "87.8 % on a validation split",
+        "source": "model card of the Keras example",
+    },
+    {
+        "system": "LSTM with virtual adversarial training",
+        "value": "94.1 %",
+        "source": "Miyato et al. 2017, as listed by NLP-progress",
+    },
+    {
+        "system": "one-hot LSTM with region embeddings",
+        "value": "94.1 %",
+        "source": "Johnson and Zhang 2016, as listed by NLP-progress",
+    },
+)
+
+
+def said(model: SequenceClassifier, data: str = "imdb_reviews") -> dict[str, Any]:
+    """Return the fields of `About` that follow from the model and what it was trained on.
+
+    Args:
+        model: the classifier.
+        data: name of the data set in its record.
+    """
+    from gru_zoo.artifacts.classifier import classifier_configuration
+
+    fields: dict[str, Any] = {
+        "task": "text-classification",
+        "language": ["en"],
+        "summary": "Gives a text one of the labels " + ", ".join(model.labels) + ".",
+        "dataset": data,
+        "configuration": classifier_configuration(model),
+        "limits": [
+            f"It reads at most {model.tokenizer.sequence_length - 1} words of a text.",
+            f"Words outside its vocabulary of {len(model.tokenizer.vocabulary):,} are all the same "
+            "to it.",
+        ],
+    }
+    if data.startswith("imdb_reviews"):
+        fields |= {"summary": SUMMARY, "uses": USES, "dataset": "stanfordnlp/imdb"}
+        fields |= {"published": PUBLISHED, "limits": [*fields["limits"], POLAR]}
+    return fields
+
+
+def measured(model: SequenceClassifier, source: str = "auto") -> list[Section]:
+    """Return the `measured` sections of a sentiment model's card.
+
+    Args:
+        model: a classifier with the labels negative and positive.
+        source: where IMDB's reviews come from, see `imdb.load`.
+
+    Raises:
+        FileNotFoundError: IMDB's reviews or Rotten Tomatoes' sentences are nowhere to be had.
+    """
+    from gru_zoo.data import rotten_tomatoes
+    from gru_zoo.evaluation.robustness import Texts, measured_sections
+
+    parts = []
+    for split in ("validation", "test"):
+        found, record = reviews.read(split, source)
+        parts.append(Texts(f"{len(found.labels):,} reviews: {record.splits[split][1]}", *found))
+    (texts, labels), _ = rotten_tomatoes.load()
+    others = [Texts("Rotten Tomatoes, single sentences", texts, labels)] if len(labels) else []
+    return measured_sections(model, *parts, others)

@@ -1,0 +1,76 @@
+import dataclasses
+
+import pytest
+
+from gru_zoo.artifacts.card import Card, Section
+from gru_zoo.artifacts.card_text import readme
+from gru_zoo.artifacts.scores import Score
+
+
+@pytest.fixture
+def card():
+    return Card(
+        name="task_data_gru_tiny",
+        task="text-classification",
+        summary="Says yes or no.",
+        language=["en"],
+        metric="accuracy",
+        model={"class": "Something", "parameters": 1234},
+        dataset="someone/something",
+        data={"name": "something", "version": "1.0", "licence": "CC0"},
+        scored_on="200 rows: the test split",
+        scores=[Score(0, 0.90, 0.91, 3, 61.0), Score(1, 0.92, 0.93, 2, 40.0)],
+        shipped_seed=1,
+        exports=[
+            {
+                "file": "model_int8.tflite",
+                "variant": "int8",
+                "bytes": 345_678,
+                "metric": 0.915,
+                "largest_difference": 0.0123,
+                "latency_ms": 1.5,
+            }
+        ],
+        commands=["python -m recipes.something train"],
+        measured=[Section("Length", ["words", "accuracy"], [["up to 100", "90.1 %"]], "By words.")],
+        limits=["It reads 20 words."],
+        versions={"keras": "3.15.1"},
+        date="2026-01-02",
+        files={"model.keras": {"sha256": "00", "bytes": 3}},
+    )
+
+
+def test_json_brings_the_card_back(card, tmp_path):
+    card.write(tmp_path)
+    assert Card.from_json(tmp_path / "card.json") == card
+
+
+def test_readme_tells_the_shipped_figure_and_the_spread(card):
+    text = readme(card)
+    assert "value: 0.9200" in text
+    assert "**Accuracy:** 92.00 % on 200 rows: the test split" in text
+    assert "91.00 ± 1.41 % (2 seeds)" in text  # standard deviation by hand: sqrt(2)
+    assert "| 1 (these weights) | 92.00 % | 93.00 % | 2 | 40 s |" in text
+    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms |" in text
+
+
+def test_front_matter_is_yaml_that_hugging_face_reads(card):
+    yaml = pytest.importorskip("yaml")
+    _, front, _ = readme(card).split("---\n", 2)
+    meta = yaml.safe_load(front)
+    assert meta["pipeline_tag"] == "text-classification"
+    result = meta["model-index"][0]["results"][0]
+    assert result["dataset"]["type"] == "someone/something"
+    assert result["metrics"][0]["value"] == 0.92
+
+
+def test_one_seed_has_no_spread(card):
+    one = dataclasses.replace(card, scores=card.scores[1:])
+    assert one.spread() == "92.00 % (one seed)"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "a"}', b"\xff\xfe"])
+def test_a_corrupt_card_is_named(tmp_path, content):
+    (tmp_path / "card.json").write_bytes(content)
+    with pytest.raises(ValueError, match="card.json must be a model card; it is corrupt"):
+        Card.from_json(tmp_path / "card.json")

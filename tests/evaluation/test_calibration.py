@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from gru_zoo.evaluation.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+    with_temperature,
+)
+
+
+def draw(seed, rows=4000):
+    """Probabilities of three labels, and labels drawn from them."""
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet([0.7, 1.1, 0.4], rows)
+    labels = (probabilities.cumsum(axis=1) > random.random((rows, 1))).argmax(axis=1)
+    return probabilities, labels
+
+
+def test_error_against_a_sum_over_bins_by_hand():
+    probabilities, labels = draw(0, 500)
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    total = 0.0
+    for bin in range(15):
+        inside = (sure >= bin / 15) & ((sure < (bin + 1) / 15) | (bin == 14))
+        if inside.any():
+            total += inside.sum() / 500 * abs(right[inside].mean() - sure[inside].mean())
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(total)
+
+
+def test_probabilities_that_are_true_have_no_error():
+    assert expected_calibration_error(*draw(1, 40_000)) < 0.01
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
+def test_a_temperature_is_found_again(temperature):
+    probabilities, labels = draw(2, 20_000)
+    spoilt = with_temperature(probabilities, 1 / temperature)
+    found = fit_temperature(spoilt, labels)
+    assert found == pytest.approx(temperature, rel=0.05)
+    repaired = with_temperature(spoilt, found)
+    assert expected_calibration_error(repaired, labels) < 0.02
+    np.testing.assert_array_equal(repaired.argmax(axis=1), probabilities.argmax(axis=1))
+
+
+def test_certainty_that_is_wrong_costs_much_and_not_everything():
+    wrong = negative_log_likelihood(np.array([[1.0, 0.0]]), np.array([1]))
+    assert 20 < wrong < 40
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_labels_must_fit(rows):
+    with pytest.raises(ValueError, match=f"labels must be one for each of 2 rows.*got {rows}"):
+        expected_calibration_error(np.full((2, 2), 0.5), np.zeros(rows, int))

@@ -1,0 +1,61 @@
+"""Subwords: what is cut is put together again, and what cannot be cut is refused."""
+
+import pytest
+
+pytest.importorskip("tokenizers")
+
+from gru_zoo.text.subwords import END, PAD, START, UNKNOWN, Subwords, padded  # noqa: E402
+from tests import small_captions  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def subwords():
+    pairs = small_captions.pairs("train")
+    return Subwords.fit([*pairs.source, *pairs.target], size=90, longest=20)
+
+
+def test_texts_come_back(subwords):
+    texts = [*small_captions.pairs("test").source, "Eine Frau. die Katze.", "ein.Hund.Haus"]
+    rows = subwords.encode(texts)
+    assert [subwords.decode(row) for row in rows] == texts
+    assert all(piece not in row for row in rows for piece in (PAD, START, END))
+    assert subwords.decode([START, *rows[0], END, PAD]) == texts[0]
+    assert subwords.pieces(rows[0])[0].startswith("▁")
+
+
+def test_a_frequent_word_is_one_piece_and_all_fit(subwords):
+    assert len(subwords.encode(["Haus"])[0]) <= 2 and len(subwords) <= 90
+    assert max(max(row) for row in subwords.encode(small_captions.pairs("train").target)) < 90
+
+
+def test_composed_and_decomposed_letters_are_one(subwords):
+    assert subwords.encode(["tra\u0308gt"]) == subwords.encode(["tr\u00e4gt"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "texts must not be empty; number 2 is ''"),
+        ("  ", "texts must have a character that the model knows; number 2"),
+        ("日本", "texts must have a character that the model knows; number 2"),
+        ("Haus " * 21, "texts must have at most 20 subwords; number 2 has"),
+    ],
+)
+def test_bad_texts(subwords, text, message):
+    with pytest.raises(ValueError, match=message):
+        subwords.encode(["Haus", text])
+
+
+def test_an_unknown_character_among_known_ones(subwords):
+    assert UNKNOWN in subwords.encode(["Haus 日"])[0]
+
+
+def test_configuration(subwords):
+    again = Subwords.from_config(subwords.get_config())
+    assert again.encode(["Ein Mann."]) == subwords.encode(["Ein Mann."])
+    with pytest.raises(ValueError, match="definition must be a tokenizer's JSON"):
+        Subwords("{}", 5)
+
+
+def test_padding():
+    assert padded([[5, 6], [7]], 3).tolist() == [[5, 6, 0], [7, 0, 0]]

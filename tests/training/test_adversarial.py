@@ -1,0 +1,74 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.training.adversarial import VirtualAdversarialTraining, divergence
+
+WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
+IDS = np.array([[1, 6, 3, 5, 0, 0], [1, 7, 5, 8, 4, 4], [1, 2, 3, 0, 0, 0]], np.int32)
+
+
+def classifier(**options):
+    keras.utils.set_random_seed(5)
+    sizes = {"embedding_dim": 4, "units": 7, "dropout": 0.0, "kernel": "loop"}
+    model = SequenceClassifier(WordTokenizer(WORDS, 6), **{**sizes, **options})
+    random = np.random.default_rng(2)
+    for weight in model.weights:
+        weight.assign(random.normal(0, 0.7, weight.shape))
+    return model
+
+
+def test_divergence_is_kullback_and_leiblers():
+    random = np.random.default_rng(0)
+    wanted, given = random.dirichlet([1, 1, 1], (2, 5))
+    expected = (wanted * np.log(wanted / given)).sum(axis=1)
+    np.testing.assert_allclose(divergence(tf.constant(wanted), tf.constant(given)), expected)
+
+
+def test_the_step_has_its_length_on_real_words_only():
+    model = classifier()
+    _, step = VirtualAdversarialTraining(model, epsilon=0.3)._worst(tf.constant(IDS))
+    table = model.embedding.embeddings.numpy()
+    unit = np.linalg.norm(table[IDS[IDS > 0]], axis=1).mean()
+    lengths = np.sqrt((step.numpy() ** 2).sum(axis=(1, 2)))
+    np.testing.assert_allclose(lengths, 0.3 * unit, rtol=1e-5)
+    assert not step.numpy()[IDS == 0].any()
+
+
+def test_no_random_step_of_that_length_changes_the_answer_as_much():
+    model = classifier()
+    training = VirtualAdversarialTraining(model, epsilon=0.05)
+    vectors, mask = model.embedding(IDS), tf.constant(IDS > 0)
+    clean, step = training._worst(tf.constant(IDS))
+    worst = divergence(clean, model.read(vectors + step, mask)).numpy()
+    random = np.random.default_rng(1)
+    for _ in range(50):
+        other = random.normal(size=vectors.shape) * (IDS > 0)[:, :, None]
+        lengths = [np.sqrt((x**2).sum(axis=(1, 2), keepdims=True)) for x in (step.numpy(), other)]
+        other = (other / lengths[1] * lengths[0]).astype("float32")
+        assert (divergence(clean, model.read(vectors + other, mask)).numpy() < worst).all()
+
+
+def test_it_learns_labels_and_grows_smoother():
+    model = classifier()
+    training = VirtualAdversarialTraining(model, epsilon=0.5)
+    training.compile(keras.optimizers.Adam(0.02))
+    batch = (tf.constant(IDS), tf.constant(IDS[::-1].copy())), tf.one_hot([1, 0, 1], 2)
+    step = tf.function(training.train_step)
+    losses, rough = [], []
+    for _ in range(60):
+        training.reset_metrics()
+        figures = step(batch)
+        losses.append(float(figures["loss"]))
+        rough.append(float(figures["smoothness"]))
+    assert losses[-1] < 0.1 < losses[0]
+    assert rough[-1] < 0.5 * max(rough)
+
+
+@pytest.mark.parametrize("options", [{"epsilon": 0.0}, {"epsilon": 1.0, "xi": -1.0}])
+def test_lengths_are_positive(options):
+    with pytest.raises(ValueError, match="(epsilon|xi) must be positive; got"):
+        VirtualAdversarialTraining(classifier(), **options)

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from gru_zoo.training.runs import RunFolder, newest_run
+
+ROW = {
+    "epoch": 1,
+    "loss": 0.5,
+    "accuracy": 0.8,
+    "val_loss": 0.6,
+    "val_accuracy": 0.7,
+    "seconds": 2.0,
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunFolder(tmp_path / "run", {"units": 7, "labels": ("a", "b")})
+    run.history.append(dict(ROW))
+    run.save_checkpoint({"variable_000": np.arange(3.0)})
+    return run
+
+
+def test_a_checkpoint_brings_back_arrays_and_history(run):
+    again = RunFolder(run.path, {"units": 7, "labels": ["a", "b"]}, resume=True)
+    np.testing.assert_array_equal(again.load_checkpoint()["variable_000"], [0, 1, 2])
+    assert again.history == [ROW]
+    assert (run.path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert RunFolder.open(run.path).history == [ROW]
+
+
+def test_there_is_no_checkpoint_before_the_first(tmp_path):
+    assert RunFolder(tmp_path / "new", {}).load_checkpoint() is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(run, value):
+    run.save_checkpoint({"variable_000": np.array([1.0, value])})
+    with pytest.raises(ValueError, match="variable_000 must be finite; it holds NaN or inf"):
+        run.load_checkpoint()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 300])
+def test_a_checkpoint_cut_short_is_refused(run, keep):
+    content = (run.path / "checkpoint.npz").read_bytes()
+    (run.path / "checkpoint.npz").write_bytes(content[:keep])
+    with pytest.raises(ValueError, match="checkpoint .* is corrupt or cut short"):
+        run.load_checkpoint()
+
+
+def test_a_flipped_byte_is_refused(run):
+    content = bytearray((run.path / "checkpoint.npz").read_bytes())
+    start = content.index(np.arange(3.0).tobytes())
+    content[start + 9] ^= 1
+    (run.path / "checkpoint.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="checkpoint .* is corrupt or cut short"):
+        run.load_checkpoint()
+
+
+def test_another_configuration_is_refused(run):
+    with pytest.raises(ValueError, match="units must be 7, as the run in .* to resume it; got 8"):
+        RunFolder(run.path, {"units": 8, "labels": ["a", "b"]}, resume=True)
+
+
+def test_a_second_run_of_the_same_name_is_refused(run):
+    with pytest.raises(FileExistsError, match="holds one already"):
+        RunFolder(run.path, run.config)
+
+
+def test_missing_runs_and_metrics_are_named(run, tmp_path):
+    with pytest.raises(FileNotFoundError, match="resume needs a run folder"):
+        RunFolder(tmp_path / "none", {}, resume=True)
+    with pytest.raises(FileNotFoundError, match="holds none"):
+        newest_run(tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match="has no metrics.json"):
+        run.metrics()
+    assert newest_run(tmp_path) == run.path
+
+
+def test_other_data_than_the_run_was_trained_on_are_refused(run):
+    record = {"name": "imdb", "version": "1", "sha256": {"a": "00"}, "reason": "prepared"}
+    run.pin_data(record)
+    run.pin_data({**record, "reason": "downloaded"})
+    with pytest.raises(ValueError, match="source must give imdb 1, .* got packaged 2, whose test"):
+        run.pin_data({**record, "name": "packaged", "version": "2"})
