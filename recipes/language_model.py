@@ -52,7 +52,7 @@ class Train(RunFlags):
     """Read each text from its end to its beginning."""
 
     # Text.
-    vocabulary_size: int = 20_000
+    vocabulary_size: int = 18_000
     """Words with an id of their own; letter case is folded. Characters all have one."""
 
     # Model.

@@ -24,7 +24,7 @@ ABOUT = {
         "dataset": "stanfordnlp/imdb",
         "scored_on": "IMDB's test half",
         "limits": (
-            "It knows 20,000 words without punctuation, in lower case, and no other word.",
+            "It knows words without punctuation, in lower case, and no other than its own.",
             "It was trained on film reviews of the years before 2011, with the opinions and the "
             "prejudices that stand in them, and repeats them.",
         ),

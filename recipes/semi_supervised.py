@@ -4,7 +4,7 @@ Task:     as `recipes.sentiment`.
 Data:     IMDB's 22,500 labelled training reviews and its 50,000 without labels (Maas et al. 2011).
 Model:    as `recipes.sentiment`: word embeddings, one causal GRU, [last; max; mean] pooling.
 Steps:    each is a run of this recipe, and a line of the ablation:
-          --pretrained RUN    weights begin as a language model's (Dai and Le 2015)
+          --pretrained RUN    weights begin as a language model's (Dai and Le 2015); or a preset's
           --adversarial 0.3   virtual adversarial training (Miyato et al. 2017)
           --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
@@ -26,7 +26,7 @@ from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, report, reviews, sentiment_card
 from recipes.shared.golden_texts import GOLDEN_TEXTS
-from recipes.shared.publishing import before, open_run, together
+from recipes.shared.publishing import before, is_run, open_run, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class Train(RunFlags):
     """Read each review from its end to its beginning, as the language model did."""
 
     # What it learns from besides the labels.
-    pretrained: Path | None = None
-    """Run of recipes.language_model or of this recipe whose words and weights it begins with."""
+    pretrained: str = ""
+    """Run of recipes.language_model or of this recipe whose words and weights it begins with, or
+    a preset of the zoo, such as next_word_imdb_gru_small."""
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     teachers: tuple[Path, ...] = ()
@@ -118,7 +119,7 @@ def train(config: Train) -> None:
     if config.words:
         RunFolder.open(config.words)
     if config.pretrained:
-        known = RunFolder.open(config.pretrained).config["backward"]
+        known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
         if known != config.backward:
             raise ValueError(
                 f"backward must be {known}, as in {config.pretrained}; got {config.backward}."
@@ -286,12 +287,13 @@ def _lengths(longest: int) -> list[int]:
 
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     """Return a new classifier, or one with the words and weights of a pretrained run."""
+    from gru_zoo import zoo
     from gru_zoo.models.classifier import SequenceClassifier
     from gru_zoo.models.keras_file import load_keras_file
     from gru_zoo.models.transfer import classifier_from, give_words
     from gru_zoo.text.tokenizers import WordTokenizer
 
-    if config.pretrained is None:
+    if not config.pretrained:
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
         )
@@ -300,7 +302,8 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model
-    source = load_keras_file(Path(config.pretrained) / "model.keras")
+    place = Path(config.pretrained) / "model.keras"
+    source = load_keras_file(place) if is_run(config.pretrained) else zoo.load(config.pretrained)
     return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.link import RUNTIME_VERSION
-from gru_zoo.export.metadata import AlignedBuilder
+from gru_zoo.export.metadata import packed
 
 PACKAGE = "ai_edge_quantizer"
 BITS = 4
@@ -106,7 +106,7 @@ def apart(content: bytes) -> bytes:
                     model.buffers.append(copy)
             tensor.buffer = own[tensor.buffer]
         seen |= {*own, *own.values()}
-    return _packed(model)
+    return packed(model)
 
 
 def together(content: bytes) -> bytes:
@@ -136,7 +136,7 @@ def together(content: bytes) -> bytes:
             if place != tensor.buffer:
                 model.buffers[tensor.buffer].data = None
         tensor.buffer = places[tensor.buffer]
-    return _packed(model)
+    return packed(model)
 
 
 def with_lookups(content: bytes) -> bytes:
@@ -160,7 +160,7 @@ def with_lookups(content: bytes) -> bytes:
             operator.opcodeIndex = lookup
             operator.inputs = np.array(operator.inputs[::-1], np.int32)  # ids first
             operator.builtinOptions, operator.builtinOptionsType = None, 0
-    return content if lookup is None else _packed(model)
+    return content if lookup is None else packed(model)
 
 
 def _gathers_rows(
@@ -196,13 +196,7 @@ def _for_runtime(content: bytes) -> bytes:
     for entry in model.metadata or []:
         if entry.name == RUNTIME_VERSION:
             model.buffers[entry.buffer].data = np.frombuffer(RUNTIME, np.uint8)
-    return _packed(model)
-
-
-def _packed(model: schema.ModelT) -> bytes:
-    builder = AlignedBuilder(2**20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def _holds_int4(content: bytes) -> bool:

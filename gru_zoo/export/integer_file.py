@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import AlignedBuilder
+from gru_zoo.export.metadata import packed
 
 _NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 # They turn numbers from one type into another; rounding to whole numbers is part of that.
@@ -80,9 +80,7 @@ def share_scales(content: bytes, states: Iterable[str]) -> bytes:
         changed = True
     if not changed:
         return content
-    builder = AlignedBuilder(len(content) + 2**16)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def _requantized(

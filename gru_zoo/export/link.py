@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import AlignedBuilder
+from gru_zoo.export.metadata import packed
 
 SCHEMA_VERSION = 3
 RUNTIME_VERSION = b"min_runtime_version"
@@ -136,9 +136,7 @@ class Linker:
             entry.name, entry.buffer = RUNTIME_VERSION.decode(), len(self._model.buffers)
             self._model.buffers.append(_buffer(np.frombuffer(self._runtime, np.uint8)))
             self._model.metadata = [entry]
-        builder = AlignedBuilder(2**20)
-        builder.Finish(self._model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return packed(self._model)
 
     def _tensor(self, tensor: schema.TensorT, constant: schema.BufferT | None = None) -> int:
         """Add a copy of a tensor, without its name, which no runtime reads."""

@@ -85,7 +85,7 @@ class TextMetadata:
         return PIECE_INPUTS if self.pattern is None else WORD_INPUTS
 
 
-class AlignedBuilder(flatbuffers.Builder):
+class _AlignedBuilder(flatbuffers.Builder):
     """A flatbuffer builder that puts byte vectors on 16 bytes, as the TFLite schema asks.
 
     The generated Python code does not know the schema's `force_align`; kernels that load whole
@@ -96,6 +96,13 @@ class AlignedBuilder(flatbuffers.Builder):
         if x.dtype == np.uint8:
             self.Prep(16, x.nbytes)
         return super().CreateNumpyVector(x)
+
+
+def packed(model: schema.ModelT) -> bytes:
+    """Return the bytes of a `.tflite` file for a model that was read and changed."""
+    builder = _AlignedBuilder(2**20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def attach(model: bytes, metadata: TextMetadata) -> bytes:
@@ -137,9 +144,7 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
     content.buffers.append(buffer)
     content.metadata = [m for m in content.metadata or [] if m.name != NAME] + [entry]
 
-    builder = AlignedBuilder(len(model) + 2**16)
-    builder.Finish(content.Pack(builder), b"TFL3")
-    content = bytes(builder.Output())
+    content = packed(content)
     files = {
         VOCABULARY_FILE: metadata.vocabulary,
         LABELS_FILE: "".join(f"{label}\n" for label in metadata.labels).encode(),

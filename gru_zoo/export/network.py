@@ -110,6 +110,7 @@ class Network:
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
             Sequential model.
+        look_ups: name of an embedding -> what looks ids up in its place.
 
     Attributes:
         program: what the model computes.
@@ -126,8 +127,13 @@ class Network:
         {'inputs': Given(kind='steps', shape=(4,), length=None)}
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        look_ups: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] | None = None,
+    ) -> None:
         self.model = model
+        self._look_ups = look_ups or {}
         self._ours: dict[int, keras.layers.Layer] = {}
         self.program = program_of(model)
         self.inputs, self.output_names = self.program.inputs, self.program.output_names
@@ -165,6 +171,8 @@ class Network:
                 return timed(name, layer, _only_steps(layer, args, kwargs))
             if isinstance(layer, (keras.Sequential, Functional)):
                 return run_functional(functional(layer), apply, *args)
+            if type(layer) is layers.Embedding and isinstance(args[0], Steps):
+                return self._embedded(layer, args[0].rows)
             return _alike(layer, apply, args, kwargs)
 
         results = self.program.run(apply, *(inputs[name] for name in self.inputs))
@@ -195,6 +203,12 @@ class Network:
         held = [self.model, *self._ours.values()]
         found = {id(v): v.value for layer in held for v in layer.variables}
         return list(found.values())
+
+    def _embedded(self, layer: layers.Embedding, ids: tf.Tensor) -> Steps:
+        """Look ids up; not by the Keras layer, which adds operators for negative ones."""
+        mask = tf.not_equal(ids, 0) if layer.mask_zero else None
+        look_up = self._look_ups.get(layer.name)
+        return Steps(look_up(ids) if look_up else tf.gather(layer.embeddings.value, ids), mask)
 
     def _own(self, layer: Any) -> Any:
         """Return our counterpart of a layer, in float32; most are their own."""
@@ -259,10 +273,6 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
     x, kind = given[0], type(layer)
     if kind in _IDLE:
         return x
-    if kind is layers.Embedding:
-        # Not the Keras layer: it adds operators for negative ids.
-        mask = tf.not_equal(x.rows, 0) if layer.mask_zero else None
-        return Steps(tf.gather(layer.embeddings.value, x.rows), mask)
     if kind is layers.Masking:
         mask = tf.reduce_any(tf.not_equal(x.rows, layer.mask_value), axis=-1)
         rows = tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows))

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import AlignedBuilder
+from gru_zoo.export.metadata import packed
 
 WHOLE, STEP = "serving_default", "step"
 
@@ -89,6 +89,4 @@ def named(content: bytes, length: int) -> bytes:
             tensor = tensors[entry.tensorIndex]
             if tensor.shapeSignature is not None:
                 tensor.shape = [length if size < 0 else size for size in tensor.shapeSignature]
-    builder = AlignedBuilder(len(content) + 2**16)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)

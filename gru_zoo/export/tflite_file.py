@@ -31,6 +31,7 @@ from gru_zoo.export.representative import checked
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
 from gru_zoo.export.steps import StepGraph
+from gru_zoo.export.tied import QuantizedRows, share_rows
 from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
@@ -129,10 +130,11 @@ def tflite(
         positive_int("sequence_length", sequence_length)
         if isinstance(model, SequenceClassifier):
             model = mediapipe.resized(model, sequence_length)
-    network = _network(model)
+    old = min_runtime is not None and _version(min_runtime) < PER_ROW
+    tied = isinstance(model, LanguageModel) and variant == "int8" and not old
+    network = _network(model, tied)
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
-    old = min_runtime is not None and _version(min_runtime) < PER_ROW
     length = sequence_length or arrays.length(network) or LENGTH
     with write_beside(path) as partial:  # A folder that cannot be written ends it here.
         try:
@@ -143,6 +145,7 @@ def tflite(
                 content = mediapipe.flat(model, convert_one)
             else:
                 content = _both(network, form.weights, gates, length, per_tensor=old)
+                content = share_rows(content) if tied else content
             partial.write_bytes(_closed(content, model, form.form, thresholds))
         except (OSError, tf.errors.OpError) as error:  # The converter goes through the disk too.
             message = f"path {os.fspath(path)!r} could not be written: {error}"
@@ -157,11 +160,14 @@ def tflite(
     return max(differences)
 
 
-def _network(model: keras.Model) -> Network:
+def _network(model: keras.Model, tied: bool) -> Network:
     """Return a model as a network, or raise if no variant can be had."""
     if isinstance(model, SequenceClassifier):
         check.exportable(model)
-    return Network(model)
+    if not tied:
+        return Network(model)
+    look_up = QuantizedRows(model.embedding.embeddings.numpy())
+    return Network(model, {model.embedding.name: look_up})
 
 
 def _refuse(

@@ -13,37 +13,33 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import AlignedBuilder
-from gru_zoo.models.seq2seq import TiedEmbedding
+from gru_zoo.export.metadata import packed
 
 _LARGEST = 127
 
 
 class QuantizedRows:
-    """`TiedEmbedding` by rows of int8, a scale for each.
+    """A table of vectors by rows of int8, a scale for each.
 
     Args:
-        embedding: the table; its weights are read now.
+        table: vectors `[ids, dim]` float32.
+        scale: what every vector is multiplied by when it is looked up.
 
     Example:
-        >>> embedding = TiedEmbedding(5, 3)
-        >>> embedding.build()
-        >>> ids = tf.constant([[4, 0]])
-        >>> error = QuantizedRows(embedding)(ids) - embedding(ids)
-        >>> float(tf.reduce_max(tf.abs(error))) < 0.01
-        True
+        >>> table = np.float32([[0.5, -1.0], [0.1, 0.2]])
+        >>> QuantizedRows(table, scale=2.0)(tf.constant([0])).numpy().round(2).tolist()
+        [[1.01, -2.0]]
     """
 
-    def __init__(self, embedding: TiedEmbedding) -> None:
-        table = embedding.embeddings.numpy()
+    def __init__(self, table: np.ndarray, scale: float = 1.0) -> None:
         # As the converter does it for a matrix; a row of zeros has any scale.
         scales = np.abs(table).max(axis=1, keepdims=True) / np.float32(_LARGEST)
         scales = np.where(scales == 0, np.float32(1), scales)
         self._rows = np.round(table / scales).astype(np.int8)
-        self._scales = scales * np.float32(embedding.dim**0.5)
+        self._scales = scales * np.float32(scale)
 
     def __call__(self, ids: tf.Tensor) -> tf.Tensor:
-        """Return vectors `[..., dim]` of subwords `[...]`."""
+        """Return vectors `[..., dim]` of ids `[...]`."""
         return tf.cast(tf.gather(self._rows, ids), tf.float32) * tf.gather(self._scales, ids)
 
 
@@ -77,7 +73,9 @@ def share_rows(content: bytes) -> bytes:
                 alike.append(tensor.buffer)
     if not dropped:
         return content
-    return _without(model, set(dropped))
+    for number in dropped:
+        model.buffers[number].data = None
+    return packed(model)
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -85,11 +83,3 @@ def _alike(one: Any, other: Any) -> bool:
     one, other = (np.asarray(data, np.uint8).view(np.int8).astype(int) for data in (one, other))
     differences = np.abs(one - other)
     return differences.max() <= 1 and differences.mean() < 0.01
-
-
-def _without(model: schema.ModelT, dropped: set[int]) -> bytes:
-    for number in dropped:
-        model.buffers[number].data = None
-    builder = AlignedBuilder(2**20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())

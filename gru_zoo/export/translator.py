@@ -92,7 +92,9 @@ class DecoderGraph(tf.Module):
         _require_gru(model)
         self.specs = _specs(model, sentences=1)
         del self.specs["mask"]
-        look_up = QuantizedRows(model.embedding) if rows else model.embedding
+        look_up = model.embedding
+        if rows:
+            look_up = QuantizedRows(look_up.embeddings.numpy(), scale=model.dim**0.5)
         self._step = lambda **arrays: _step(model, arrays, None, look_up)
         self.model_variables = [variable.value for variable in model.variables]
 

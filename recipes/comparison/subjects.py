@@ -105,7 +105,7 @@ TASKS = (
     Task(
         "sentiment",
         "Sentiment, IMDB",
-        parameters=400_000,
+        parameters=350_000,
         flags={
             "vocabulary_size": 10_000,
             "embedding_dim": 32,
@@ -121,8 +121,8 @@ TASKS = (
     Task(
         "pos_tagging",
         "POS tagging, UD English-EWT",
-        parameters=1_000_000,
-        flags={"epochs": 6, "patience": 2, "export": False},
+        parameters=800_000,
+        flags={"epochs": 5, "patience": 2, "export": False},
         quick={"limit": 1500, "epochs": 3},
         device_steps=48,
         minutes={"gru": 2.5, "lstm": 3.5, "rnn": 2.5, "transformer": 3.0},
@@ -130,8 +130,8 @@ TASKS = (
     Task(
         "translation",
         "Translation, Multi30k German to English",
-        parameters=1_200_000,
-        flags={"epochs": 3, "patience": 2, "beams": 1, "export": False},
+        parameters=900_000,
+        flags={"limit": 14_500, "epochs": 4, "patience": 2, "beams": 1, "export": False},
         quick={"limit": 2000, "epochs": 2},
         device_steps=24,
         minutes={"gru": 4.5, "lstm": 5.5, "rnn": 4.5, "transformer": 5.5},
@@ -140,7 +140,7 @@ TASKS = (
         "comprehension",
         "Comprehension, bAbI",
         parameters=200_000,
-        flags={"limit": 1500, "repeat": 2, "epochs": 6, "patience": 2},
+        flags={"limit": 1000, "repeat": 2, "epochs": 6, "patience": 2},
         quick={"limit": 200, "epochs": 2},
         device_steps=16,
         minutes={"gru": 4.0, "lstm": 4.0, "rnn": 4.0, "transformer": 4.0},
@@ -148,7 +148,7 @@ TASKS = (
 )
 
 # "every" counts updates between validations, "patience" validations without a better one.
-_EFFORT = {"updates": 1500, "every": 100, "patience": 6, "cpu_seconds": 100.0}
+_EFFORT = {"updates": 1500, "every": 100, "patience": 6, "cpu_seconds": 60.0}
 _MINUTES = {
     "gru": (0.7, 1.0, 1.9),
     "lstm": (1.0, 1.7, 2.0),

@@ -70,6 +70,24 @@ def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
     return " ".join(words)
 
 
+def is_run(place: str) -> bool:
+    """Return whether a flag names a run's folder; False where it names a preset of the zoo.
+
+    Raises:
+        FileNotFoundError: neither.
+    """
+    from gru_zoo.zoo import list_models
+
+    if Path(place, "config.json").exists():
+        return True
+    if place in list_models():
+        return False
+    presets = ", ".join(list_models())
+    raise FileNotFoundError(
+        f"run must be a folder with a config.json, or one of {presets}; got {place!r}."
+    )
+
+
 def before(run: RunFolder) -> list[str]:
     """Return the commands of the runs that a run began with or learnt from, the oldest first.
 
@@ -79,9 +97,14 @@ def before(run: RunFolder) -> list[str]:
     Raises:
         FileNotFoundError: one of them is gone.
     """
+    from gru_zoo.zoo import card
+
     config, commands = run.config, []
     named = [config.get("pretrained"), config.get("words"), *config.get("teachers", [])]
     for path in dict.fromkeys(filter(None, named)):
+        if not is_run(path):
+            commands += card(path).commands
+            continue
         earlier = RunFolder.open(path)
         commands += [*before(earlier), command(Path(path).parent.name, earlier)]
     return list(dict.fromkeys(commands))

@@ -14,7 +14,7 @@ from gru_zoo.export import integer_file
 from gru_zoo.export.calibrated import VARIANTS, calibrated, integer_step, rollouts
 from gru_zoo.export.integer_memory import UNITS, IntegerMemory
 from gru_zoo.export.isolated import ConversionFailed, isolated
-from gru_zoo.export.metadata import AlignedBuilder
+from gru_zoo.export.metadata import packed
 from gru_zoo.export.network import Network
 from gru_zoo.export.steps import step_graph
 from gru_zoo.export.whole import WholeGraph
@@ -158,9 +158,7 @@ def test_scales_that_differ_are_made_one(content, model, stream, variant):
     number = integer_file._requantized(file, graph, result.tensorIndex, wider)
     graph.outputs = np.where(graph.outputs == result.tensorIndex, number, graph.outputs)
     result.tensorIndex = number
-    builder = AlignedBuilder(1024)
-    builder.Finish(file.Pack(builder), b"TFL3")
-    changed = bytes(builder.Output())
+    changed = packed(file)
     runner = Runner(changed)
     given = runner.given["state_last"]["quantization"]
     assert given != runner.results["state_last"]["quantization"]

@@ -7,6 +7,7 @@ import pytest
 
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
+from gru_zoo.zoo import card
 from recipes.shared.publishing import before, together
 from recipes.shared.starting import RunFlags
 
@@ -58,6 +59,17 @@ def test_the_runs_before_it_are_made_first(tmp_path, monkeypatch):
         "python -m recipes.words train --name a --units 9 --seed 0 --no-folded",
         "python -m recipes.some train --name b --pretrained runs/words/a --seed 1",
     ]
+
+
+def test_a_preset_that_a_run_began_with_is_made_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset = "sentiment_imdb_gru_supervised"
+    write_json(Path("runs/some/a/config.json"), {"pretrained": preset, "seed": 1})
+    commands = before(RunFolder.open("runs/some/a"))
+    assert commands == card(preset).commands and len(commands) > 1
+    write_json(Path("runs/some/b/config.json"), {"pretrained": "nothing", "seed": 1})
+    with pytest.raises(FileNotFoundError, match=f"or one of .*{preset}.*; got 'nothing'"):
+        before(RunFolder.open("runs/some/b"))
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_refused(finished):

@@ -79,7 +79,10 @@ def test_backward_reading_turns_the_words_behind_start():
     ("flags", "message"),
     [
         (["--teachers", "none"], "run must be a folder with a config.json; got none"),
-        (["--pretrained", "none"], "run must be a folder with a config.json; got none"),
+        (
+            ["--pretrained", "none"],
+            "run must be a folder with a config.json, or one of comprehension_",
+        ),
         (["--words", "none"], "run must be a folder with a config.json; got none"),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
         (["--sequence-length", "0"], "sequence_length must be an integer of at least 1; got 0"),

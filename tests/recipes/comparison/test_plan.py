@@ -1,0 +1,104 @@
+"""Which trainings make the table; folders and flags that are refused."""
+
+import pytest
+
+from recipes import compare
+from recipes.comparison import subjects
+from recipes.comparison.plan import check_configuration, missing, plan
+from tests.recipes.comparison.made import ADDING, CELLS, SENTIMENT, finish, put
+
+
+def test_every_cell_gets_the_same_effort():
+    jobs = plan([SENTIMENT, ADDING], CELLS, 3, {})
+    efforts = []
+    for cell in CELLS:
+        mine = [job for job in jobs if job.cell == cell]
+        efforts.append([(j.subject.name, j.steps, j.learning_rate, j.seed) for j in mine])
+    assert efforts[0] == efforts[1] == efforts[2] == efforts[3]
+    assert len(set(job.key for job in jobs if job.learning_rate)) == 2 * 3 * len(CELLS)
+
+
+def test_the_learning_rate_is_chosen_by_validation_when_all_were_tried():
+    jobs = plan([ADDING], ["gru"], 2, {})
+    tried = [job for job in jobs if job.learning_rate is not None]
+    assert [job.learning_rate for job in tried] == list(ADDING.rates)
+    assert {job.steps for job in tried} == {100} and {job.seed for job in tried} == {0}
+    some = finish(tried[:2], lambda job: 0.5)
+    assert all(j.learning_rate is None for j in plan([ADDING], ["gru"], 2, some)[3:])
+    worst_test = {1e-3: 0.9, 3e-3: 0.5, 1e-2: 0.8}  # must not matter
+    every = finish(tried, lambda job: worst_test[job.learning_rate])
+    for each in every.values():
+        each["validation"] = {1e-3: 0.2, 3e-3: 0.6, 1e-2: 0.4}[each["learning_rate"]]
+    chosen = plan([ADDING], ["gru"], 2, every)
+    assert {job.learning_rate for job in chosen[3:]} == {3e-3}
+    assert len(missing(chosen, every)) == len(chosen) - 3
+
+
+def test_the_full_table_fits_eight_hours_and_the_quick_one_a_quarter():
+    full = plan(subjects.every_subject(False), CELLS, subjects.SEEDS, {})
+    assert sum(job.minutes for job in full) / 60 / 2 <= 8  # on two cores
+    quick = plan(subjects.every_subject(True), CELLS, subjects.QUICK_SEEDS, {})
+    assert sum(job.minutes for job in quick) / 2 <= 15
+    assert {(job.subject.name, job.cell) for job in quick} == {
+        (job.subject.name, job.cell) for job in full
+    }
+
+
+def test_another_configuration_is_refused_by_name(tmp_path, results, capsys):
+    check_configuration([SENTIMENT, ADDING], results, False, tmp_path)
+    key = next(iter(results))
+    other = {key: {**results[key], "settings": {**results[key]["settings"], "epochs": 77}}}
+    put(tmp_path, other)
+    for words in (["--plan"], ["--advise"], ["--report"]):
+        assert compare.main([*words, "--results", str(tmp_path)]) == 2
+        message = capsys.readouterr().err
+        assert f"with epochs {SENTIMENT.flags['epochs']}; {tmp_path}/{key}.json" in message
+        assert "was made with 77" in message
+    assert len(list(tmp_path.iterdir())) == 1
+    for name, value in (("learning_rate", 0.5), ("steps", 77)):
+        put(tmp_path, {key: {**results[key], name: value}})
+        assert compare.main(["--plan", "--results", str(tmp_path)]) == 2
+        assert f"with {name} " in capsys.readouterr().err
+
+
+def test_quick_and_full_results_do_not_mix(tmp_path, results, capsys):
+    put(tmp_path, results)
+    assert compare.main(["--quick", "--plan", "--results", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert "results must be a folder of --quick results" in message and "full ones" in message
+
+
+def test_a_corrupt_result_is_named(tmp_path, capsys):
+    (tmp_path / "sentiment-gru.json").write_text('{"quick": fal')
+    assert compare.main(["--report", "--results", str(tmp_path)]) == 2
+    assert f"results must be whole files; {tmp_path}/sentiment-gru.json" in capsys.readouterr().err
+    (tmp_path / "sentiment-gru.json").write_text("{}")
+    assert compare.main(["--plan", "--results", str(tmp_path)]) == 2
+    assert "results must have quick, subject, cell" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task", "sentimnt"], "task must be one of 'sentiment', "),
+        (["--cells", "grru"], "cells must be one of 'gru', 'lstm', 'rnn', 'transformer'; got 'gr"),
+        (["--seeds", "-1"], "seeds must be an integer of at least 1; got -1"),
+        (["--advise", "--length", "-3"], "length must be 0 or more; got -3"),
+        (["--advise", "--plan"], "plan, report and advise exclude each other"),
+        (["--advise", "--results", "nowhere"], "results must be a folder with finished cells"),
+    ],
+)
+def test_bad_input_is_named_before_work_starts(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert compare.main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_plan_is_printed_and_nothing_is_done(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert compare.main(["--plan", "--task", "adding", "--cells", "gru"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("adding-T100-gru-lr0.001-seed0") and "min" in lines[0]
+    assert lines[-1].startswith("0 of 11 finished; ")
+    assert not list(tmp_path.iterdir())

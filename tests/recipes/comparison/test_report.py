@@ -1,0 +1,156 @@
+"""What the report and the advice make of results."""
+
+import dataclasses
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from recipes.comparison import advice, claims, judging, report, stored, subjects
+from recipes.comparison.plan import plan
+from tests.recipes.comparison.made import ADDING, CELLS, SENTIMENT, accuracy, put, record, whole
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_times_and_levels():
+    run = record(SENTIMENT, "gru", 1e-3, 0, 0.8, cpu=3.0)
+    assert (
+        stored.time_to(run, 0.79, "cpu_seconds") == 6 and stored.time_to(run, 0.5, "seconds") == 6
+    )
+    with pytest.raises(ValueError, match="level must be one that the run reaches; got 0.9"):
+        stored.time_to(run, 0.9, "seconds")
+    results = whole(SENTIMENT, lambda job: accuracy(job, gru=0.8, lstm=0.7, rnn=0.6, transformer=1))
+    every = [stored.figures(results, SENTIMENT, cell, 0) for cell in CELLS]
+    assert stored.common_level(every) == pytest.approx(0.6 - 0.01 - 0.01)
+    assert every[0].mean == pytest.approx(0.8) and every[0].spread == pytest.approx(0.01)
+    assert every[0].rate == 3e-3 and len(every[0].values) == 3
+    assert every[1].time_to(None, "seconds") == 8 and every[1].a_pass() == 2
+
+
+def test_a_difference_counts_beyond_two_standard_errors():
+    results = whole(
+        SENTIMENT, lambda job: accuracy(job, gru=0.8, lstm=0.815, rnn=0.82, transformer=0)
+    )
+    gru, lstm, rnn, _ = (stored.figures(results, SENTIMENT, cell, 0) for cell in CELLS)
+    verdict = judging.against(lstm, gru)
+    # Two standard errors of a difference of means of three, each with a spread of a point.
+    assert verdict.error == pytest.approx(2 * (2 * 0.01**2 / 3) ** 0.5)
+    assert not verdict.decided and judging.against(rnn, gru).decided
+    assert judging.level_with_best([gru, lstm, rnn]) == [rnn, lstm]
+    alone = dataclasses.replace(lstm, values=(0.1,))
+    assert judging.against(alone, gru).error is None
+    assert judging.level_with_best([gru, alone]) == [gru]
+
+
+def test_advice_takes_the_fastest_of_those_that_are_level(results):
+    found, silent = advice.choices(results, [SENTIMENT], CELLS)
+    assert [choice.cell for choice in found] == ["gru"] and silent == []
+    assert "gru (-0.10 against lstm, within the seeds' spread" in found[0].text()
+    found, _ = advice.choices(results, [SENTIMENT], CELLS, max_latency_ms=1.5)
+    assert found[0].cell == "rnn" and len(found[0].outside) == 3
+    assert advice.choices(results, [SENTIMENT], CELLS, max_latency_ms=0.5)[0] == []
+    _, silent = advice.choices(results, [SENTIMENT], CELLS, max_parameters=1000)
+    assert silent == [f"Sentiment, IMDB: measured at {SENTIMENT.parameters:,} parameters only."]
+
+
+def test_advice_for_a_length_reads_the_next_one_and_its_own_latency(results):
+    found, silent = advice.choices(results, [SENTIMENT, ADDING], CELLS, length=300)
+    assert [choice.where for choice in found] == ["Adding problem, 500 steps"]
+    assert silent == ["Sentiment, IMDB: its sequences have 200 steps."]
+    assert found[0].cell == "gru" and found[0].latencies["lstm"] == pytest.approx(6)
+    found, _ = advice.choices(results, [ADDING], CELLS, length=1500)
+    assert found[0].cell == "lstm" and "2000 steps" in found[0].where
+
+
+def test_advice_never_invents(results):
+    partial = {k: r for k, r in results.items() if r["cell"] != "lstm" and not r["device"]}
+    found, _ = advice.choices(partial, [ADDING], CELLS, length=300)
+    assert found == []  # The trial that has the device's file is one of the rates.
+    for each in results.values():
+        each["device"] = None
+    found, silent = advice.choices(results, [ADDING], CELLS, length=300, max_latency_ms=2)
+    assert found == [] and silent == ["Adding problem, 500 steps: no cell is within 2 ms."]
+    lines = advice.advise({}, [SENTIMENT, ADDING], CELLS, length=100)
+    assert lines[0].startswith("No answer") and "not measured yet" in lines[-1]
+
+
+def test_what_nobody_learns_is_no_reason_to_choose():
+    hopeless = whole(ADDING, lambda job: 0.09 + 0.01 * CELLS.index(job.cell))
+    found, silent = advice.choices(hopeless, [ADDING], CELLS, length=100)
+    assert found == [] and silent == [
+        "Adding problem, 100 steps: no cell learns it with this effort (best 12.00 % ± 0.00)."
+    ]
+    judged = {claim.said: claim for claim in claims.judge(hopeless, [ADDING])}
+    claim = judged["Sequences over 1,000 steps favour LSTM"]
+    assert claim.verdict == claims.UNDECIDED and "neither better in adding T=2000" in claim.evidence
+
+
+def test_advice_on_the_command_line_takes_no_tensorflow(tmp_path, results):
+    put(tmp_path, results)
+    code = (
+        "import sys\n"
+        "from recipes import compare\n"
+        "assert compare.main(sys.argv[1:]) == 0\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib', 'numpy'} & set(sys.modules)\n"
+    )
+    started = time.monotonic()
+    words = ["--advise", "--max-latency-ms", "4", "--length", "300", "--results", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert first == "Take gru: chosen in 1 of 1 measurements."
+    assert "transformer with 12.00 ms" in done.stdout and "lstm with 6.00 ms" in done.stdout
+    assert "not measured yet" in rest[-1]
+    assert time.monotonic() - started < 30  # a hang, not a speed, is what this line catches
+
+
+def test_the_seeds_sentences_are_judged(results):
+    judged = {claim.said: claim for claim in claims.judge(results, [SENTIMENT, ADDING])}
+    tie = judged["Sentiment Analysis: GRU 92 %, LSTM 92 % (Tie)"]
+    assert tie.verdict == claims.HOLDS and "+0.10 for lstm" in tie.evidence
+    assert judged["Sequences over 1,000 steps favour LSTM"].verdict == claims.HOLDS
+    assert judged["A GRU has 3/4 of an LSTM's parameters"].verdict == claims.HOLDS
+    assert judged["A Transformer is best"].verdict == claims.FAILS
+    assert judged["A vanilla RNN is poor"].verdict == claims.HOLDS
+    assert judged["GRU trains faster than LSTM"].verdict == claims.FAILS  # in one of five
+    assert judged["Update gates saturate (get stuck)"].verdict == claims.FAILS
+    for claim in claims.judge({}, [SENTIMENT, ADDING]):
+        assert claim.verdict == claims.NOT_MEASURED or "3/4" in claim.said
+
+
+def test_a_seed_sentence_that_is_wrong_is_said_to_be(results):
+    task = subjects.subject("pos_tagging", quick=False)
+    worse = whole(task, lambda job: accuracy(job, gru=0.95, lstm=0.9, rnn=0.9, transformer=0.9))
+    claim = claims.table_row(worse, task)
+    assert claim.verdict == claims.FAILS and "-5.00 for lstm" in claim.evidence
+
+
+def test_an_unfinished_report_says_so_and_invents_nothing(tmp_path, results):
+    every = subjects.every_subject(False)
+    del results["sentiment-gru-lr0.003-seed2"]
+    jobs = plan(every, CELLS, 3, results)
+    text = report.write(jobs, results, tmp_path, quick=False).read_text()
+    done = len(results)
+    assert f"**Unfinished: {done} of {len(jobs)} trainings are done.**" in text
+    assert "- sentiment: 1 of 20" in text and "- digits: " in text
+    assert "| Machine Translation | 95 % / 96 % | not measured yet |" in text
+    assert "| Sentiment Analysis | 92 % / 92 % | 86.50 % ± 0.71, 2 seeds (accuracy) |" in text
+    assert "each had 0.5 cores on average" in text and "nan" not in text
+    assert (tmp_path / "time.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        f"{name}.png" for name in ("time", "latency", "length", "gates")
+    }
+    assert text.count("(edge of the grid)") == 0
+
+
+def test_a_report_of_nothing_has_no_figures_and_no_old_pictures(tmp_path):
+    (tmp_path / "time.png").write_bytes(b"old")
+    jobs = plan(subjects.every_subject(True), CELLS, 1, {})
+    text = report.write(jobs, {}, tmp_path, quick=True).read_text()
+    assert "Unfinished: 0 of" in text and "A quick look" in text
+    assert "png" not in text and not (tmp_path / "time.png").exists()
