@@ -12,7 +12,16 @@ from gru_zoo.files import write_beside
 
 BEGIN = "<!-- presets: made by `python -m gru_zoo.zoo table --write` -->"
 END = "<!-- end of presets -->"
-_COLUMNS = ("model", "measured", "these weights", "all seeds", "parameters", "int8", "training")
+_COLUMNS = (
+    "model",
+    "measured",
+    "these weights",
+    "all seeds",
+    "published, of others",
+    "parameters",
+    "int8",
+    "training",
+)
 
 
 def preset_table(cards: Iterable[Card]) -> str:
@@ -20,8 +29,8 @@ def preset_table(cards: Iterable[Card]) -> str:
 
     Example:
         >>> from gru_zoo.zoo import card
-        >>> preset_table([card("sentiment_imdb_gru_small")]).splitlines()[0]
-        '| model | measured | these weights | all seeds | parameters | int8 | training |'
+        >>> preset_table([card("sentiment_imdb_gru_small")]).splitlines()[0][:46]
+        '| model | measured | these weights | all seeds '
     """
     return table(_COLUMNS, [_row(card) for card in cards])
 
@@ -63,6 +72,7 @@ def _row(card: Card) -> tuple[str, ...]:
         f"{metric.title}, {card.scored_on}",
         metric.show(card.value),
         card.spread(),
+        "; ".join(f"{row['system']} {row['value']}" for row in card.published) or "–",
         f"{card.model['parameters']:,}",
         f"{sum(sizes) / 1e3:,.0f} KB" if sizes else "–",
         f"{seconds:,.0f} s a seed",

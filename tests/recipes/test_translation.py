@@ -10,6 +10,7 @@ pytest.importorskip("sacrebleu")
 
 from gru_zoo import load, verify  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
+from gru_zoo.export.translator import VARIANTS  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from recipes import translation
 from tests import small_captions  # noqa: E402
@@ -111,7 +112,8 @@ def test_published_it_is_loaded_by_name(trained, exported, tmp_path, monkeypatch
 def test_the_files_alone(trained, tmp_path):
     arguments = ["export", "--run", str(trained), "--out", str(tmp_path / "files")]
     assert translation.main(arguments) == 0
-    assert len(list((tmp_path / "files").iterdir())) == 5
+    pairs = {f"{part}_{v}.tflite" for part in ("encoder", "decoder") for v in VARIANTS}
+    assert {path.name for path in (tmp_path / "files").iterdir()} == {"saved_model", *pairs}
 
 
 def test_evaluating_again_gives_the_same(trained, monkeypatch):
