@@ -4,11 +4,18 @@ import os
 
 import pytest
 
+from tests.passed import Passed
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def pytest_addoption(parser):
     parser.addoption("--require-gpu", action="store_true", help="fail gpu tests without a GPU")
+    parser.addoption("--after-pass", action="store_true", help="leave out what passed before")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Passed(config))
 
 
 def pytest_runtest_setup(item):
