@@ -55,6 +55,7 @@ class Score:
         validation: the metric on validation data, by which seeds are chosen.
         epochs: how long it was trained.
         train_seconds: time in training, evaluation left out.
+        curve: the metric on validation data after each validation; empty if nobody kept it.
 
     Example:
         >>> Score(seed=0, value=0.89, validation=0.9, epochs=3, train_seconds=60.0).seed
@@ -66,10 +67,13 @@ class Score:
     validation: float
     epochs: int
     train_seconds: float
+    curve: Sequence[float] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def of(cls, seed: int, metrics: Mapping[str, Any]) -> Score:
-        """Return the score that a run's `metrics.json` tells.
+    def of(
+        cls, seed: int, metrics: Mapping[str, Any], history: Sequence[Mapping[str, float]] = ()
+    ) -> Score:
+        """Return the score that a run's `metrics.json` and `history.csv` tell.
 
         Raises:
             ValueError: an entry is missing.
@@ -83,7 +87,8 @@ class Score:
             named = metrics["metric"]
             validation = metrics[f"validation_{named['name']}"]
             epochs, seconds = metrics["epochs"], metrics["train_seconds"]
-            return cls(seed, named["value"], validation, epochs, seconds)
+            curve = [row[f"val_{named['name']}"] for row in history]
+            return cls(seed, named["value"], validation, epochs, seconds, curve)
         except KeyError as error:
             raise ValueError(
                 f"metrics must have an entry {error}; got {sorted(metrics)}."

@@ -1,4 +1,4 @@
-"""python -m gru_zoo.zoo list | show NAME | verify [NAME] | card NAME | reproduce NAME | table"""
+"""python -m gru_zoo.zoo list | show NAME | verify [NAME] | card NAME | reproduce NAME | ..."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.zoo import reproducing, table
+from gru_zoo.zoo import curves, reproducing, table
 from gru_zoo.zoo.registry import card, list_models, models_folder, place, verify
 
 
@@ -62,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     rows = command("table", _table, "The table of presets in README.md.", named="")
     rows.add_argument("--write", action="store_true", help="Put it into ./README.md.")
+    picture = command("curves", _curves, "The learning curves of the presets, a PNG.", named="")
+    picture.add_argument("--out", type=Path, default=Path("saved_models/curves.png"), help="PNG.")
     return parser
 
 
@@ -150,6 +152,12 @@ def _table(config: argparse.Namespace) -> int:
         table.write(Path("README.md"), made)
     else:
         print(made)
+    return 0
+
+
+def _curves(config: argparse.Namespace) -> int:
+    names = curves.draw(map(card, list_models()), config.out)
+    print(f"{config.out}: {', '.join(names)}")
     return 0
 
 

@@ -44,7 +44,7 @@ def score_of(run: RunFolder) -> Score:
     """
     from gru_zoo.artifacts.scores import Score
 
-    return Score.of(run.config["seed"], run.metrics())
+    return Score.of(run.config["seed"], run.metrics(), run.history)
 
 
 def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:

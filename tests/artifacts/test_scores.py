@@ -29,6 +29,8 @@ def test_a_runs_metrics_make_a_score():
     metrics = {"metric": {"name": "bleu", "value": 31.0, "split": "test"}, "validation_bleu": 29.0}
     metrics |= {"epochs": 4, "train_seconds": 5.5}
     assert Score.of(3, metrics) == Score(3, 31.0, 29.0, 4, 5.5)
+    history = [{"val_bleu": 20.0, "val_loss": 2.0}, {"val_bleu": 29.0, "val_loss": 1.0}]
+    assert Score.of(3, metrics, history).curve == [20.0, 29.0]
     del metrics["validation_bleu"]
     with pytest.raises(ValueError, match="metrics must have an entry 'validation_bleu'"):
         Score.of(3, metrics)

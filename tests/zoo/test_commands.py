@@ -1,5 +1,6 @@
 """python -m gru_zoo.zoo: what it prints, what it refuses, and that it does not wait."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import __main__ as commands
-from gru_zoo.zoo import goldens, reproducing, table
+from gru_zoo.zoo import curves, goldens, reproducing, table
 from tests.zoo.conftest import NAME, about
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,21 @@ def test_card_and_reproduce_and_table(zoo, capsys):
     assert capsys.readouterr().out == "python -m recipes.something train\n"
     assert commands.main(["table"]) == 0
     assert f"| [`{NAME}`](saved_models/{NAME}/README.md) |" in capsys.readouterr().out
+
+
+def test_curves_are_drawn_of_the_cards_that_have_them(zoo, tmp_path, capsys):
+    out = tmp_path / "curves.png"
+    assert commands.main(["curves", "--out", str(out)]) == 2
+    assert "must hold a curve at least; none of 1 does" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    one = Card.from_json(zoo / NAME / "card.json")
+    scores = [dataclasses.replace(score, curve=[0.7, 0.9]) for score in one.scores]
+    other = dataclasses.replace(one, name="with_curves", scores=scores)
+    assert curves.draw([one, other], out) == ["with_curves"]
+    small = out.read_bytes()
+    assert small.startswith(b"\x89PNG")
+    curves.draw([other] * 4, out)
+    assert len(out.read_bytes()) > 2 * len(small)  # more panels
 
 
 def test_the_table_goes_between_its_marks(zoo, tmp_path, monkeypatch, capsys):
