@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from gru_zoo import load
+from gru_zoo.training.runs import RunFolder
 from recipes import semi_supervised
 from recipes.shared import reviews
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
@@ -53,6 +55,21 @@ def test_the_test_split_is_read_when_asked(place, runs):
     done = recipe("semi_supervised", place, "evaluate", *both)
     assert done.returncode == 0, done.stderr
     assert "mean of 2 runs: accuracy" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_preset_is_a_beginning_too(place):
+    preset = "sentiment_imdb_gru_supervised"
+    flags = "--name begun --source packaged --sequence-length 20 --epochs 1".split()
+    done = recipe("semi_supervised", place, "train", "--pretrained", preset, *flags)
+    assert done.returncode == 0, done.stderr
+    model = semi_supervised.load(RunFolder.open(place / "runs" / "semi_supervised" / "begun"))
+    known = load(preset)
+    assert model.tokenizer.vocabulary == known.tokenizer.vocabulary
+    assert model.tokenizer.sequence_length == 20 and model.units == known.units
+    # One epoch of a few reviews has not moved the vectors far.
+    vectors = [each.embedding.embeddings.numpy() for each in (model, known)]
+    np.testing.assert_allclose(*vectors, rtol=0, atol=0.1)
 
 
 @pytest.mark.slow
