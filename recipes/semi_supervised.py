@@ -62,7 +62,7 @@ class Train(RunFlags):
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     teachers: tuple[Path, ...] = ()
-    """Runs of this recipe; their mean is the target of the unlabelled reviews."""
+    """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
     teachers_weight: float = 0.5
     """Share of the teachers in the targets of labelled reviews."""
 
@@ -115,7 +115,7 @@ def train(config: Train) -> None:
     check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
     if not 0 <= config.teachers_weight <= 1:
         raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
-    teachers = [_opinions(RunFolder.open(path)) for path in config.teachers]
+    teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
     if config.words:
         RunFolder.open(config.words)
     if config.pretrained:
@@ -129,12 +129,11 @@ def train(config: Train) -> None:
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
-    labelled, source = reviews.read("train", config.source, config.limit)
+    splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
-    more = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
-    if source.splits.get("unsupervised"):
-        more, _ = reviews.read("unsupervised", config.source, config.limit)
-    validation, _ = reviews.read("validation", config.source, config.limit)
+    labelled, validation = splits["train"], splits["validation"]
+    none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
+    more = splits.get("unsupervised", none)
     model = _model(config, [*labelled.texts, *more.texts])
     given = _Training(config, model, labelled, more, teachers)
     _compile(given.model, config, len(given))
@@ -150,8 +149,11 @@ def train(config: Train) -> None:
     )
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
-    splits = {"train": labelled, "unsupervised": more, "validation": validation}
-    said = _write_opinions(run, model, splits)
+    said = {
+        split: _predict(model, reviews.encode(model, given.texts, config.backward))
+        for split, given in splits.items()
+    }
+    reviews.keep_opinions(run, said)
     accuracy = reviews.score(said["validation"], validation.labels)["accuracy"]
     print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
 
@@ -322,34 +324,6 @@ def _predict(model: SequenceClassifier, ids: np.ndarray) -> np.ndarray:
     from gru_zoo.training.batching import predict_bucketed
 
     return predict_bucketed(model, ids, _lengths(ids.shape[1]))
-
-
-def _write_opinions(
-    run: RunFolder, model: SequenceClassifier, splits: dict[str, reviews.Reviews]
-) -> dict[str, np.ndarray]:
-    """Write and return probabilities of all reviews but the test's, for students of this run."""
-    import numpy as np
-
-    backward = run.config["backward"]
-    said = {
-        split: _predict(model, reviews.encode(model, given.texts, backward))
-        for split, given in splits.items()
-        if len(given.texts)
-    }
-    with write_beside(run.path / "opinions.npz") as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, **said)
-    return said
-
-
-def _opinions(run: RunFolder) -> dict[str, np.ndarray]:
-    """Return split -> probabilities [reviews, labels] of a finished run."""
-    import numpy as np
-
-    path = run.path / "opinions.npz"
-    if not path.exists():
-        raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no opinions.npz.")
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
 
 
 def _write_metrics(

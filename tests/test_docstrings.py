@@ -25,6 +25,7 @@ NEEDS = {
     "gru_zoo.export.lite_translator": "tokenizers",
     "gru_zoo.convert.onnx_gru": "onnx",
     "gru_zoo.data.digits": "sklearn",
+    "gru_zoo.models.ngrams": "sklearn",
     "gru_zoo.export.int4": "ai_edge_quantizer",
     "gru_zoo.export.micro": "tflite_micro",
     "gru_zoo.export.onnx_file": "onnxruntime",

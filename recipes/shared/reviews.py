@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gru_zoo.files import write_beside
+
 if TYPE_CHECKING:
     import numpy as np
 
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.training.runs import RunFolder
+
+_OPINIONS = "opinions.npz"
 
 
 class Reviews(NamedTuple):
@@ -35,6 +40,38 @@ def read(split: str, source: str = "auto", limit: int = 0) -> tuple[Reviews, Sou
     rows = list(dataset.as_numpy_iterator())
     texts = np.array([row["text"] for row in rows], object)
     return Reviews(texts, np.array([row["label"] for row in rows], np.int32)), record
+
+
+def for_training(source: str, limit: int) -> tuple[dict[str, Reviews], Source]:
+    """Return every split but the test's: train, validation, and unsupervised where there is one."""
+    labelled, record = read("train", source, limit)
+    splits = {"train": labelled, "validation": read("validation", source, limit)[0]}
+    if record.splits.get("unsupervised"):
+        splits["unsupervised"] = read("unsupervised", source, limit)[0]
+    return splits, record
+
+
+def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
+    """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
+    import numpy as np
+
+    with write_beside(run.path / _OPINIONS) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **said)
+
+
+def opinions(run: RunFolder) -> dict[str, np.ndarray]:
+    """Return what `keep_opinions` wrote into a run.
+
+    Raises:
+        FileNotFoundError: it wrote nothing there.
+    """
+    import numpy as np
+
+    path = run.path / _OPINIONS
+    if not path.exists():
+        raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no {path.name}.")
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False) -> np.ndarray:

@@ -1,0 +1,47 @@
+"""The n-gram teacher in smoke size, and a student of it."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from recipes import ngrams  # noqa: E402
+from tests.recipes.running import recipe  # noqa: E402
+
+STEPS = """
+import sys
+from recipes import ngrams, semi_supervised
+assert ngrams.main(["train", "--name", "trigrams", "--source", "packaged"]) == 0
+assert ngrams.main(["evaluate"]) == 0
+student = "--source packaged --vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 1".split()
+teacher = ["--name", "student", "--teachers", "runs/ngrams/trigrams"]
+sys.exit(semi_supervised.main(["train", *student, "--sequence-length", "20", *teacher]))
+"""
+
+
+@pytest.mark.slow
+def test_its_opinions_teach_a_student(place):
+    done = recipe("ngrams", place, code=STEPS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation: accuracy") == 2 and "test: accuracy" in done.stdout
+    run = place / "runs" / "ngrams" / "trigrams"
+    with np.load(run / "opinions.npz") as said:
+        assert sorted(said) == ["train", "validation"]
+        np.testing.assert_allclose(said["train"].sum(axis=1), 1, atol=1e-5)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["metric"]["name"] == "accuracy" and metrics["data"]["splits"]["test"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--longest", "0"], "longest must be an integer of at least 1; got 0"),
+        (["--strength", "0"], "strength must be a number above 0; got 0.0"),
+    ],
+)
+def test_bad_input_leaves_no_run_behind(flags, message, tmp_path, capsys):
+    assert ngrams.main(["train", "--runs", str(tmp_path / "runs"), *flags]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
