@@ -6,12 +6,11 @@ import pytest
 from gru_zoo import list_models, load, verify
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
-from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.zoo import card, models_folder
 from gru_zoo.zoo.goldens import replay
 from gru_zoo.zoo.table import preset_table, within
 from tests.real_data import needs_tfds, tfds_folder
-from tests.real_scores import SCORES
+from tests.real_scores import SCORES, tolerance
 
 CLASSIFIERS = [name for name in list_models() if card(name).task == "text-classification"]
 
@@ -89,9 +88,8 @@ def test_mediapipe_runs_the_file_as_it_is(name):
 def test_the_real_test_split_gives_the_cards_figure(name, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
     about = card(name)
-    points = 0.001 if METRICS[about.metric].percent else 0.1
     for file, expected, given in SCORES[about.model["class"]](about):
-        assert given == pytest.approx(expected, abs=points), file
+        assert given == pytest.approx(expected, abs=tolerance(about)), file
 
 
 @pytest.mark.slow
