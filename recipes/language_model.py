@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.files import write_beside
+from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli
 from recipes.shared.publishing import open_run, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.training.runs import RunFolder
 
 RUNS = Path("runs/language_model")
 
@@ -122,7 +122,7 @@ class Publish:
     """Make a preset of the zoo of one finished run, or of several that differ in their seed."""
 
     finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs, evaluated; the one that is best on validation data is shipped."""
+    """Folders of the runs; the one that is best on validation data is shipped."""
     preset: str = "next_word_imdb_gru_small"
     """Name in the zoo."""
 
@@ -242,11 +242,14 @@ def export(config: Export) -> None:
 
 
 def publish(config: Publish) -> None:
-    """Write the best run's artifact, and copy it into the zoo with every run's score."""
+    """Score runs that have not read the test split; write the best one's artifact into the zoo."""
     from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import models_folder
     from recipes.language_model_card import write_artifact
 
+    for run in map(RunFolder.open, config.finished):
+        if run.metrics()["metric"]["split"] != "test":
+            _evaluate(run, "test")
     found = together("language_model", config.finished, Train(), config.preset)
     flags = Train(**found.best.config)
     card = write_artifact(found.best, _model(found.best), flags, found.commands[0])
