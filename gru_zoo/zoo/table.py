@@ -29,8 +29,8 @@ def preset_table(cards: Iterable[Card]) -> str:
 
     Example:
         >>> from gru_zoo.zoo import card
-        >>> preset_table([card("sentiment_imdb_gru_small")]).splitlines()[0][:46]
-        '| model | measured | these weights | all seeds '
+        >>> preset_table([card("sentiment_imdb_gru_small")]).startswith("| model | measured |")
+        True
     """
     return table(_COLUMNS, [_row(card) for card in cards])
 
