@@ -20,7 +20,6 @@ NEEDS = {
     "gru_zoo.decoding.translating": "tokenizers",
     "gru_zoo.training.sentence_pairs": "tokenizers",
     "gru_zoo.artifacts.translator": "tokenizers",
-    "gru_zoo.export.tied": "tokenizers",
     "gru_zoo.export.translator": "tokenizers",
     "gru_zoo.export.lite_translator": "tokenizers",
     "gru_zoo.convert.onnx_gru": "onnx",
