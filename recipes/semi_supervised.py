@@ -132,6 +132,10 @@ def train(config: Train) -> None:
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
     labelled, validation = splits["train"], splits["validation"]
+    if teachers:
+        together = sum(said["validation"] for said in teachers) / len(teachers)
+        accuracy = reviews.score(together, validation.labels)["accuracy"]
+        print(f"teachers: their mean's validation accuracy {accuracy:.4f}", flush=True)
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
     more = splits.get("unsupervised", none)
     model = _model(config, [*labelled.texts, *more.texts])

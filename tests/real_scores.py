@@ -103,7 +103,7 @@ def writing(about: Card) -> Figures:
     texts, source = text.read("test", flags)
     assert about.data["sha256"] == source.sha256
     model = load(about.name)
-    # Each token asks all words: the whole split takes a core seven minutes.
+    # Each token asks all words: the whole split takes a core fifteen minutes.
     batches = text.streams(model.tokenizer, texts[::10], flags, text.READERS["imdb"])
     yield "model.keras", about.value, math.exp(score_stream(model, batches)["loss"])
     file = "model_int8.tflite"
