@@ -25,10 +25,12 @@ import tyro
 from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli
-from recipes.shared.publishing import open_run, together
+from recipes.shared.publishing import open_run, pretrained, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gru_zoo.models.language_model import LanguageModel
 
 RUNS = Path("runs/language_model")
@@ -50,6 +52,10 @@ class Train(RunFlags):
     """Use only so many reviews of each split, or characters, for a smoke test; 0 uses all."""
     backward: bool = False
     """Read each text from its end to its beginning."""
+
+    pretrained: str = ""
+    """Run of this recipe, or preset, whose tokens, sizes and weights it begins with: such as one
+    that reads in the other direction."""
 
     # Text.
     vocabulary_size: int = 18_000
@@ -130,11 +136,11 @@ class Publish:
 def train(config: Train) -> None:
     """Train and keep the best weights in `model.keras`."""
     check_sizes(config, ("vocabulary_size", "embedding_dim", "units", "epochs", "parts"))
+    known = _known(config)
     run = start_run(config)
 
     import keras
 
-    from gru_zoo.models.language_model import LanguageModel
     from gru_zoo.training.fitting import fit, seed_everything
     from gru_zoo.training.truncated import TruncatedTraining, score_stream
     from recipes import language_model_text as text
@@ -142,11 +148,11 @@ def train(config: Train) -> None:
     seed_everything(config.seed)
     texts, source = text.learnt(config)
     run.pin_data(source.as_dict())
-    tokenizer = text.fitted(texts, config)
+    model = _beginning(config, texts, known)
+    tokenizer = model.tokenizer
     batches = text.streams(tokenizer, texts, config, config.streams)
     held_out = text.streams(tokenizer, text.read("validation", config)[0][:500], config, 25)
     print(f"{len(texts):,} texts, {len(batches.tokens):,} tokens", flush=True)
-    model = LanguageModel(tokenizer, config.embedding_dim, config.units, config.dropout)
     sampled = config.sampled if config.sampled < model.tokens else 0
     training = TruncatedTraining(model, config.streams, sampled)
     part = len(batches) // config.parts
@@ -167,6 +173,33 @@ def train(config: Train) -> None:
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
     _evaluate(run, "validation")
+
+
+def _known(config: Train) -> LanguageModel | None:
+    """Return the model that `pretrained` names; refuse one that does not read the data set."""
+    if not config.pretrained:
+        return None
+    model = _language_model("pretrained", pretrained(config.pretrained))
+    kind = {"imdb": "WordTokenizer", "tiny_shakespeare": "CharacterTokenizer"}[config.dataset]
+    if type(model.tokenizer).__name__ != kind:
+        raise ValueError(
+            f"pretrained must have a {kind} for {config.dataset}; {config.pretrained} has a "
+            f"{type(model.tokenizer).__name__}."
+        )
+    return model
+
+
+def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
+    """Return a new model, with another one's tokens and weights if `known` is given."""
+    from gru_zoo.models.language_model import LanguageModel
+    from recipes import language_model_text as text
+
+    if known is None:
+        tokenizer = text.fitted(texts, config)
+        return LanguageModel(tokenizer, config.embedding_dim, config.units, config.dropout)
+    model = LanguageModel(known.tokenizer, known.embedding_dim, known.units, config.dropout)
+    model.set_weights(known.get_weights())
+    return model
 
 
 def evaluate(config: Evaluate) -> None:
@@ -207,11 +240,16 @@ def _evaluate(run: RunFolder, split: str) -> None:
 def _model(run: RunFolder) -> LanguageModel:
     """Return the model that a run has trained."""
     from gru_zoo.models.keras_file import load_keras_file
+
+    return _language_model("run", load_keras_file(run.path / "model.keras"))
+
+
+def _language_model(flag: str, model: object) -> LanguageModel:
+    """Return the model, if it is one."""
     from gru_zoo.models.language_model import LanguageModel
 
-    model = load_keras_file(run.path / "model.keras")
     if not isinstance(model, LanguageModel):
-        raise ValueError(f"run must hold a LanguageModel; got a {type(model).__name__}.")
+        raise ValueError(f"{flag} must hold a LanguageModel; got a {type(model).__name__}.")
     return model
 
 

@@ -26,7 +26,7 @@ from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, report, reviews, sentiment_card
 from recipes.shared.golden_texts import GOLDEN_TEXTS
-from recipes.shared.publishing import before, is_run, open_run, together
+from recipes.shared.publishing import before, is_run, open_run, pretrained, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 
 if TYPE_CHECKING:
@@ -293,9 +293,7 @@ def _lengths(longest: int) -> list[int]:
 
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     """Return a new classifier, or one with the words and weights of a pretrained run."""
-    from gru_zoo import zoo
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.keras_file import load_keras_file
     from gru_zoo.models.transfer import classifier_from, give_words
     from gru_zoo.text.tokenizers import WordTokenizer
 
@@ -308,8 +306,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model
-    place = Path(config.pretrained) / "model.keras"
-    source = load_keras_file(place) if is_run(config.pretrained) else zoo.load(config.pretrained)
+    source = pretrained(config.pretrained)
     return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 

@@ -88,6 +88,18 @@ def is_run(place: str) -> bool:
     )
 
 
+def pretrained(place: str) -> Any:
+    """Return the model of a run's folder or of a preset of the zoo.
+
+    Raises:
+        FileNotFoundError: neither.
+    """
+    from gru_zoo import zoo
+    from gru_zoo.models.keras_file import load_keras_file
+
+    return load_keras_file(Path(place) / "model.keras") if is_run(place) else zoo.load(place)
+
+
 def before(run: RunFolder) -> list[str]:
     """Return the commands of the runs that a run began with or learnt from, the oldest first.
 
