@@ -108,6 +108,8 @@ class Publish:
     """Folders of runs that differ in their seed only; the best on validation is shipped."""
     preset: str
     """Name in the zoo."""
+    compared: int = 0
+    """Test reviews that every file is compared on, evenly spread; 0 takes all of them."""
 
 
 def train(config: Train) -> None:
@@ -199,6 +201,8 @@ def publish(config: Publish) -> None:
         if not (path / "metrics.json").exists():
             evaluate(Evaluate((path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)
+    if config.compared:
+        found.commands[-1] += f" --compared {config.compared}"
     model, metrics = load(found.best), found.best.metrics()
     test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
     found.best.pin_data(source.as_dict())
@@ -216,7 +220,7 @@ def publish(config: Publish) -> None:
         models_folder() / config.preset,
         about,
         model,
-        **classifier_parts(model, test.texts, test.labels),
+        **classifier_parts(model, *reviews.spread(test, config.compared)),
         goldens=classifier_goldens(model, GOLDEN_TEXTS),
     )
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")

@@ -16,20 +16,20 @@ Figures = Iterator[tuple[str, float, float]]
 
 
 def sentiment(about: Card) -> Figures:
-    """Accuracy of the Keras model and of the int8 file on IMDB's test half."""
-    from gru_zoo.data import imdb
+    """Accuracy of the Keras model on IMDB's test half, of the int8 file on as much as its card."""
+    from recipes.shared import reviews
 
-    dataset, source = imdb.load("test", "tfds")
+    test, source = reviews.read("test", "tfds")
     assert about.data["sha256"] == source.sha256
-    rows = list(dataset.as_numpy_iterator())
-    texts = [row["text"] for row in rows]
-    targets = np.array([row["label"] for row in rows])
     model = load(about.name)
-    ids = model.tokenizer.encode(texts)
+    ids = model.tokenizer.encode(test.texts)
     probabilities = predict_bucketed(model, ids, quarter_lengths(ids.shape[1]))
-    yield "model.keras", about.value, float(np.mean(probabilities.argmax(axis=1) == targets))
-    chosen = load(about.name, format="tflite", variant="int8").predict(texts).argmax(axis=1)
-    yield "int8", exported(about, "int8"), float(np.mean(chosen == targets))
+    right = reviews.score(probabilities, test.labels)
+    yield "model.keras", about.value, right["accuracy"]
+    (compared,) = {row["texts"] for row in about.exports if row["variant"] == "int8"}
+    some = reviews.spread(test, compared)
+    given = load(about.name, format="tflite", variant="int8").predict(some.texts)
+    yield "int8", exported(about, "int8"), reviews.score(given, some.labels)["accuracy"]
 
 
 def tagging(about: Card) -> Figures:

@@ -136,6 +136,9 @@ def _files(card: Card) -> str:
         "Differences are over everything a file was compared on; one input is the median time on "
         "one thread of the machine that made the card."
     )
+    compared = {export["texts"] for export in card.exports if "texts" in export}
+    if compared:
+        note += f" Each file was compared on {max(compared):,} inputs of the test split."
     return f"## Files\n\n{table(columns, rows)}\n\n{note}\n"
 
 

@@ -42,6 +42,15 @@ def read(split: str, source: str = "auto", limit: int = 0) -> tuple[Reviews, Sou
     return Reviews(texts, np.array([row["label"] for row in rows], np.int32)), record
 
 
+def spread(given: Reviews, count: int) -> Reviews:
+    """Return at most `count` of the reviews, evenly spread; 0 takes all."""
+    size = len(given.labels)
+    if not 0 < count < size:
+        return given
+    rows = [number * size // count for number in range(count)]
+    return Reviews(given.texts[rows], given.labels[rows])
+
+
 def for_training(source: str, limit: int) -> tuple[dict[str, Reviews], Source]:
     """Return every split but the test's: train, validation, and unsupervised where there is one."""
     labelled, record = read("train", source, limit)

@@ -109,3 +109,10 @@ def test_bad_input_leaves_no_run_behind(flags, message, tmp_path, capsys):
     assert semi_supervised.main(["train", "--runs", str(tmp_path / "runs"), *flags]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_reviews_evenly_spread():
+    given = reviews.Reviews(np.array([b"a", b"b", b"c", b"d", b"e"], object), np.arange(5))
+    assert reviews.spread(given, 2).labels.tolist() == [0, 2]
+    assert reviews.spread(given, 4).texts.tolist() == [b"a", b"b", b"c", b"d"]
+    assert reviews.spread(given, 0) is given and reviews.spread(given, 9) is given
