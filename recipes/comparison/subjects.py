@@ -146,7 +146,8 @@ TASKS = (
     Task(
         "comprehension",
         "Comprehension, bAbI",
-        parameters=200_000,
+        # A number that some units of every cell come near: 60, 56, 68 and 44 of them.
+        parameters=201_000,
         flags={"limit": 1000, "repeat": 2, "epochs": 6, "patience": 2},
         quick={"limit": 200, "epochs": 2},
         device_steps=16,
