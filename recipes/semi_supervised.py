@@ -110,6 +110,8 @@ class Publish:
     """Name in the zoo."""
     compared: int = 0
     """Test reviews that every file is compared on, evenly spread; 0 takes all of them."""
+    mediapipe: bool = True
+    """Whether there is a file for MediaPipe, which grows with the words that the model reads."""
 
 
 def train(config: Train) -> None:
@@ -191,7 +193,7 @@ def evaluate(config: Evaluate) -> None:
 def publish(config: Publish) -> None:
     """Score runs on the test split that have not been, and publish the best one."""
     from gru_zoo.artifacts.card import About
-    from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.classifier import SHIPPED, classifier_goldens, classifier_parts
     from gru_zoo.artifacts.folder import publish as publish_artifact
     from gru_zoo.zoo import models_folder
 
@@ -201,8 +203,9 @@ def publish(config: Publish) -> None:
         if not (path / "metrics.json").exists():
             evaluate(Evaluate((path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)
-    if config.compared:
-        found.commands[-1] += f" --compared {config.compared}"
+    found.commands[-1] += f" --compared {config.compared}" if config.compared else ""
+    found.commands[-1] += "" if config.mediapipe else " --no-mediapipe"
+    variants = [name for name in SHIPPED if config.mediapipe or name != "mediapipe"]
     model, metrics = load(found.best), found.best.metrics()
     test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
     found.best.pin_data(source.as_dict())
@@ -220,7 +223,7 @@ def publish(config: Publish) -> None:
         models_folder() / config.preset,
         about,
         model,
-        **classifier_parts(model, *reviews.spread(test, config.compared)),
+        **classifier_parts(model, *reviews.spread(test, config.compared), variants),
         goldens=classifier_goldens(model, GOLDEN_TEXTS),
     )
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")

@@ -20,7 +20,10 @@ SHIPPED = ("float32", "float16", "int8", "mediapipe")
 
 
 def classifier_parts(
-    model: SequenceClassifier, texts: Sequence[bytes], targets: np.ndarray
+    model: SequenceClassifier,
+    texts: Sequence[bytes],
+    targets: np.ndarray,
+    variants: Sequence[str] = SHIPPED,
 ) -> dict[str, Any]:
     """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
 
@@ -30,6 +33,7 @@ def classifier_parts(
         model: a built classifier.
         texts: raw texts the files are compared and scored on, usually the whole test split.
         targets: `[texts]` true classes.
+        variants: some of `SHIPPED`.
 
     Raises:
         ValueError: no texts, another number of targets, or probabilities that are not finite.
@@ -47,7 +51,7 @@ def classifier_parts(
         return check.check(path, reference, variant(name))
 
     return {
-        "files": classifier_files(model, texts[:32]),
+        "files": classifier_files(model, texts[:32], variants),
         "compare": compare,
         "assets": {
             "vocabulary.txt": model.tokenizer.vocabulary_bytes(),
@@ -56,12 +60,15 @@ def classifier_parts(
     }
 
 
-def classifier_files(model: SequenceClassifier, texts: Sequence[bytes]) -> dict[str, Any]:
+def classifier_files(
+    model: SequenceClassifier, texts: Sequence[bytes], variants: Sequence[str] = SHIPPED
+) -> dict[str, Any]:
     """Return what writes each file: name -> function of the path.
 
     Args:
         model: a built classifier.
         texts: some texts, for the files' own comparison with the model.
+        variants: some of `SHIPPED`.
 
     Example:
         >>> from gru_zoo.text.tokenizers import WordTokenizer
@@ -70,7 +77,7 @@ def classifier_files(model: SequenceClassifier, texts: Sequence[bytes]) -> dict[
         'model_mediapipe.tflite'
     """
     files: dict[str, Any] = {"saved_model": partial(saved_model, model)}
-    for name in SHIPPED:
+    for name in variants:
         # The demo page draws the gates of a model that reads from left to right.
         gates = VARIANTS[name].form == "both" and not model.bidirectional
         files[f"model_{name}.tflite"] = partial(
