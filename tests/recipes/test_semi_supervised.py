@@ -58,6 +58,19 @@ def test_the_test_split_is_read_when_asked(place, runs):
 
 
 @pytest.mark.slow
+def test_a_preset_has_the_files_that_are_asked_for(place, runs, monkeypatch):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(place / "models"))
+    flags = "--preset mine --compared 50 --no-mediapipe"
+    done = recipe("semi_supervised", place, "publish", str(runs / "student"), *flags.split())
+    assert done.returncode == 0, done.stderr
+    card = json.loads((place / "models" / "mine" / "card.json").read_text())
+    files = {export["variant"]: export["texts"] for export in card["exports"]}
+    assert files == dict.fromkeys(("saved_model", "float32", "float16", "int8"), 50)
+    assert card["commands"][-1].endswith(flags)
+    assert "published" in done.stdout
+
+
+@pytest.mark.slow
 def test_a_preset_is_a_beginning_too(place):
     preset = "sentiment_imdb_gru_supervised"
     flags = "--name begun --source packaged --sequence-length 20 --epochs 1".split()
