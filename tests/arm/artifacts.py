@@ -1,4 +1,4 @@
-"""Text classifiers' TFLite files on x86 and on emulated ARM CPUs, compared."""
+"""The zoo's TFLite files on x86 and on emulated ARM CPUs, compared."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.zoo import card, list_models, models_folder
-from tests.arm import emulator
+from tests.arm import calls, emulator
 
 WORKER = Path(__file__).with_name("worker.py")
 
 
 def files() -> list[tuple[str, str, Path]]:
-    """Return model, variant and path of every text classifier's TFLite file in the zoo.
-
-    Their goldens are named as the files' inputs are, which the other kinds' are not.
-    """
+    """Return model, variant and path of every TFLite file in the zoo."""
     return [
         (name, export["variant"], models_folder() / name / export["file"])
         for name in list_models()
-        if card(name).task == "text-classification"
         for export in card(name).exports
         if export["file"].endswith(".tflite")
     ]
@@ -34,7 +30,8 @@ def compare() -> list[dict[str, Any]]:
     """Run everything everywhere.
 
     Returns:
-        For each file, signature and output a record: model, variant, signature, output, runs; for
+        For each file, signature and output a record: model, variant, signature, output, numbers
+        (how many are compared); for
         each CPU "from_x86", the largest difference from LiteRT on this machine; and, for an output
         whose right values are in the goldens, "from_keras". Differences of numbers above 1 are
         relative.
@@ -42,8 +39,12 @@ def compare() -> list[dict[str, Any]]:
     Raises:
         RuntimeError: a machine failed; the message has what it said.
     """
-    pairs = [str(p) for _, _, path in files() for p in (path, path.with_name("golden.npz"))]
     with tempfile.TemporaryDirectory() as workshop:
+        pairs = [
+            str(part)
+            for model, variant, path in files()
+            for part in (path, calls.write(model, variant, path, Path(workshop)))
+        ]
         outputs = {name: Path(workshop) / f"{name}.npz" for name in ("x86", *emulator.CPUS)}
         command = [sys.executable, WORKER, outputs["x86"], *pairs]
         started = {
@@ -72,7 +73,7 @@ def _records(file: tuple[str, str, Path], results: dict[str, Any]) -> list[dict[
             continue
         _, signature, output = key.split("|")
         record = {"model": model, "variant": variant, "signature": signature, "output": output}
-        record |= {"runs": len(x86), "cpus": {}}
+        record |= {"numbers": x86.size, "cpus": {}}
         right = goldens.get(output)
         for cpu in emulator.CPUS:
             arm = results[cpu][key]

@@ -5,7 +5,9 @@
 Every signature of a file is run. An input takes its array in the goldens, one row after the other;
 one that they do not have takes random numbers. Inputs that begin with "state_" are fed what the
 run before gave under that name. Results are float32 under "FILE|SIGNATURE|OUTPUT", [runs, ...].
-Only NumPy and LiteRT are needed.
+
+Where the goldens are calls, "call0000|INPUT" and so on, each is made; its results are in one row
+after the other, [numbers, 1], as their shapes may differ. Only NumPy and LiteRT are needed.
 """
 
 import sys
@@ -30,7 +32,10 @@ def to_type(array, about):
     if scale:
         limits = np.iinfo(about["dtype"])
         array = np.clip(np.round(array / scale) + zero, limits.min, limits.max)
-    return np.asarray(array, about["dtype"]).reshape(about["shape"])
+    array = np.asarray(array, about["dtype"])
+    # A sequence may be shorter than what the file is made for; the runner resizes its input.
+    fits = array.size == np.prod(about["shape"])
+    return array.reshape(about["shape"] if fits else (1,) + array.shape)
 
 
 def rows_for(name, about, goldens, runs):
@@ -72,6 +77,16 @@ def stream(run, inputs, goldens):
             yield outputs
 
 
+def called(run, goldens):
+    """Make the calls; return all results of each output."""
+    calls = {}
+    for key in sorted(goldens):
+        number, name = key.split("|")
+        calls.setdefault(number, {})[name] = goldens[key]
+    runs = [run(arrays) for arrays in calls.values()]
+    return {key: np.concatenate([np.ravel(one[key]) for one in runs])[:, None] for key in runs[0]}
+
+
 def signatures(interpreter):
     """Yield name, inputs (name -> details) and a function from arrays to results."""
     listed = interpreter.get_signature_list()
@@ -111,10 +126,14 @@ def main(results, *pairs):
             goldens = {name: archive[name] for name in archive.files if name != "texts"}
         interpreter = Interpreter(model_path=file, num_threads=1)
         for name, inputs, run in signatures(interpreter):
-            streams = any(key.startswith("state_") for key in inputs)
-            runs = list((stream if streams else whole)(run, inputs, goldens))
-            for key in runs[0]:
-                found["|".join((file, name, key))] = np.stack([one[key] for one in runs])
+            if any(key.startswith("call") for key in goldens):
+                results_of = called(run, goldens)
+            else:
+                streams = any(key.startswith("state_") for key in inputs)
+                runs = list((stream if streams else whole)(run, inputs, goldens))
+                results_of = {key: np.stack([one[key] for one in runs]) for key in runs[0]}
+            for key, array in results_of.items():
+                found["|".join((file, name, key))] = array
     np.savez(results, **found)
 
 
