@@ -1,42 +1,51 @@
-"""One table of models, variants and runtimes: python -m benchmarks.device_table
+"""One table of models, variants and runtimes: python -m benchmarks.device_table [--write]
 
 Reads the cards of saved_models/ (LiteRT on x86, MediaPipe's file too) and benchmarks/results/
 arm.json, browser.json, integer_streaming.json and microcontroller.json; measures nothing itself.
+With --write the whole table goes to benchmarks/results/devices.md, and the rows of one preset and
+of the step models into README.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gru_zoo.artifacts.card_text import table
+from gru_zoo.artifacts.scores import METRICS
+from gru_zoo.files import write_beside
+from gru_zoo.zoo import table as readme
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-HEADINGS = ("model", "variant", "runtime", "size", "one text", "largest difference", "test split")
+WHOLE = RESULTS / "devices.md"
+HEADINGS = ("model", "variant", "runtime", "size", "one input", "largest difference", "test split")
+# The README's rows: those of this preset, and those of models that are no presets.
+SHOWN = "sentiment_imdb_gru_small"
+BEGIN = "<!-- devices: made by `python -m benchmarks.device_table --write` -->"
+END = "<!-- end of devices -->"
+Row = tuple[str, ...]
 
 
-def rows() -> Iterator[tuple[str, ...]]:
+def rows() -> Iterator[Row]:
     """Yield the rows of the table, a cell each heading; a dash where nothing is to be said."""
     for path in sorted(ROOT.glob("saved_models/*/card.json")):
         card = json.loads(path.read_text(encoding="utf-8"))
-        sizes = {export["variant"]: export["bytes"] for export in card["exports"]}
         yield from _exported(card)
+        sizes: dict[str, int] = {}
+        for export in card["exports"]:  # A variant of a translator has two files.
+            sizes[export["variant"]] = sizes.get(export["variant"], 0) + export["bytes"]
         for record in _records("browser.json", card["name"]):
             yield (
                 *(card["name"], record["variant"], "LiteRT.js in Chromium"),
                 *(_kilobytes(sizes[record["variant"]]), f"{record['ms']:.2f} ms"),
-                *(f"{record['from_keras']:.1e}", _percent(record["accuracy"])),
+                f"{record['from_keras']:.1e}",
+                METRICS[card["metric"]].show(record["accuracy"]),
             )
-        for record in _records("arm.json", card["name"]):
-            if record["output"] != "probabilities":
-                continue
-            names = " / ".join(record["cpus"])
-            found = " / ".join(f"{one['from_x86']:.1e}" for one in record["cpus"].values())
-            yield (
-                *(card["name"], record["variant"], f"LiteRT on {names}, {record['signature']}"),
-                *(_kilobytes(sizes[record["variant"]]), "–", f"{found} (from x86)", "–"),
-            )
+        yield from _emulated(card["name"], sizes)
     yield from _steps()
     for record in _records("microcontroller.json"):
         runtime = f"TFLM, arena {record['arena_bytes']:,} bytes" if "arena_bytes" in record else ""
@@ -50,17 +59,39 @@ def rows() -> Iterator[tuple[str, ...]]:
         )
 
 
-def _exported(card: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    runtimes = {"saved_model": "TensorFlow", "mediapipe": "LiteRT and MediaPipe"}
+def _exported(card: dict[str, Any]) -> Iterator[Row]:
+    runtimes = {
+        "saved_model": "TensorFlow",
+        "mediapipe": "LiteRT and MediaPipe",
+        "onnx": "ONNX Runtime",
+    }
     for export in card["exports"]:
+        part = "" if export["file"].startswith(("model", "saved")) else export["file"].split("_")[0]
+        latency, metric = export["latency_ms"], export["metric"]
         yield (
-            *(card["name"], export["variant"], runtimes.get(export["variant"], "LiteRT, x86")),
-            *(_kilobytes(export["bytes"]), f"{export['latency_ms']:.2f} ms"),
-            *(f"{export['largest_difference']:.1e}", _percent(export["metric"])),
+            *(card["name"], f"{part} {export['variant']}".strip()),
+            *(runtimes.get(export["variant"], "LiteRT, x86"), _kilobytes(export["bytes"])),
+            "–" if latency is None else f"{latency:.2f} ms",
+            f"{export['largest_difference']:.1e}",
+            "–" if metric is None else METRICS[card["metric"]].show(metric),
         )
 
 
-def _steps() -> Iterator[tuple[str, ...]]:
+def _emulated(model: str, sizes: dict[str, int]) -> Iterator[Row]:
+    """Yield a row a variant and signature: the largest difference of any of its outputs."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in _records("arm.json", model):
+        groups.setdefault((record["variant"], record["signature"]), []).append(record["cpus"])
+    for (variant, signature), found in groups.items():
+        worst = [max(one[cpu]["from_x86"] for one in found) for cpu in found[0]]
+        yield (
+            *(model, variant, f"LiteRT on {' / '.join(found[0])}, {signature}"),
+            *(_kilobytes(sizes[variant]), "–"),
+            *(f"{' / '.join(f'{one:.1e}' for one in worst)} (from x86)", "–"),
+        )
+
+
+def _steps() -> Iterator[Row]:
     """Yield what streams in integers reach, step by step."""
     path = RESULTS / "integer_streaming.json"
     if not path.exists():
@@ -68,7 +99,8 @@ def _steps() -> Iterator[tuple[str, ...]]:
     for name, figures in json.loads(path.read_text(encoding="utf-8"))["variants"].items():
         yield (
             *("sentiment step", name, "LiteRT, x86, word by word"),
-            *(_kilobytes(figures["bytes"]), "–", "–", _percent(figures["reviews"]["accuracy"])),
+            *(_kilobytes(figures["bytes"]), "–", "–"),
+            METRICS["accuracy"].show(figures["reviews"]["accuracy"]),
         )
 
 
@@ -85,16 +117,24 @@ def _kilobytes(size: int) -> str:
     return f"{size / 1e3:,.0f} KB"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.2f} %"
+def write(made: list[Row]) -> None:
+    """Write the whole table, and its part in the README."""
+    with write_beside(WHOLE) as partial:
+        text = f"# Models, variants and runtimes\n\n{table(HEADINGS, made)}\n"
+        partial.write_text(text, encoding="utf-8")
+    part = [row for row in made if row[0] == SHOWN or row[0].endswith(" step")]
+    readme.write(ROOT / "README.md", table(HEADINGS, part), BEGIN, END)
 
 
 def main() -> None:
-    """Print the table as Markdown."""
-    print(f"| {' | '.join(HEADINGS)} |")
-    print("|---" * len(HEADINGS) + "|")
-    for row in rows():
-        print(f"| {' | '.join(row)} |")
+    """Print the table as Markdown, or write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="into devices.md and README.md")
+    made = list(rows())
+    if parser.parse_args().write:
+        write(made)
+    else:
+        print(table(HEADINGS, made))
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def preset_table(cards: Iterable[Card]) -> str:
     return table(_COLUMNS, [_row(card) for card in cards])
 
 
-def within(text: str, made: str) -> str:
-    """Return a README with what is between its marks replaced by `made`.
+def within(text: str, made: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return a README with what is between two marks replaced by `made`.
 
     Raises:
         ValueError: a mark is missing.
@@ -45,20 +45,20 @@ def within(text: str, made: str) -> str:
         >>> within(f"a {BEGIN} old {END} z", "new").splitlines()[2]
         'new'
     """
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"README.md must have the lines {BEGIN} and {END}; one is missing.")
-    return f"{head}{BEGIN}\n\n{made}\n\n{END}{tail}"
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"README.md must have the lines {begin} and {end}; one is missing.")
+    return f"{head}{begin}\n\n{made}\n\n{end}{tail}"
 
 
-def write(path: Path, made: str) -> None:
-    """Put a table between the marks of the README in `path`, whole or not at all.
+def write(path: Path, made: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put a table between two marks of the README in `path`, whole or not at all.
 
     Raises:
         ValueError: a mark is missing.
     """
-    text = within(path.read_text(encoding="utf-8"), made)
+    text = within(path.read_text(encoding="utf-8"), made, begin, end)
     with write_beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
 

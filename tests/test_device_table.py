@@ -1,0 +1,51 @@
+"""The table of runtimes is made of what was measured, and stands in the README as it is."""
+
+import json
+
+import pytest
+
+from benchmarks import device_table
+from gru_zoo.zoo import list_models
+
+
+@pytest.fixture(scope="module")
+def made():
+    return list(device_table.rows())
+
+
+def test_every_preset_is_in_it_with_its_own_metric(made):
+    shown = {row[0]: [] for row in made}
+    for model, variant, _, _, _, _, metric in made:
+        shown[model].append((variant, metric))
+    assert set(list_models()) <= set(shown)
+    by_file = dict(shown["translation_multi30k_de_en_gru_small"])
+    assert {"encoder int8", "decoder int8", "saved_model"} <= set(by_file)
+    card = device_table.ROOT / "saved_models" / "next_word_imdb_gru_small" / "card.json"
+    exports = json.loads(card.read_text())["exports"]
+    (wanted,) = [row["metric"] for row in exports if row["variant"] == "float32"]
+    assert ("float32", f"{wanted:.2f}") in shown["next_word_imdb_gru_small"]
+
+
+def test_the_largest_difference_of_all_outputs_is_shown(tmp_path, monkeypatch):
+    record = {"model": "mine", "variant": "int8", "signature": "step"}
+    records = [
+        {**record, "output": name, "cpus": {"a": {"from_x86": off}, "b": {"from_x86": 2 * off}}}
+        for name, off in (("z", 0.25), ("r", 0.5), ("state", 0.125))
+    ]
+    (tmp_path / "arm.json").write_text(json.dumps({"records": records}))
+    monkeypatch.setattr(device_table, "RESULTS", tmp_path)
+    (row,) = device_table._emulated("mine", {"int8": 1500})
+    assert row[2:6] == ("LiteRT on a / b, step", "2 KB", "–", "5.0e-01 / 1.0e+00 (from x86)")
+
+
+def test_what_is_written_is_not_stale(made, tmp_path, monkeypatch):
+    readme = tmp_path / "README.md"
+    readme.write_bytes((device_table.ROOT / "README.md").read_bytes())
+    monkeypatch.setattr(device_table, "ROOT", tmp_path)
+    whole = device_table.WHOLE
+    monkeypatch.setattr(device_table, "WHOLE", tmp_path / "devices.md")
+    before = readme.read_text()
+    device_table.write(made)
+    again = "make it again: python -m benchmarks.device_table --write"
+    assert readme.read_text() == before, again
+    assert (tmp_path / "devices.md").read_text() == whole.read_text(), again
