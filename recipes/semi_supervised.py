@@ -5,7 +5,7 @@ Data:     IMDB's 22,500 labelled training reviews and its 50,000 without labels 
 Model:    as `recipes.sentiment`: word embeddings, one causal GRU, [last; max; mean] pooling.
 Steps:    each is a run of this recipe, and a line of the ablation:
           --pretrained RUN    weights begin as a language model's (Dai and Le 2015); or a preset's
-          --adversarial 0.3   virtual adversarial training (Miyato et al. 2017)
+          --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
           --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
 Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
@@ -61,6 +61,8 @@ class Train(RunFlags):
     a preset of the zoo, such as next_word_imdb_gru_small."""
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
+    virtual_adversarial: float = 0.0
+    """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none."""
     teachers: tuple[Path, ...] = ()
     """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
     teachers_weight: float = 0.5
@@ -87,7 +89,7 @@ class Train(RunFlags):
     epochs: int = 2
     """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
     batch_size: int = 32
-    """Reviews of one training step; twice as many without labels in an adversarial one."""
+    """Reviews of one training step; twice as many without labels in a virtual adversarial one."""
     learning_rate: float = 1e-3
     """Adam's, at the start."""
 
@@ -119,6 +121,11 @@ def train(config: Train) -> None:
     check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
     if not 0 <= config.teachers_weight <= 1:
         raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
+    if config.adversarial and config.virtual_adversarial:
+        raise ValueError(
+            "adversarial must be 0 beside virtual_adversarial: one kind at a time; "
+            f"got {config.adversarial} and {config.virtual_adversarial}."
+        )
     teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
     if config.words:
         RunFolder.open(config.words)
@@ -249,14 +256,14 @@ class _Training:
     ) -> None:
         import numpy as np
 
-        from gru_zoo.training.adversarial import VirtualAdversarialTraining
+        from gru_zoo.training import adversarial
         from gru_zoo.training.batching import BucketedBatches
 
         ids = reviews.encode(model, labelled.texts, config.backward)
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
         self.model, self.unlabelled = model, None
         others = ids  # of a source without unlabelled reviews
-        if len(more.texts) and (teachers or config.adversarial):
+        if len(more.texts) and (teachers or config.virtual_adversarial):
             others = reviews.encode(model, more.texts, config.backward)
         if teachers:
             said = {split: np.mean([t[split] for t in teachers], axis=0) for split in teachers[0]}
@@ -268,7 +275,9 @@ class _Training:
         lengths = _lengths(config.sequence_length)
         self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
         if config.adversarial:
-            self.model = VirtualAdversarialTraining(model, config.adversarial)
+            self.model = adversarial.AdversarialTraining(model, config.adversarial)
+        if config.virtual_adversarial:
+            self.model = adversarial.VirtualAdversarialTraining(model, config.virtual_adversarial)
             none = np.zeros((len(others), 0), np.float32)
             size = 2 * config.batch_size
             self.unlabelled = BucketedBatches(others, none, size, lengths, config.seed + 1)

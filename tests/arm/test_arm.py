@@ -9,6 +9,8 @@ from tests.arm import artifacts, emulator
 
 needs_emulator = pytest.mark.skipif(bool(emulator.why_not()), reason=emulator.why_not() or "")
 FILES = artifacts.files()
+# Either of two runs may be as far from the exact answer as the limit says.
+ROUNDINGS = {"from_keras": 1, "from_x86": 2}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,8 @@ def test_arm_equals_x86_and_keras(model, variant, path, cpu, records):
     for record in mine:
         for kind, difference in record["cpus"][cpu].items():
             name = f"{record['signature']} {record['output']} {kind}"
-            assert difference <= LIMITS[variant].difference, name
+            allowed = LIMITS[variant].difference * ROUNDINGS[kind]
+            assert difference <= allowed, name
     if card(model).task == "text-classification":  # whose goldens are the files' own outputs
         whole = [record for record in mine if record["signature"] != "step"]
         assert any("from_keras" in record["cpus"][cpu] for record in whole)

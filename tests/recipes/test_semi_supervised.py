@@ -18,14 +18,14 @@ small = "--source packaged --sequence-length 20 --learning-rate 0.02".split()
 words = "--vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 1".split()
 assert language_model.main(["train", "--name", "words", "--source", "packaged", *words, "--parts",
     "1", "--streams", "4", "--steps", "6", "--sampled", "8"]) == 0
-start = "--pretrained runs/language_model/words --adversarial 0.3 --epochs 2".split()
+start = "--pretrained runs/language_model/words --virtual-adversarial 0.3 --epochs 2".split()
 assert semi_supervised.main(["train", "--name", "teacher", *small, *start]) == 0
 student = [*words, "--name", "student", "--teachers", "runs/semi_supervised/teacher"]
 sys.exit(semi_supervised.main(["train", *small, *student]))
 """
 VIRTUAL = (
     "--source packaged --sequence-length 20 --vocabulary-size 40 --embedding-dim 4 --units 5 "
-    "--epochs 2 --adversarial 0.3"
+    "--epochs 2 --virtual-adversarial 0.3"
 ).split()
 
 
