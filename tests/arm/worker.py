@@ -16,7 +16,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 # A stream: so many rows of the goldens, so many steps of each.
-STREAMS, STEPS = 4, 40
+STREAMS, STEPS = 2, 40
+LONG_ROWS = 6
 
 
 def to_numbers(array, about):
@@ -41,7 +42,14 @@ def to_type(array, about):
 def rows_for(name, about, goldens, runs):
     """Return `runs` or fewer arrays for an input of a whole sequence."""
     if name in goldens:
-        return [to_type(row, about) for row in goldens[name][:runs]]
+        rows = list(goldens[name][:runs])
+        # Emulated time is dear: a file of any length reads its first row with the padding and the
+        # others without; a file of one length, which must read it, reads fewer rows.
+        if rows[0].dtype.kind == "i" and -1 in about["shape_signature"]:
+            rows[1:] = [np.trim_zeros(row, "b") for row in rows[1:]]
+        elif rows[0].dtype.kind == "i":
+            rows = rows[:LONG_ROWS]
+        return [to_type(row, about) for row in rows]
     random = np.random.default_rng(0)
     drawn = random.normal(size=(min(runs, STREAMS), *about["shape"]))
     return [to_type(row, about) for row in drawn]
