@@ -20,7 +20,8 @@ assert language_model.main(["train", "--name", "words", "--source", "packaged", 
     "1", "--streams", "4", "--steps", "6", "--sampled", "8"]) == 0
 start = "--pretrained runs/language_model/words --virtual-adversarial 0.3 --epochs 2".split()
 assert semi_supervised.main(["train", "--name", "teacher", *small, *start]) == 0
-student = [*words, "--name", "student", "--teachers", "runs/semi_supervised/teacher"]
+student = [*words, "--name", "student", "--teachers", "runs/semi_supervised/teacher",
+    "--adversarial", "0.3"]
 sys.exit(semi_supervised.main(["train", *small, *student]))
 """
 VIRTUAL = (
@@ -114,6 +115,10 @@ def test_backward_reading_turns_the_words_behind_start():
             "run must be a folder with a config.json, or one of comprehension_",
         ),
         (["--words", "none"], "run must be a folder with a config.json; got none"),
+        (
+            ["--adversarial", "0.3", "--virtual-adversarial", "0.2"],
+            "adversarial must be 0 beside virtual_adversarial: one kind at a time; got 0.3 and 0.2",
+        ),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
         (["--sequence-length", "0"], "sequence_length must be an integer of at least 1; got 0"),
     ],

@@ -5,7 +5,11 @@ import tensorflow as tf
 
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.tokenizers import WordTokenizer
-from gru_zoo.training.adversarial import VirtualAdversarialTraining, divergence
+from gru_zoo.training.adversarial import (
+    AdversarialTraining,
+    VirtualAdversarialTraining,
+    divergence,
+)
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
 IDS = np.array([[1, 6, 3, 5, 0, 0], [1, 7, 5, 8, 4, 4], [1, 2, 3, 0, 0, 0]], np.int32)
@@ -68,7 +72,41 @@ def test_it_learns_labels_and_grows_smoother():
     assert rough[-1] < 0.5 * max(rough)
 
 
+def cross_entropy(model, vectors, targets):
+    given = model.read(vectors, tf.constant(IDS > 0))
+    return -tf.reduce_sum(targets * tf.math.log(given), axis=1)
+
+
+def test_an_adversarial_step_follows_both_losses():
+    model, targets = classifier(), tf.constant([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
+    weights = [weight.value for weight in model.trainable_variables]
+    vectors = model.embedding(IDS)
+    with tf.GradientTape() as tape:
+        tape.watch(vectors)
+        loss = tf.reduce_mean(cross_entropy(model, vectors, targets))
+    slope = tape.gradient(loss, vectors).numpy() * (IDS > 0)[:, :, None]
+    unit = np.linalg.norm(vectors.numpy()[IDS > 0], axis=1).mean()
+    worst = 0.4 * unit * slope / np.sqrt((slope**2).sum(axis=(1, 2), keepdims=True))
+    with tf.GradientTape() as tape:
+        here, there = model.embedding(IDS), model.embedding(IDS) + worst.astype("float32")
+        hard = tf.reduce_mean(cross_entropy(model, there, targets))
+        total = tf.reduce_mean(cross_entropy(model, here, targets)) + hard
+    expected = [tf.convert_to_tensor(each) for each in tape.gradient(total, weights)]
+    before = [weight.numpy() for weight in weights]
+    training = AdversarialTraining(model, epsilon=0.4)
+    training.compile(keras.optimizers.SGD(0.5))
+    figures = training.train_step((tf.constant(IDS), targets))
+    np.testing.assert_allclose(figures["loss"], loss, rtol=1e-5)
+    np.testing.assert_allclose(figures["adversarial_loss"], hard, rtol=1e-4)
+    assert hard > loss
+    for weight, old, gradient in zip(weights, before, expected, strict=True):
+        np.testing.assert_allclose(weight.numpy(), old - 0.5 * gradient, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("options", [{"epsilon": 0.0}, {"epsilon": 1.0, "xi": -1.0}])
 def test_lengths_are_positive(options):
     with pytest.raises(ValueError, match="(epsilon|xi) must be positive; got"):
         VirtualAdversarialTraining(classifier(), **options)
+    if "xi" not in options:
+        with pytest.raises(ValueError, match="epsilon must be positive; got"):
+            AdversarialTraining(classifier(), **options)
