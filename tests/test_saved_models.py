@@ -12,7 +12,11 @@ from gru_zoo.zoo.table import preset_table, within
 from tests.real_data import needs_tfds, tfds_folder
 from tests.real_scores import SCORES, tolerance
 
-CLASSIFIERS = [name for name in list_models() if card(name).task == "text-classification"]
+FOR_MEDIAPIPE = [
+    name
+    for name in list_models()
+    if any(export["variant"] == "mediapipe" for export in card(name).exports)
+]
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -69,7 +73,7 @@ def test_every_format_gives_its_goldens(name):
     assert not [result for result in results if result.wrong]
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", FOR_MEDIAPIPE)
 def test_mediapipe_runs_the_file_as_it_is(name):
     pytest.importorskip("mediapipe")
     from gru_zoo.export.mediapipe import classify
@@ -94,7 +98,7 @@ def test_the_real_test_split_gives_the_cards_figure(name, monkeypatch):
 
 @pytest.mark.slow
 @needs_tfds
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", FOR_MEDIAPIPE)
 def test_mediapipe_on_two_hundred_real_reviews(name, monkeypatch):
     pytest.importorskip("mediapipe")
     from gru_zoo.data import imdb
