@@ -1,7 +1,8 @@
 """Which cell to take for a budget of latency, parameters and length, from the stored results.
 
 For each subject the cells within the budget are compared. Those that are not decidedly worse than
-the best one count as level with it, and of these the one with the lowest latency is taken.
+the best one count as level with it, and of these the one with the lowest latency is taken. A cell
+that guesses is none to take, however fast it does.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def choices(
             if not known:
                 silent.append(f"{where}: {NOT_YET}")
                 continue
-            if not any(judging.learnt(one, each.chance) for one in known):
+            guessing = [one for one in known if not judging.learnt(one, each.chance)]
+            if guessing == known:
                 best = judging.shown(judging.ranked(known)[0])
                 silent.append(f"{where}: no cell learns it with this effort (best {best}).")
                 continue
@@ -115,10 +117,12 @@ def choices(
                 one.cell: latency_at(results, each, one.cell, length or steps) for one in known
             }
             lacking = [cell for cell in cells if cell not in latencies]
-            note = f"Not measured yet: {', '.join(lacking)}." if lacking else ""
-            choice = choose(where, known, latencies, max_latency_ms, note)
+            notes = [f"{one.cell} guesses ({judging.shown(one)})." for one in guessing]
+            notes += [f"Not measured yet: {', '.join(lacking)}."] if lacking else []
+            learning = [one for one in known if one not in guessing]
+            choice = choose(where, learning, latencies, max_latency_ms, " ".join(notes))
             if choice is None:
-                silent.append(f"{where}: no cell is within {max_latency_ms:g} ms.")
+                silent.append(f"{where}: no cell that learns it is within {max_latency_ms:g} ms.")
             else:
                 found.append(choice)
     return found, silent

@@ -72,7 +72,9 @@ def test_advice_never_invents(results):
     for each in results.values():
         each["device"] = None
     found, silent = advice.choices(results, [ADDING], CELLS, length=300, max_latency_ms=2)
-    assert found == [] and silent == ["Adding problem, 500 steps: no cell is within 2 ms."]
+    assert found == [] and silent == [
+        "Adding problem, 500 steps: no cell that learns it is within 2 ms."
+    ]
     lines = advice.advise({}, [SENTIMENT, ADDING], CELLS, length=100)
     assert lines[0].startswith("No answer") and "not measured yet" in lines[-1]
 
@@ -86,6 +88,15 @@ def test_what_nobody_learns_is_no_reason_to_choose():
     judged = {claim.said: claim for claim in claims.judge(hopeless, [ADDING])}
     claim = judged["Sequences over 1,000 steps favour LSTM"]
     assert claim.verdict == claims.UNDECIDED and "neither better in adding T=2000" in claim.evidence
+
+
+def test_a_cell_that_guesses_is_not_taken_though_the_best_one_is_unsteady():
+    unsteady = whole(ADDING, lambda job: 0.1 + 0.35 * job.seed if job.cell == "gru" else 0.08)
+    every = [stored.figures(unsteady, ADDING, cell, 100) for cell in CELLS]
+    assert {one.cell for one in judging.level_with_best(every)} == set(CELLS)
+    found, _ = advice.choices(unsteady, [ADDING], CELLS, length=100)
+    assert found[0].cell == "gru" and [one.cell for one in found[0].figures] == ["gru"]
+    assert "rnn guesses (8.00 % ± 0.00)." in found[0].text()
 
 
 def test_advice_on_the_command_line_takes_no_tensorflow(tmp_path, results):
