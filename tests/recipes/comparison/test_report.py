@@ -165,3 +165,16 @@ def test_a_report_of_nothing_has_no_figures_and_no_old_pictures(tmp_path):
     text = report.write(jobs, {}, tmp_path, quick=True).read_text()
     assert "Unfinished: 0 of" in text and "A quick look" in text
     assert "png" not in text and not (tmp_path / "time.png").exists()
+
+
+def test_readmes_table_is_what_was_measured():
+    stored_results = stored.read(ROOT / "results/compare")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for task in subjects.TASKS:
+        every = [stored.figures(stored_results, task, cell, 0) for cell in CELLS]
+        best = judging.ranked(every)[0]
+        shown = [judging.shown(one).replace(" %", "") for one in every]
+        bold = [
+            f"**{one}**" if each is best else one for each, one in zip(every, shown, strict=True)
+        ]
+        assert f"| {' | '.join(bold)} |" in text, task.title
