@@ -60,7 +60,8 @@ def train(config: Train) -> None:
     model = loaded or _model(config, training)
     ids = model.tokenizer.encode(training.texts)
     lengths = quarter_lengths(ids.shape[1])
-    batches = BucketedBatches(ids, training.labels, config.batch_size, lengths, config.seed)
+    size = min(config.batch_size, len(ids))  # A user's table may be smaller than a batch.
+    batches = BucketedBatches(ids, training.labels, size, lengths, config.seed)
     _compile(model, config, len(batches))
     fit(
         model,

@@ -103,6 +103,16 @@ def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, caps
     assert (run / "metrics.json").read_text() == before
 
 
+def test_a_table_may_be_smaller_than_a_batch(start, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()[:12]]
+    write(tmp_path / "mine.csv", "text,label", *rows)
+    words = "--from start.keras --csv mine.csv --name mine --no-export --epochs 1".split()
+    assert sentiment.main(["train", *words]) == 0, capsys.readouterr().err
+    tuned = load_classifier(tmp_path / "runs" / "sentiment" / "mine" / "model.keras")
+    assert not np.array_equal(tuned.head.kernel, start.head.kernel)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
