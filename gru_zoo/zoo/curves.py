@@ -16,7 +16,7 @@ def draw(cards: Iterable[Card], path: Path) -> list[str]:
     """Draw the metric on validation data after each epoch, a panel a preset, a line a seed.
 
     Args:
-        cards: of presets; one whose scores hold no curve gets no panel.
+        cards: of presets; one whose scores hold no curve of two points gets no panel.
         path: of the PNG file.
 
     Returns:
@@ -34,7 +34,7 @@ def draw(cards: Iterable[Card], path: Path) -> list[str]:
     from matplotlib.figure import Figure
 
     given = list(cards)
-    drawn = [card for card in given if any(score.curve for score in card.scores)]
+    drawn = [card for card in given if any(len(score.curve) > 1 for score in card.scores)]
     if not drawn:
         raise ValueError(f"cards must hold a curve at least; none of {len(given)} does.")
     across = min(_ACROSS, len(drawn))

@@ -6,6 +6,7 @@ benchmarks/results/browser.json. Needs what tests/demo needs, and prepared revie
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import sys
@@ -57,6 +58,7 @@ def measure(chromium: Chromium, variant: str, texts: list[str]) -> np.ndarray:
 
 def main() -> None:
     """Measure every file that the page offers, and write the record."""
+    argparse.ArgumentParser("python -m tests.demo", description=__doc__).parse_args()
     if reason := why_not():
         sys.exit(f"error: {reason}")
     test = list(imdb.load("test", "tfds")[0].as_numpy_iterator())
