@@ -68,12 +68,13 @@ def _exported(card: dict[str, Any]) -> Iterator[Row]:
     for export in card["exports"]:
         part = "" if export["file"].startswith(("model", "saved")) else export["file"].split("_")[0]
         latency, metric = export["latency_ms"], export["metric"]
+        partly = f" ({export['scored_on']})" if "scored_on" in export else ""
         yield (
             *(card["name"], f"{part} {export['variant']}".strip()),
             *(runtimes.get(export["variant"], "LiteRT, x86"), _kilobytes(export["bytes"])),
             "–" if latency is None else f"{latency:.2f} ms",
             f"{export['largest_difference']:.1e}",
-            "–" if metric is None else METRICS[card["metric"]].show(metric),
+            "–" if metric is None else METRICS[card["metric"]].show(metric) + partly,
         )
 
 

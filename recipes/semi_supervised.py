@@ -216,6 +216,8 @@ def publish(config: Publish) -> None:
     model, metrics = load(found.best), found.best.metrics()
     test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
     found.best.pin_data(source.as_dict())
+    some = reviews.spread(test, config.compared)
+    partly = f"{len(some.texts):,} of its {len(test.texts):,} reviews" if config.compared else ""
     about = About(
         name=config.preset,
         metric=found.metric,
@@ -230,7 +232,7 @@ def publish(config: Publish) -> None:
         models_folder() / config.preset,
         about,
         model,
-        **classifier_parts(model, *reviews.spread(test, config.compared), variants),
+        **classifier_parts(model, *some, variants, partly),
         goldens=classifier_goldens(model, GOLDEN_TEXTS),
     )
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")

@@ -138,7 +138,11 @@ def _files(card: Card) -> str:
     )
     compared = {export["texts"] for export in card.exports if "texts" in export}
     if compared:
-        note += f" Each file was compared on {max(compared):,} inputs of the test split."
+        note += f" Each file was compared on {max(compared):,} inputs of the test split"
+        partly = [e["model_metric"] for e in card.exports if "scored_on" in e and "texts" in e]
+        if partly:
+            note += f", of which the Keras model has {metric.show(partly[0])}"
+        note += "."
     return f"## Files\n\n{table(columns, rows)}\n\n{note}\n"
 
 

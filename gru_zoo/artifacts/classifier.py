@@ -24,6 +24,7 @@ def classifier_parts(
     texts: Sequence[bytes],
     targets: np.ndarray,
     variants: Sequence[str] = SHIPPED,
+    scored_on: str = "",
 ) -> dict[str, Any]:
     """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
 
@@ -34,6 +35,7 @@ def classifier_parts(
         texts: raw texts the files are compared and scored on, usually the whole test split.
         targets: `[texts]` true classes.
         variants: some of `SHIPPED`.
+        scored_on: what the texts are, where they are not what the card's scores were measured on.
 
     Raises:
         ValueError: no texts, another number of targets, or probabilities that are not finite.
@@ -48,7 +50,8 @@ def classifier_parts(
     reference = check.Reference.of(model, texts, targets)
 
     def compare(path: Path, name: str) -> dict[str, Any]:
-        return check.check(path, reference, variant(name))
+        found = check.check(path, reference, variant(name))
+        return found | ({"scored_on": scored_on} if scored_on else {})
 
     return {
         "files": classifier_files(model, texts[:32], variants),
