@@ -65,8 +65,8 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
         task: of the models, as their cards name it.
 
     Returns:
-        One record a model, the smallest first: name, summary, metric, labels of a classifier, and files, one for each
-        of `VARIANTS`: variant, path, bytes, sha256, score, scored_on.
+        One record a model, the smallest first: name, summary, metric, labels of a classifier, and
+        files, one for each of `VARIANTS`: variant, path, bytes, sha256, score, scored_on.
 
     Raises:
         ValueError: a model's file is missing or not the one its card speaks of.

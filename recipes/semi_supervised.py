@@ -217,7 +217,7 @@ def publish(config: Publish) -> None:
     test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
     found.best.pin_data(source.as_dict())
     some = reviews.spread(test, config.compared)
-    partly = f"{len(some.texts):,} of its {len(test.texts):,} reviews" if config.compared else ""
+    partly = f"{len(some.texts):,} of {metrics['scored_on']}" if config.compared else ""
     about = About(
         name=config.preset,
         metric=found.metric,
