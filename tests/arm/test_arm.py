@@ -9,8 +9,10 @@ from tests.arm import artifacts, emulator
 
 needs_emulator = pytest.mark.skipif(bool(emulator.why_not()), reason=emulator.why_not() or "")
 FILES = artifacts.files()
-# Either of two runs may be as far from the exact answer as the limit says.
+# Either of two runs may be as far from the exact answer as the limit says, and one that feeds its
+# state back hands on what it rounded: float32 has come out 1.4e-5 apart after 40 steps.
 ROUNDINGS = {"from_keras": 1, "from_x86": 2}
+FED_BACK = 2
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,7 @@ def test_arm_equals_x86_and_keras(model, variant, path, cpu, records):
         for kind, difference in record["cpus"][cpu].items():
             name = f"{record['signature']} {record['output']} {kind}"
             allowed = LIMITS[variant].difference * ROUNDINGS[kind]
+            allowed *= FED_BACK if record["signature"] == "step" else 1
             assert difference <= allowed, name
     if card(model).task == "text-classification":  # whose goldens are the files' own outputs
         whole = [record for record in mine if record["signature"] != "step"]
