@@ -22,8 +22,9 @@ def test_every_preset_is_in_it_with_its_own_metric(made):
     assert {"encoder int8", "decoder int8", "saved_model"} <= set(by_file)
     card = device_table.ROOT / "saved_models" / "next_word_imdb_gru_small" / "card.json"
     exports = json.loads(card.read_text())["exports"]
-    (wanted,) = [row["metric"] for row in exports if row["variant"] == "float32"]
-    assert ("float32", f"{wanted:.2f}") in shown["next_word_imdb_gru_small"]
+    (wanted,) = [row for row in exports if row["variant"] == "float32"]
+    metric = f"{wanted['metric']:.2f} ({wanted['scored_on'].split(':')[0]})"
+    assert ("float32", metric) in shown["next_word_imdb_gru_small"]
 
 
 def test_the_largest_difference_of_all_outputs_is_shown(tmp_path, monkeypatch):

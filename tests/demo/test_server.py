@@ -77,7 +77,9 @@ def test_files_have_the_types_that_browsers_ask_for(ask, path, kind):
 def test_the_presets_name_files_that_are_served(ask):
     presets = json.loads(ask("/models/presets.json")[2])
     classifiers = [name for name in list_models() if card(name).task == "text-classification"]
-    assert [preset["name"] for preset in presets] == classifiers
+    assert {preset["name"] for preset in presets} == set(classifiers)
+    sizes = [min(file["bytes"] for file in preset["files"]) for preset in presets]
+    assert sizes == sorted(sizes) and len(presets) == len(classifiers)
     for preset in presets:
         assert [file["variant"] for file in preset["files"]] == ["float32", "int8"]
         for file in preset["files"]:
