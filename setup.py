@@ -12,6 +12,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 CARRIED = ("card.json", "README.md", "model.keras", "golden.npz", "assets/*", "*_int8.tflite")
+# A zoo grows, and an index takes 100 MB a wheel: what is larger is fetched.
+LARGEST = 8_000_000  # bytes a file
 
 
 class BuildWithPresets(build_py):
@@ -26,6 +28,8 @@ class BuildWithPresets(build_py):
             target = Path(self.build_lib) / "gru_zoo" / "presets" / card.parent.name
             for pattern in CARRIED:
                 for file in card.parent.glob(pattern):
+                    if file.stat().st_size > LARGEST:
+                        continue
                     copy = target / file.relative_to(card.parent)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(file, copy)

@@ -65,6 +65,15 @@ def test_time_limit_ends_it_and_its_children(tmp_path):
     assert gone(tmp_path)
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, in a shell's background job too, where it is ignored from the start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_ends_it_and_its_children(tmp_path):
     def interrupt():
         pids(tmp_path)
