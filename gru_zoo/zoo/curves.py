@@ -50,6 +50,7 @@ def draw(cards: Iterable[Card], path: Path) -> list[str]:
             values = [scale * value for value in score.curve]
             axis.plot(epochs, values, marker="o", markersize=3, label=f"seed {score.seed}")
         axis.set_title(card.name, fontsize=9)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set(xlabel="validations", ylabel=f"{metric.title}{', %' if metric.percent else ''}")
         axis.legend(frameon=False, fontsize=8)
         axis.spines[["top", "right"]].set_visible(False)
