@@ -31,7 +31,7 @@ def write(record: dict[str, Any], results: Path) -> None:
     _draw(record["cells"], results.with_suffix(".png"))
 
 
-def _ratios(cell: dict[str, Any]) -> dict[str, float]:
+def ratios_of(cell: dict[str, Any]) -> dict[str, float]:
     """Return peer -> how many times as fast we are, Keras' better mode among the peers."""
     ratios = {name: ratio for name, ratio in cell["ratios"].items() if name not in NOT_PEERS}
     if {"keras", "keras_xla"} <= set(ratios):
@@ -40,7 +40,8 @@ def _ratios(cell: dict[str, Any]) -> dict[str, float]:
     return ratios
 
 
-def _chosen(cells: Cells, variant: str, mode: str) -> Cells:
+def chosen(cells: Cells, variant: str, mode: str) -> Cells:
+    """Return the cells of a variant and a pass."""
     return {key: cell for key, cell in cells.items() if key.startswith(f"{variant}/{mode}/")}
 
 
@@ -55,9 +56,9 @@ def _summary(record: dict[str, Any]) -> Iterable[str]:
     yield "|---|---|---|---|---|---|---|"
     for variant in dict.fromkeys(key.split("/")[0] for key in cells):
         for mode in ("forward", "train"):
-            chosen = {key: _ratios(cell) for key, cell in _chosen(cells, variant, mode).items()}
-            for name in dict.fromkeys(name for ratios in chosen.values() for name in ratios):
-                values = {key: ratios[name] for key, ratios in chosen.items() if name in ratios}
+            every = {key: ratios_of(cell) for key, cell in chosen(cells, variant, mode).items()}
+            for name in dict.fromkeys(name for ratios in every.values() for name in ratios):
+                values = {key: ratios[name] for key, ratios in every.items() if name in ratios}
                 mean, lowest = timing.geometric_mean(values.values()), min(values, key=values.get)
                 where = "batch {}, time {}, units {}".format(*lowest.split("/")[2:])
                 row = [variant, mode, len(values), name, f"{mean:.2f}", f"{values[lowest]:.2f}"]
@@ -70,7 +71,7 @@ def _facts(record: dict[str, Any]) -> Iterable[str]:
     """Yield the lines on growth, the product's rate, compilation and memory."""
     cells = record["cells"]
     for axis, name in ((2, "batch"), (3, "time")):
-        found = _exponents(cells, axis)
+        found = exponents(cells, axis)
         if found:
             yield f"- training time ~ {name}^b: b = {min(found):.2f} to {max(found):.2f}"
     for key, cell in cells.items():
@@ -78,9 +79,7 @@ def _facts(record: dict[str, Any]) -> Iterable[str]:
             share = cell["share_of_product_rate"]
             yield f"- {key}: {share:.0%} of the rate of a 2048 x 2048 product"
     for mode in ("forward", "train"):
-        chosen = _chosen(cells, "plain", mode)
-        firsts = {k: c["first_call_s"] for k, c in chosen.items() if "keras_xla" in c["ratios"]}
-        found = {key: first[OURS] / first["keras_xla"] for key, first in firsts.items()}
+        found = first_calls(cells, mode)
         if found:
             mean, most = timing.geometric_mean(found.values()), max(found, key=found.get)
             yield (
@@ -92,10 +91,20 @@ def _facts(record: dict[str, Any]) -> Iterable[str]:
         yield f"- peak memory of a training step, {key}: {size}"
 
 
-def _exponents(cells: Cells, axis: int) -> list[float]:
+def first_calls(cells: Cells, mode: str) -> dict[str, float]:
+    """Return key -> how long our first call takes, compilation included, in those of Keras' XLA."""
+    firsts = {
+        key: cell["first_call_s"]
+        for key, cell in chosen(cells, "plain", mode).items()
+        if "keras_xla" in cell["ratios"]
+    }
+    return {key: first[OURS] / first["keras_xla"] for key, first in firsts.items()}
+
+
+def exponents(cells: Cells, axis: int) -> list[float]:
     """Return our training time's exponents in batch (axis 2) or time (axis 3), a line a fit."""
     lines: dict[tuple, list[tuple[int, float]]] = {}
-    for key, cell in _chosen(cells, "plain", "train").items():
+    for key, cell in chosen(cells, "plain", "train").items():
         parts = key.split("/")
         if parts[2] != "1":
             rest = tuple(parts[:axis] + parts[axis + 1 :])
@@ -123,7 +132,7 @@ def _draw(cells: Cells, path: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.colors import LogNorm
 
-    plain = {tuple(k.split("/")[1:]): _ratios(c) for k, c in cells.items() if k[:6] == "plain/"}
+    plain = {tuple(k.split("/")[1:]): ratios_of(c) for k, c in cells.items() if k[:6] == "plain/"}
     if not plain:
         return
     rows = sorted({(int(b), int(u)) for _, b, _, u in plain})

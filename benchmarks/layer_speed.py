@@ -4,6 +4,7 @@
     python -m benchmarks.layer_speed --minutes 8      # begins no further cell after 8 minutes
     python -m benchmarks.layer_speed --batch 32 --time 200 --units 128 --results /tmp/one.json
     python -m benchmarks.layer_speed --report-only    # tables and picture of the results
+    python -m benchmarks.layer_speed --report-only --write    # also into README.md
 
 Forward is what `predict` runs and train what `fit` runs, weight gradients included. Contenders
 take turns in one process, in a new order each round, each with the library's own number of threads
@@ -30,9 +31,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from benchmarks import layer_report, timing
+from benchmarks import layer_readme, layer_report, timing
 from benchmarks.layer_report import OURS
 from gru_zoo.files import write_json
+from gru_zoo.zoo import table as readme
 
 if TYPE_CHECKING:
     from benchmarks.peers import Case
@@ -88,6 +90,8 @@ class Config:
     results: Path = Path("benchmarks/results/layer_speed.json")
     report_only: bool = False
     """Measure nothing: write the tables and the picture."""
+    write: bool = False
+    """Also write what was found into README.md."""
 
     # Of no use by hand.
     memory_of: str = ""
@@ -108,6 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not config.report_only:
         _measure(config, _begin(record))
     layer_report.write(record, config.results)
+    if config.write:
+        made = layer_readme.section(record, layer_readme.epoch_record(config.results))
+        readme.write(ROOT / "README.md", made, layer_readme.BEGIN, layer_readme.END)
     return 0
 
 

@@ -1,0 +1,225 @@
+"""The README's part on speed: peers, aims and variants, from what the benchmarks measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import layer_report, timing
+from benchmarks.layer_report import BETTER, BOTH_BETTER, OURS, Cells
+from gru_zoo.artifacts.card_text import table
+
+BEGIN = "<!-- speed: made by `python -m benchmarks.layer_speed --write` -->"
+END = "<!-- end of speed -->"
+PEERS = {
+    "keras": "`keras.layers.GRU`, as predict and fit run it",
+    "keras_xla": "`keras.layers.GRU`, `jit_compile=True`",
+    BETTER: "the better of these two, cell by cell",
+    BOTH_BETTER: "the same, ours with `jit_compile=True` too where it is faster at one row",
+    "torch": "`torch.nn.GRU`",
+    "jax": "Flax / JAX scan under jit",
+    "onnx": "ONNX Runtime's fused operator",
+}
+VARIANTS = {
+    "reset_before": "`reset_after=False`",
+    "masked": "masked",
+    "bidirectional": "bidirectional",
+}
+MODES = ("forward", "train")
+_ROUNDS = 20
+
+
+def section(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
+    """Return the part as Markdown.
+
+    Args:
+        record: what layer_speed.py keeps.
+        epoch: what train_speed.py keeps; None if it was not run.
+    """
+    cells = record["cells"]
+    parts = [_introduction(record), _peers(cells), _aims(record, epoch), _losses(cells)]
+    parts += [_variants(cells), _costs(record)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def epoch_record(results: Path) -> dict[str, Any] | None:
+    """Return what train_speed.py left beside layer_speed.py's results, None if nothing."""
+    path = results.with_name("train_speed.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _introduction(record: dict[str, Any]) -> str:
+    cells = record["cells"]
+    shapes = [{int(key.split("/")[place]) for key in cells} for place in (2, 3, 4)]
+    batch, steps, units = (", ".join(map(str, sorted(sizes))) for sizes in shapes)
+    few = [f"{_shape(key)} {key.split('/')[1]}" for key in cells if cells[key]["rounds"] < _ROUNDS]
+    fewer = f" (fewer in {len(few)} cells: {'; '.join(few)})" if few else ""
+    return (
+        f"How many times as fast as its peers `gru_zoo.GRU` is on {record['cores']} cores "
+        f"({record['cpu']}, TensorFlow {record['versions']['tensorflow']}, {record['date']}):\n"
+        f"geometric mean over batch {batch} x {steps} steps x {units} units with 64 inputs, and "
+        f"the slowest cell (batch, steps, units).\n"
+        f"Medians over {_ROUNDS} rounds{fewer}; contenders take turns in one process, in a new "
+        "order each round, each with a thread a core.\nKeras' default is what `predict` and `fit` "
+        "run on a CPU, without XLA; so is ours."
+    )
+
+
+def _shape(key: str) -> str:
+    return f"({', '.join(key.split('/')[2:])})"
+
+
+def _found(cells: Cells, variant: str, mode: str, peer: str) -> dict[str, float]:
+    """Return key -> how many times as fast as the peer we are."""
+    chosen = layer_report.chosen(cells, variant, mode)
+    every = {key: layer_report.ratios_of(cell) for key, cell in chosen.items()}
+    return {key: ratios[peer] for key, ratios in every.items() if peer in ratios}
+
+
+def _pair(found: dict[str, float]) -> tuple[str, str]:
+    """Return the mean and the slowest cell, as a table shows them."""
+    if not found:
+        return "", ""
+    slowest = min(found, key=found.get)
+    return f"{timing.geometric_mean(found.values()):.2f}", f"{found[slowest]:.2f} {_shape(slowest)}"
+
+
+def _peers(cells: Cells) -> str:
+    rows = [
+        (said, *(part for mode in MODES for part in _pair(_found(cells, "plain", mode, peer))))
+        for peer, said in PEERS.items()
+    ]
+    return table(("peer", "forward", "slowest cell", "training step", "slowest cell"), rows)
+
+
+def _variants(cells: Cells) -> str:
+    rows = []
+    for variant, said in VARIANTS.items():
+        for mode in MODES:
+            modes = [_found(cells, variant, mode, peer) for peer in ("keras", BETTER)]
+            if modes[0]:
+                figures = (part for found in modes for part in _pair(found))
+                rows.append((said, mode, str(len(modes[0])), *figures))
+    if not rows:
+        return ""
+    headings = ("variant", "pass", "cells", "Keras' default", "slowest cell")
+    return "Variants, at 50 and 200 steps, against Keras:\n\n" + table(
+        (*headings, "Keras' better mode", "slowest cell"), rows
+    )
+
+
+def _aims(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
+    """Return what was aimed at beside what was measured, met or not."""
+    rows = [
+        (said, f"{wanted:g}", f"{value:.2f}", "yes" if good else "**no**")
+        for said, wanted, value, good in _measured(record, epoch)
+    ]
+    return table(("aim", "wanted", "measured", "met"), rows)
+
+
+def _measured(
+    record: dict[str, Any], epoch: dict[str, Any] | None
+) -> Iterator[tuple[str, float, float, bool]]:
+    """Yield each aim, the figure wanted and measured, and whether that is enough."""
+    cells = record["cells"]
+    for mode, peer, wanted in (
+        ("train", "keras", 2.3),
+        ("train", "torch", 2.3),
+        ("forward", "keras", 1.6),
+        ("forward", "onnx", 1.0),
+    ):
+        found = _found(cells, "plain", mode, peer)
+        if found:
+            mean = timing.geometric_mean(found.values())
+            yield f"{_pass(mode)}, mean, times {PEERS[peer]}", wanted, mean, mean >= wanted
+    for mode, wanted in (("train", 1.0), ("forward", 0.95)):
+        found = _found(cells, "plain", mode, BETTER)
+        if found:
+            low = min(found.values())
+            yield (
+                f"{_pass(mode)}, slowest cell, times Keras' better mode",
+                wanted,
+                low,
+                low >= wanted,
+            )
+    for mode in MODES:
+        for key, cell in layer_report.chosen(cells, "plain", mode).items():
+            if key.split("/")[2::2] == ["128", "256"]:
+                share = cell["share_of_product_rate"]
+                yield (
+                    f"{_pass(mode)} {_shape(key)}, share of a product's rate",
+                    0.7,
+                    share,
+                    share >= 0.7,
+                )
+    yield from _resources(record)
+    if epoch:
+        times = epoch["times_as_fast"]
+        yield "an epoch of `recipes.sentiment`, times `keras.layers.GRU`", 1.7, times, times >= 1.7
+
+
+def _resources(record: dict[str, Any]) -> Iterator[tuple[str, float, float, bool]]:
+    """Yield the aims of memory and of compilation, which are upper ones."""
+    memory = record["memory"]
+    for key, peak in memory.items():
+        peer, _, shape = key.partition(":")
+        keras = memory.get(f"keras:{shape}")
+        if peer == OURS and peak and keras:
+            where = f"({shape.replace(':', ', ')})"
+            yield (
+                f"peak memory of a training step {where}, of Keras'",
+                1,
+                peak / keras,
+                peak <= keras,
+            )
+    for mode in MODES:
+        found = layer_report.first_calls(record["cells"], mode)
+        if found:
+            most = max(found, key=found.get)
+            said = f"first call with compilation, {_pass(mode)}"
+            mean = timing.geometric_mean(found.values())
+            yield f"{said}, mean, of Keras' with XLA", 1.5, mean, mean <= 1.5
+            yield (
+                f"{said}, most, of Keras' with XLA {_shape(most)}",
+                1.5,
+                found[most],
+                found[most] <= 1.5,
+            )
+
+
+def _pass(mode: str) -> str:
+    return "training step" if mode == "train" else mode
+
+
+def _losses(cells: Cells) -> str:
+    """Return the cells in which a mode of Keras is faster than we may be slow."""
+    lines = []
+    for mode, least in (("forward", 0.95), ("train", 1.0)):
+        found = _found(cells, "plain", mode, BETTER)
+        below = sorted((ratio, key) for key, ratio in found.items() if ratio < least)
+        named = ", ".join(f"{_shape(key)} {ratio:.2f}" for ratio, key in below) or "none"
+        lines.append(
+            f"- {_pass(mode)}, below {least:g} of Keras' better mode: {len(below)} of "
+            f"{len(found)} cells: {named}."
+        )
+    return "\n".join(lines)
+
+
+def _costs(record: dict[str, Any]) -> str:
+    cells, lines = record["cells"], []
+    for axis, name in ((2, "batch (32 to 128 rows)"), (3, "time")):
+        found = layer_report.exponents(cells, axis)
+        if found:
+            lines.append(f"grows as {name} to the power {min(found):.2f} to {max(found):.2f}")
+    grows = f"Training time {' and '.join(lines)}." if lines else ""
+    peaks = [
+        f"{peer} {peak / 1e6:.0f} MB at ({shape.replace(':', ', ')})"
+        for peer, _, shape, peak in (
+            (*key.partition(":"), p) for key, p in record["memory"].items()
+        )
+        if peak
+    ]
+    used = f"Peak memory of a training step: {', '.join(peaks)}." if peaks else ""
+    return "\n".join(part for part in (grows, used) if part)

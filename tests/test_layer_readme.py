@@ -1,0 +1,86 @@
+"""The README's part on speed says what was measured, and is not stale."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
+
+from benchmarks import layer_readme, layer_speed
+from gru_zoo.zoo.table import within
+
+
+def cell(rounds=20, share=0.5, first=1.0, **ratios):
+    firsts = {"gru_zoo": first, "keras_xla": 2.0}
+    return {
+        "rounds": rounds,
+        "ms": {"gru_zoo": 2.0},
+        "ratios": ratios,
+        "first_call_s": firsts,
+        "share_of_product_rate": share,
+    }
+
+
+@pytest.fixture
+def record():
+    return {
+        "cpu": "Some CPU",
+        "cores": 2,
+        "date": "2026-01-02",
+        "versions": {"tensorflow": "2.21.0"},
+        "memory": {"gru_zoo:2:3:4": 5_000_000, "keras:2:3:4": 4_000_000},
+        "cells": {
+            "plain/forward/128/50/256": cell(keras=4.0, keras_xla=0.9, onnx=1.5, share=0.75),
+            "plain/forward/1/50/32": cell(rounds=7, keras=1.0, keras_xla=2.0, onnx=0.5, first=4.0),
+            "plain/train/128/50/256": cell(keras=3.0, keras_xla=1.25, torch=2.0, share=0.6),
+            "masked/train/32/200/32": cell(keras=6.0, keras_xla=1.5),
+        },
+    }
+
+
+def test_means_and_slowest_cells_stand_beside_each_peer(record):
+    lines = layer_readme.section(record, None).splitlines()
+    (onnx,) = [line for line in lines if line.startswith("| ONNX Runtime's fused operator |")]
+    assert onnx == "| ONNX Runtime's fused operator | 0.87 | 0.50 (1, 50, 32) |  |  |"
+    (better,) = [line for line in lines if line.startswith("| the better of these two")]
+    assert better.endswith("| 0.95 | 0.90 (128, 50, 256) | 1.25 | 1.25 (128, 50, 256) |")
+    (masked,) = [line for line in lines if line.startswith("| masked |")]
+    assert masked == (
+        "| masked | train | 1 | 6.00 | 6.00 (32, 200, 32) | 1.50 | 1.50 (32, 200, 32) |"
+    )
+    assert any("fewer in 1 cells: (1, 50, 32) forward" in line for line in lines)
+
+
+def test_an_aim_is_met_only_where_the_measure_reaches_it(record):
+    said = layer_readme.section(record, {"times_as_fast": 1.69})
+    met = {}
+    for line in said.splitlines():
+        parts = [part.strip() for part in line.strip("| ").split("|")]
+        if len(parts) == 4 and parts[3] in ("yes", "**no**"):
+            met[parts[0]] = (parts[2], parts[3] == "yes")
+    assert met["training step, mean, times `keras.layers.GRU`, as predict and fit run it"] == (
+        "3.00",
+        True,
+    )
+    assert met["training step, mean, times `torch.nn.GRU`"] == ("2.00", False)
+    assert met["forward, mean, times ONNX Runtime's fused operator"] == ("0.87", False)
+    assert met["forward, slowest cell, times Keras' better mode"] == ("0.90", False)
+    assert met["training step, slowest cell, times Keras' better mode"] == ("1.25", True)
+    assert met["forward (128, 50, 256), share of a product's rate"] == ("0.75", True)
+    assert met["training step (128, 50, 256), share of a product's rate"] == ("0.60", False)
+    assert met["peak memory of a training step (2, 3, 4), of Keras'"] == ("1.25", False)
+    first = "first call with compilation, forward"
+    assert met[f"{first}, mean, of Keras' with XLA"] == ("1.00", True)
+    assert met[f"{first}, most, of Keras' with XLA (1, 50, 32)"] == ("2.00", False)
+    assert met["an epoch of `recipes.sentiment`, times `keras.layers.GRU`"] == ("1.69", False)
+
+
+def test_the_readme_is_not_stale():
+    root = Path(__file__).parents[1]
+    results = layer_speed.Config().results
+    record = json.loads((root / results).read_text(encoding="utf-8"))
+    made = layer_readme.section(record, layer_readme.epoch_record(root / results))
+    text = (root / "README.md").read_text(encoding="utf-8")
+    again = "make it again: python -m benchmarks.layer_speed --report-only --write"
+    assert within(text, made, layer_readme.BEGIN, layer_readme.END) == text, again
