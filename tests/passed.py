@@ -30,5 +30,6 @@ class Passed:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self):
         worker = hasattr(self.config, "workerinput")  # Its reports reach the one that writes.
-        if not worker and not self.config.getoption("--after-pass"):
+        kept = self.config.pluginmanager.hasplugin("cacheprovider")  # not with -p no:cacheprovider
+        if kept and not worker and not self.config.getoption("--after-pass"):
             self.config.cache.set(_KEY, sorted(self.passed))
