@@ -48,7 +48,7 @@ def test_only_what_did_not_pass_runs_again(tmp_path):
         return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     forgetful = run("-p", "no:cacheprovider")
-    assert forgetful.returncode == 1 and "INTERNALERROR" not in forgetful.stdout + forgetful.stderr
+    assert "1 failed, 1 passed, 3 skipped" in forgetful.stdout, forgetful.stderr
     first = run()
     assert "1 failed, 1 passed, 3 skipped" in first.stdout, first.stdout + first.stderr
     for _ in range(2):  # The second run does not change what the first one left.
