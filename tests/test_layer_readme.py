@@ -49,6 +49,7 @@ def test_means_and_slowest_cells_stand_beside_each_peer(record):
     assert masked == (
         "| masked | train | 1 | 6.00 | 6.00 (32, 200, 32) | 1.50 | 1.50 (32, 200, 32) |"
     )
+    assert "Variants, at 200 steps, against Keras:" in lines
     assert any("fewer in 1 cells: (1, 50, 32) forward" in line for line in lines)
 
 
