@@ -63,6 +63,8 @@ class Train(RunFlags):
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     virtual_adversarial: float = 0.0
     """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none."""
+    unlabelled_per_labelled: int = 2
+    """Reviews without labels for each one with a label in virtual adversarial training."""
     teachers: tuple[Path, ...] = ()
     """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
     teachers_weight: float = 0.5
@@ -89,7 +91,7 @@ class Train(RunFlags):
     epochs: int = 2
     """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
     batch_size: int = 32
-    """Reviews of one training step; twice as many without labels in a virtual adversarial one."""
+    """Labelled reviews of one training step."""
     learning_rate: float = 1e-3
     """Adam's, at the start."""
 
@@ -118,7 +120,8 @@ class Publish:
 
 def train(config: Train) -> None:
     """Train; write the model and what it says about every review it may be asked for."""
-    check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
+    sizes = "vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"
+    check_sizes(config, (*sizes, "unlabelled_per_labelled"))
     if not 0 <= config.teachers_weight <= 1:
         raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
     if config.adversarial and config.virtual_adversarial:
@@ -274,14 +277,14 @@ class _Training:
             ids = np.concatenate([ids, others[: len(more.texts)]])
             taught = [targets, *([said["unsupervised"]] if len(more.texts) else [])]
             targets = np.concatenate(taught).astype(np.float32)
-        lengths = _lengths(config.sequence_length)
+        lengths = _lengths(config.sequence_length, parts=40)
         self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
         if config.adversarial:
             self.model = adversarial.AdversarialTraining(model, config.adversarial)
         if config.virtual_adversarial:
             self.model = adversarial.VirtualAdversarialTraining(model, config.virtual_adversarial)
             none = np.zeros((len(others), 0), np.float32)
-            size = 2 * config.batch_size
+            size = config.unlabelled_per_labelled * config.batch_size
             self.unlabelled = BucketedBatches(others, none, size, lengths, config.seed + 1)
 
     def __len__(self) -> int:
@@ -304,9 +307,12 @@ class _Training:
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
-def _lengths(longest: int) -> list[int]:
-    """Return eighths of `longest`: few texts are that long, and a compiled kernel meets each."""
-    return sorted({-(-longest * part // 8) for part in range(1, 9)})
+def _lengths(longest: int, parts: int = 8) -> list[int]:
+    """Return eighths of `longest`: few texts are that long, and Keras' `predict` traces each anew.
+
+    A training step is traced for any length, and its GRU runs no step of padding: more `parts`.
+    """
+    return sorted({-(-longest * part // parts) for part in range(1, parts + 1)})
 
 
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:

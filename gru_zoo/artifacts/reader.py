@@ -18,6 +18,7 @@ from gru_zoo.artifacts.folder import variant
 from gru_zoo.export import check, signatures
 from gru_zoo.export.inspection import inspect
 from gru_zoo.export.lite_reader import ANSWERS, TEXT, LiteReader
+from gru_zoo.export.packing import slim
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.story_graph import StoryGraph, StoryServer
 from gru_zoo.models.reader import Reader
@@ -62,7 +63,7 @@ def write_tflite(model: Reader, path: Path, variant: str) -> None:
     graph = StoryGraph(model)
     function = graph.read.get_concrete_function(**graph.inputs)
     content = signatures.convert({signatures.WHOLE: function}, graph, variant)
-    path.write_bytes(sealed(signatures.named(content, SENTENCES)))
+    path.write_bytes(sealed(slim(signatures.named(content, SENTENCES))))
 
 
 def write_saved_model(model: Reader, path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.link import RUNTIME_VERSION
-from gru_zoo.export.metadata import packed
+from gru_zoo.export.packing import packed
 
 PACKAGE = "ai_edge_quantizer"
 BITS = 4

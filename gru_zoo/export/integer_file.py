@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import packed
+from gru_zoo.export.packing import packed
 
 _NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 # They turn numbers from one type into another; rounding to whole numbers is part of that.

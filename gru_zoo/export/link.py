@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import packed
+from gru_zoo.export.packing import packed
 
 SCHEMA_VERSION = 3
 RUNTIME_VERSION = b"min_runtime_version"

@@ -33,6 +33,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.flat_tables import Offset, Reader, table, vector
+from gru_zoo.export.packing import packed
 
 NAME = b"TFLITE_METADATA"
 VOCABULARY_FILE = "vocab.txt"
@@ -83,26 +84,6 @@ class TextMetadata:
     def inputs(self) -> tuple[str, ...]:
         """Names of the file's inputs."""
         return PIECE_INPUTS if self.pattern is None else WORD_INPUTS
-
-
-class _AlignedBuilder(flatbuffers.Builder):
-    """A flatbuffer builder that puts byte vectors on 16 bytes, as the TFLite schema asks.
-
-    The generated Python code does not know the schema's `force_align`; kernels that load whole
-    vector registers from a weight do.
-    """
-
-    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802, D102
-        if x.dtype == np.uint8:
-            self.Prep(16, x.nbytes)
-        return super().CreateNumpyVector(x)
-
-
-def packed(model: schema.ModelT) -> bytes:
-    """Return the bytes of a `.tflite` file for a model that was read and changed."""
-    builder = _AlignedBuilder(2**20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def attach(model: bytes, metadata: TextMetadata) -> bytes:

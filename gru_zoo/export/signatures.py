@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import packed
+from gru_zoo.export.packing import packed
 
 WHOLE, STEP = "serving_default", "step"
 

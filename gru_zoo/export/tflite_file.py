@@ -27,6 +27,7 @@ from gru_zoo.export.int4 import int4, require_quantizer
 from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
 from gru_zoo.export.network import Network
+from gru_zoo.export.packing import slim
 from gru_zoo.export.representative import checked
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
@@ -146,7 +147,7 @@ def tflite(
             else:
                 content = _both(network, form.weights, gates, length, per_tensor=old)
                 content = share_rows(content) if tied else content
-            partial.write_bytes(_closed(content, model, form.form, thresholds))
+            partial.write_bytes(_closed(slim(content), model, form.form, thresholds))
         except (OSError, tf.errors.OpError) as error:  # The converter goes through the disk too.
             message = f"path {os.fspath(path)!r} could not be written: {error}"
             raise OSError(message) from error

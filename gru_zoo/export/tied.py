@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.metadata import packed
+from gru_zoo.export.packing import packed
 
 _LARGEST = 127
 

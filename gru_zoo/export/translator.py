@@ -22,6 +22,7 @@ import tensorflow as tf
 from gru_zoo.arguments import one_of
 from gru_zoo.export.lite_translator import SUBWORDS
 from gru_zoo.export.network import Network, require_finite
+from gru_zoo.export.packing import slim
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.signatures import convert, named
 from gru_zoo.export.tied import QuantizedRows, share_rows
@@ -245,7 +246,7 @@ def _write(
     if variant == "int8":
         content = share_rows(content)
     with write_beside(Path(path)) as partial:
-        partial.write_bytes(sealed(content, attached))
+        partial.write_bytes(sealed(slim(content), attached))
 
 
 def _require_gru(model: Seq2Seq) -> None:

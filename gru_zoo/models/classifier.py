@@ -115,16 +115,22 @@ class SequenceClassifier(keras.Model):
         ids = self.tokenizer(inputs) if inputs.dtype == tf.string else inputs
         return self.read(self.embedding(ids), self.embedding.compute_mask(ids), training)
 
-    def read(self, vectors: Any, mask: Any, training: bool = False) -> Any:
+    def read(
+        self, vectors: Any, mask: Any, training: bool = False, save_gates: bool = False
+    ) -> Any:
         """Return probabilities `[batch, labels]` for word vectors `[batch, time, embedding_dim]`.
 
         Args:
             vectors: of the words, float32.
             mask: `[batch, time]` bool, False for padding.
             training: whether to drop features.
+            save_gates: whether a gradient will be asked for although nothing is dropped: our GRU
+                then keeps what that needs, as it does in training, and need not compute it again.
         """
         vectors = self.embedding_dropout(vectors, training=training)
-        states = self.rnn(vectors, mask=mask, training=training)  # [batch, time, units]
+        # Our GRU here has no dropout of its own, so that training changes no result of it.
+        keep = training or (save_gates and self.cell == "gru")
+        states = self.rnn(vectors, mask=mask, training=keep)  # [batch, time, units]
         pooled = self.pooling(states, mask=mask)  # [batch, 3 * units]
         return self.head(self.pooled_dropout(pooled, training=training))
 

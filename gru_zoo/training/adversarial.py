@@ -136,7 +136,8 @@ class VirtualAdversarialTraining(keras.Model):
         )
         with tf.GradientTape() as tape:
             tape.watch(step)
-            change = divergence(clean, classifier.read(vectors + step, mask))
+            near = classifier.read(vectors + step, mask, save_gates=True)
+            change = divergence(clean, near)
         worst = _direction(tape.gradient(change, step), real)
         return clean, self.epsilon * unit * worst
 

@@ -14,8 +14,8 @@ from gru_zoo.export import integer_file
 from gru_zoo.export.calibrated import VARIANTS, calibrated, integer_step, rollouts
 from gru_zoo.export.integer_memory import UNITS, IntegerMemory
 from gru_zoo.export.isolated import ConversionFailed, isolated
-from gru_zoo.export.metadata import packed
 from gru_zoo.export.network import Network
+from gru_zoo.export.packing import packed
 from gru_zoo.export.steps import step_graph
 from gru_zoo.export.whole import WholeGraph
 from tests.export import models
