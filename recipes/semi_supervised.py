@@ -7,6 +7,7 @@ Steps:    each is a run of this recipe, and a line of the ablation:
           --pretrained RUN    weights begin as a language model's (Dai and Le 2015); or a preset's
           --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
           --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
+          --mean-of RUN ...   mean of the weights of runs that began alike (Wortsman et al. 2022)
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
 Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
 """
@@ -24,7 +25,7 @@ import tyro
 
 from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
-from recipes.shared import cli, report, reviews, sentiment_card
+from recipes.shared import averaging, cli, report, reviews, sentiment_card
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import before, is_run, open_run, pretrained, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
@@ -59,6 +60,8 @@ class Train(RunFlags):
     pretrained: str = ""
     """Run of recipes.language_model or of this recipe whose words and weights it begins with, or
     a preset of the zoo, such as next_word_imdb_gru_small."""
+    mean_of: tuple[str, ...] = ()
+    """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     virtual_adversarial: float = 0.0
@@ -120,24 +123,8 @@ class Publish:
 
 def train(config: Train) -> None:
     """Train; write the model and what it says about every review it may be asked for."""
-    sizes = "vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"
-    check_sizes(config, (*sizes, "unlabelled_per_labelled"))
-    if not 0 <= config.teachers_weight <= 1:
-        raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
-    if config.adversarial and config.virtual_adversarial:
-        raise ValueError(
-            "adversarial must be 0 beside virtual_adversarial: one kind at a time; "
-            f"got {config.adversarial} and {config.virtual_adversarial}."
-        )
+    _check(config)
     teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
-    if config.words:
-        RunFolder.open(config.words)
-    if config.pretrained:
-        known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
-        if known != config.backward:
-            raise ValueError(
-                f"backward must be {known}, as in {config.pretrained}; got {config.backward}."
-            )
     run = start_run(config)
 
     from gru_zoo.training.fitting import fit, seed_everything
@@ -153,18 +140,25 @@ def train(config: Train) -> None:
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
     more = splits.get("unsupervised", none)
     model = _model(config, [*labelled.texts, *more.texts])
-    given = _Training(config, model, labelled, more, teachers)
-    _compile(given.model, config, len(given))
     held_out = reviews.encode(model, validation.texts, config.backward)
-    fit(
-        given.model,
-        train=given.dataset,
-        steps_per_epoch=len(given),
-        validate=lambda: reviews.score(_predict(model, held_out), validation.labels),
-        run=run,
-        epochs=config.epochs,
-        patience=config.epochs,
-    )
+
+    def validate() -> dict[str, float]:
+        return reviews.score(_predict(model, held_out), validation.labels)
+
+    if config.mean_of:
+        averaging.note(run, config.mean_of, validate())
+    else:
+        given = _Training(config, model, labelled, more, teachers)
+        _compile(given.model, config, len(given))
+        fit(
+            given.model,
+            train=given.dataset,
+            steps_per_epoch=len(given),
+            validate=validate,
+            run=run,
+            epochs=config.epochs,
+            patience=config.epochs,
+        )
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
     said = {
@@ -174,6 +168,28 @@ def train(config: Train) -> None:
     reviews.keep_opinions(run, said)
     accuracy = reviews.score(said["validation"], validation.labels)["accuracy"]
     print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+
+
+def _check(config: Train) -> None:
+    """Raise unless the flags go together and what they name is there."""
+    sizes = "vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"
+    check_sizes(config, (*sizes, "unlabelled_per_labelled"))
+    if not 0 <= config.teachers_weight <= 1:
+        raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
+    if config.adversarial and config.virtual_adversarial:
+        raise ValueError(
+            "adversarial must be 0 beside virtual_adversarial: one kind at a time; "
+            f"got {config.adversarial} and {config.virtual_adversarial}."
+        )
+    averaging.check(config)
+    if config.words:
+        RunFolder.open(config.words)
+    if config.pretrained:
+        known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
+        if known != config.backward:
+            raise ValueError(
+                f"backward must be {known}, as in {config.pretrained}; got {config.backward}."
+            )
 
 
 def evaluate(config: Evaluate) -> None:
@@ -318,9 +334,11 @@ def _lengths(longest: int, parts: int = 8) -> list[int]:
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     """Return a new classifier, or one with the words and weights of a pretrained run."""
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.transfer import classifier_from, give_words
+    from gru_zoo.models.transfer import classifier_from, give_words, mean_of
     from gru_zoo.text.tokenizers import WordTokenizer
 
+    if config.mean_of:
+        return mean_of([pretrained(place) for place in config.mean_of])
     if not config.pretrained:
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
@@ -361,7 +379,7 @@ def _write_metrics(
             "scored_on": f"{size:,} reviews: {source.splits['test'][1]}",
             "validation_accuracy": max(row["val_accuracy"] for row in run.history),
             "parameters": model.count_params(),
-            "epochs": len(seconds),
+            "epochs": int(run.history[-1]["epoch"]),
             "train_seconds": sum(seconds),
             "seconds_per_epoch": statistics.median(seconds),
             "data": source.as_dict(),

@@ -112,7 +112,8 @@ def before(run: RunFolder) -> list[str]:
     from gru_zoo.zoo import card
 
     config, commands = run.config, []
-    named = [config.get("pretrained"), config.get("words"), *config.get("teachers", [])]
+    several = [*config.get("teachers", []), *config.get("mean_of", [])]
+    named = [config.get("pretrained"), config.get("words"), *several]
     for path in dict.fromkeys(filter(None, named)):
         if not is_run(path):
             commands += card(path).commands

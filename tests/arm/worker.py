@@ -7,13 +7,21 @@ one that they do not have takes random numbers. Inputs that begin with "state_" 
 run before gave under that name. Results are float32 under "FILE|SIGNATURE|OUTPUT", [runs, ...].
 
 Where the goldens are calls, "call0000|INPUT" and so on, each is made; its results are in one row
-after the other, [numbers, 1], as their shapes may differ. Only NumPy and LiteRT are needed.
+after the other, [numbers, 1], as their shapes may differ. Only NumPy and LiteRT are needed, by
+whichever of its names (tests/runtimes runs old releases).
 """
 
 import sys
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+
+try:
+    from ai_edge_litert.interpreter import Interpreter
+except ImportError:
+    try:
+        from tflite_runtime.interpreter import Interpreter
+    except ImportError:
+        from tensorflow.lite.python.interpreter import Interpreter
 
 # A stream: so many rows of the goldens, so many steps of each.
 STREAMS, STEPS = 2, 40

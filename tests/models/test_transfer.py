@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.models.transfer import classifier_from, give_words
+from gru_zoo.models.transfer import classifier_from, give_words, mean_of
 from gru_zoo.text.tokenizers import WordTokenizer
 from tests.models.test_language_model import IDS, WORDS, language_model
 
@@ -21,6 +21,31 @@ def test_a_classifier_goes_on_as_itself():
     source = classifier_from(language_model(), ("no", "yes"), 8, dropout=0.2)
     model = classifier_from(source, ("no", "yes"), 8, dropout=0.0)
     np.testing.assert_array_equal(model(IDS), source(IDS))
+
+
+def test_the_mean_of_models_has_the_mean_of_their_weights():
+    models = [
+        classifier_from(language_model(), ("no", "yes"), 8, dropout) for dropout in (0.2, 0.0, 0.1)
+    ]
+    random = np.random.default_rng(4)
+    for model in models:
+        model.set_weights([random.normal(size=w.shape) for w in model.get_weights()])
+    wanted = [sum(w) / 3 for w in zip(*(m.get_weights() for m in models), strict=True)]
+    mean = mean_of(models)
+    assert mean is models[0]
+    for found, each in zip(mean.get_weights(), wanted, strict=True):
+        np.testing.assert_allclose(found, each, rtol=1e-5, atol=1e-7)
+
+
+def test_only_models_that_are_alike_have_a_mean():
+    one, other = (classifier_from(language_model(), ("no", "yes"), n, 0.1) for n in (8, 9))
+    with pytest.raises(ValueError, match="models must be alike in their tokenizer"):
+        mean_of([one, other])
+    labelled = classifier_from(language_model(), ("yes", "no"), 8, 0.1)
+    with pytest.raises(ValueError, match="models must be alike in their labels"):
+        mean_of([one, labelled])
+    with pytest.raises(ValueError, match="models must be one or more; got none"):
+        mean_of([])
 
 
 def test_words_keep_what_fits_of_their_scalar_products():

@@ -59,6 +59,23 @@ def test_the_test_split_is_read_when_asked(place, runs):
 
 
 @pytest.mark.slow
+def test_the_mean_of_runs_is_a_run(place, runs):
+    # Of a run with itself: its own weights, and the effort of both.
+    parts = ["runs/semi_supervised/teacher"] * 2
+    done = recipe("semi_supervised", place, "train", "--name", "mean", "--mean-of", *parts)
+    assert done.returncode == 0, done.stderr
+    mean, part = (RunFolder.open(runs / name) for name in ("mean", "teacher"))
+    weights = [semi_supervised.load(run).get_weights() for run in (mean, part)]
+    for found, wanted in zip(*weights, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    (row,) = mean.history
+    assert row["epoch"] == 4 and row["val_accuracy"] == pytest.approx(
+        max(r["val_accuracy"] for r in part.history)
+    )
+    assert row["seconds"] == pytest.approx(2 * sum(r["seconds"] for r in part.history))
+
+
+@pytest.mark.slow
 def test_a_preset_has_the_files_that_are_asked_for(place, runs, monkeypatch):
     monkeypatch.setenv("GRU_ZOO_MODELS", str(place / "models"))
     flags = "--preset mine --compared 50 --no-mediapipe"
@@ -123,6 +140,12 @@ def test_backward_reading_turns_the_words_behind_start():
             ["--adversarial", "0.3", "--virtual-adversarial", "0.2"],
             "adversarial must be 0 beside virtual_adversarial: one kind at a time; got 0.3 and 0.2",
         ),
+        (
+            ["--mean-of", "none", "--virtual-adversarial", "0.2"],
+            "virtual_adversarial must not be given with mean_of, which trains nothing; got 0.2",
+        ),
+        (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
+        (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
         (["--sequence-length", "0"], "sequence_length must be an integer of at least 1; got 0"),
     ],

@@ -56,6 +56,19 @@ def test_no_random_step_of_that_length_changes_the_answer_as_much():
         assert (divergence(clean, model.read(vectors + other, mask)).numpy() < worst).all()
 
 
+def test_kept_gates_change_no_gradient_and_drop_nothing():
+    model = classifier(dropout=0.5, kernel="auto")
+    vectors, mask = model.embedding(IDS), tf.constant(IDS > 0)
+    found = []
+    for save in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(vectors)
+            given = model.read(vectors, mask, save_gates=save)[:, 0]
+        found.append((given.numpy(), tape.gradient(given, vectors).numpy()))
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-6)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-4, atol=1e-7)
+
+
 def test_it_learns_labels_and_grows_smoother():
     model = classifier()
     training = VirtualAdversarialTraining(model, epsilon=0.5)
