@@ -14,21 +14,18 @@ Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual advers
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-import tyro
+from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
+from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
 from recipes.shared import averaging, cli, report, reviews, sentiment_card
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import before, is_run, open_run, pretrained, together
-from recipes.shared.starting import RunFlags, check_sizes, start_run
+from recipes.shared.starting import check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,88 +34,7 @@ if TYPE_CHECKING:
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
 
-RUNS = Path("runs/semi_supervised")
 LABELS = ("negative", "positive")
-
-
-@dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
-    """Train a sentiment classifier with the help of unlabelled reviews; score it on validation."""
-
-    runs: Path = RUNS
-    """Folder of the runs."""
-
-    # Data.
-    source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; the package has no unlabelled ones."""
-    limit: int = 0
-    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
-    backward: bool = False
-    """Read each review from its end to its beginning, as the language model did."""
-
-    # What it learns from besides the labels.
-    pretrained: str = ""
-    """Run of recipes.language_model or of this recipe whose words and weights it begins with, or
-    a preset of the zoo, such as next_word_imdb_gru_small."""
-    mean_of: tuple[str, ...] = ()
-    """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
-    adversarial: float = 0.0
-    """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
-    virtual_adversarial: float = 0.0
-    """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none."""
-    unlabelled_per_labelled: int = 2
-    """Reviews without labels for each one with a label in virtual adversarial training."""
-    teachers: tuple[Path, ...] = ()
-    """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
-    teachers_weight: float = 0.5
-    """Share of the teachers in the targets of labelled reviews."""
-
-    words: Path | None = None
-    """Run whose word vectors it begins with: their principal components, as many as fit."""
-
-    # Text.
-    vocabulary_size: int = 20_000
-    """Words with an id of their own, unless pretrained."""
-    sequence_length: int = 800
-    """Words of a review that the model reads; the rest is cut off."""
-
-    # Model.
-    embedding_dim: int = 64
-    """Size of a word vector, unless pretrained."""
-    units: int = 128
-    """Size of the recurrent state, unless pretrained."""
-    dropout: float = 0.5
-    """Share of word vectors' and pooled features dropped in training."""
-
-    # Training.
-    epochs: int = 2
-    """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
-    batch_size: int = 32
-    """Labelled reviews of one training step."""
-    learning_rate: float = 1e-3
-    """Adam's, at the start."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluate:
-    """Measure accuracy on IMDB's test split, of one run or of the mean of several."""
-
-    finished: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Folders of the runs; the newest one if none is given."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Publish:
-    """Make a preset of the zoo: every format of the best run's model, checked, with its card."""
-
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs that differ in their seed only; the best on validation is shipped."""
-    preset: str
-    """Name in the zoo."""
-    compared: int = 0
-    """Test reviews that every file is compared on, evenly spread; 0 takes all of them."""
-    mediapipe: bool = True
-    """Whether there is a file for MediaPipe, which grows with the words that the model reads."""
 
 
 def train(config: Train) -> None:
@@ -156,18 +72,20 @@ def train(config: Train) -> None:
             steps_per_epoch=len(given),
             validate=validate,
             run=run,
-            epochs=config.epochs,
+            epochs=config.stop_after or config.epochs,
             patience=config.epochs,
         )
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
-    said = {
-        split: _predict(model, reviews.encode(model, given.texts, config.backward))
-        for split, given in splits.items()
-    }
-    reviews.keep_opinions(run, said)
-    accuracy = reviews.score(said["validation"], validation.labels)["accuracy"]
-    print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+    if config.opinions:
+        reviews.keep_opinions(
+            run,
+            {
+                split: _predict(model, reviews.encode(model, given.texts, config.backward))
+                for split, given in splits.items()
+            },
+        )
+    print(f"validation: accuracy {validate()['accuracy']:.4f}; files in {run.path}")
 
 
 def _check(config: Train) -> None:
@@ -180,6 +98,10 @@ def _check(config: Train) -> None:
         raise ValueError(
             "adversarial must be 0 beside virtual_adversarial: one kind at a time; "
             f"got {config.adversarial} and {config.virtual_adversarial}."
+        )
+    if not 0 <= config.stop_after <= config.epochs:
+        raise ValueError(
+            f"stop_after must be 0 to {config.epochs}, the epochs; got {config.stop_after}."
         )
     averaging.check(config)
     if config.words:

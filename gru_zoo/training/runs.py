@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class RunFolder:
         path: the folder; its parents are made.
         config: what the run was started with, JSON values only.
         resume: go on with the run that is there instead of starting one.
+        may_change: keys of `config` that may differ when a run is resumed; the new ones are kept.
 
     Raises:
         FileExistsError: the folder holds a run and `resume` is False.
@@ -37,14 +39,20 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: str | os.PathLike, config: dict[str, Any], resume: bool = False
+        self,
+        path: str | os.PathLike,
+        config: dict[str, Any],
+        resume: bool = False,
+        may_change: Sequence[str] = (),
     ) -> None:
         self.path = Path(path)
         self.config = json.loads(json.dumps(config, default=str))  # a path as its name
         self.history: list[dict[str, float]] = []
         known = self.path / "config.json"
         if resume:
-            self._compare(known)
+            self._compare(known, may_change)
+            if may_change:
+                write_json(known, self.config)
         elif known.exists():
             raise FileExistsError(
                 f"name must be that of a new run; {self.path} holds one already "
@@ -104,11 +112,11 @@ class RunFolder:
             raise FileNotFoundError(f"run must be a finished one; {self.path} has no metrics.json.")
         return json.loads(path.read_text(encoding="utf-8"))
 
-    def _compare(self, known: Path) -> None:
+    def _compare(self, known: Path, may_change: Sequence[str]) -> None:
         if not known.exists():
             raise FileNotFoundError(f"resume needs a run folder; {self.path} has no config.json.")
         before = json.loads(known.read_text(encoding="utf-8"))
-        for key in sorted({*before, *self.config}):
+        for key in sorted({*before, *self.config} - {*may_change}):
             if before.get(key) != self.config.get(key):
                 raise ValueError(
                     f"{key} must be {before.get(key)!r}, as the run in {self.path} was started "

@@ -12,7 +12,9 @@ from gru_zoo.arguments import positive_int
 from gru_zoo.training.runs import RunFolder, newest_run
 
 # Flags that say where a run is and how it is reached, not what it computes.
-PLACE = ("name", "runs", "resume", "export")
+PLACE = ("name", "runs", "resume", "export", "opinions")
+# A resumed run may end sooner or later than was meant; what it computed until then stays.
+_MAY_CHANGE = ("stop_after",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,7 @@ def start_run(config: RunFlags) -> RunFolder:
     fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in PLACE}
     if config.resume and (config.runs / name / "config.json").exists():
         fixed = _without_newer(fixed, config, config.runs / name)
-    run = RunFolder(config.runs / name, fixed, config.resume)
+    run = RunFolder(config.runs / name, fixed, config.resume, _MAY_CHANGE)
     print(f"run: {run.path}", flush=True)
     return run
 

@@ -1,0 +1,97 @@
+"""The flags of `recipes.semi_supervised`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from recipes.shared.starting import RunFlags
+
+RUNS = Path("runs/semi_supervised")
+
+
+@dataclasses.dataclass(frozen=True)
+class Train(RunFlags):
+    """Train a sentiment classifier with the help of unlabelled reviews; score it on validation."""
+
+    runs: Path = RUNS
+    """Folder of the runs."""
+
+    # Data.
+    source: Literal["auto", "tfds", "packaged"] = "auto"
+    """Where the reviews come from; the package has no unlabelled ones."""
+    limit: int = 0
+    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
+    backward: bool = False
+    """Read each review from its end to its beginning, as the language model did."""
+
+    # What it learns from besides the labels.
+    pretrained: str = ""
+    """Run of recipes.language_model or of this recipe whose words and weights it begins with, or
+    a preset of the zoo, such as next_word_imdb_gru_small."""
+    mean_of: tuple[str, ...] = ()
+    """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
+    adversarial: float = 0.0
+    """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
+    virtual_adversarial: float = 0.0
+    """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none."""
+    unlabelled_per_labelled: int = 2
+    """Reviews without labels for each one with a label in virtual adversarial training."""
+    teachers: tuple[Path, ...] = ()
+    """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
+    teachers_weight: float = 0.5
+    """Share of the teachers in the targets of labelled reviews."""
+
+    words: Path | None = None
+    """Run whose word vectors it begins with: their principal components, as many as fit."""
+
+    # Text.
+    vocabulary_size: int = 20_000
+    """Words with an id of their own, unless pretrained."""
+    sequence_length: int = 800
+    """Words of a review that the model reads; the rest is cut off."""
+
+    # Model.
+    embedding_dim: int = 64
+    """Size of a word vector, unless pretrained."""
+    units: int = 128
+    """Size of the recurrent state, unless pretrained."""
+    dropout: float = 0.5
+    """Share of word vectors' and pooled features dropped in training."""
+
+    # Training.
+    epochs: int = 2
+    """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
+    stop_after: int = 0
+    """End after so many passes, before the rate is zero; may change with --resume. 0: no sooner."""
+    batch_size: int = 32
+    """Labelled reviews of one training step."""
+    learning_rate: float = 1e-3
+    """Adam's, at the start."""
+    opinions: bool = True
+    """Say what the model thinks of every review, as a teacher must."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Measure accuracy on IMDB's test split, of one run or of the mean of several."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Folders of the runs; the newest one if none is given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """Make a preset of the zoo: every format of the best run's model, checked, with its card."""
+
+    finished: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs that differ in their seed only; the best on validation is shipped."""
+    preset: str
+    """Name in the zoo."""
+    compared: int = 0
+    """Test reviews that every file is compared on, evenly spread; 0 takes all of them."""
+    mediapipe: bool = True
+    """Whether there is a file for MediaPipe, which grows with the words that the model reads."""
