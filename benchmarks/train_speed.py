@@ -23,6 +23,7 @@ import tyro
 
 from benchmarks import timing
 from gru_zoo.files import write_json
+from gru_zoo.training.heap import keep_freed_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     config = tyro.cli(Config, args=arguments, prog="python -m benchmarks.train_speed")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    keep_freed_memory()  # as every recipe does
     models, epoch = _prepare(config)
     firsts = list({ids.shape: (ids, labels) for ids, labels in epoch}.values())
     compiling = {name: _seconds(model, firsts) for name, model in models.items()}

@@ -9,6 +9,8 @@ from typing import Any
 
 import tyro
 
+from gru_zoo.training.heap import keep_freed_memory
+
 
 def run(
     program: str,
@@ -29,6 +31,7 @@ def run(
     """
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    keep_freed_memory()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     default = next(iter(commands))
     name = arguments.pop(0) if arguments and arguments[0] in commands else default
