@@ -11,17 +11,21 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.signatures import STEP, convert
 from gru_zoo.export.steps import step_graph
 
-_ALIGNMENT = 16  # of what TFLM places in its arena
+FITS = "fits"  # what the search notes of a size
+ALIGNMENT = 16  # of what TFLM places in its arena
 _LARGEST = 2**26  # bytes of an arena to look for; no microcontroller has as many
+_SECONDS = 300  # that a search may take
 
 
 def step_file(model: keras.Model) -> bytes:
@@ -100,13 +104,15 @@ def smallest_arena(content: bytes) -> int:
     """Return the bytes of the smallest arena that holds a model.
 
     The interpreter that is asked also records what it allocates, which takes a little of its
-    arena itself: on a device no more is needed.
+    arena itself: on a device no more is needed. It is asked in a process of its own, since TFLM
+    has crashed where an arena was a little too small.
 
     Args:
         content: bytes of a `.tflite` file.
 
     Raises:
         ValueError: no arena is large enough, because TFLM does not have an operator of the file.
+        ConversionFailed: the search itself did not run.
 
     Example:
         >>> from gru_zoo import GRU
@@ -116,14 +122,31 @@ def smallest_arena(content: bytes) -> int:
     """
     MicroStep(content)
     low, high = 0, _LARGEST  # too small; large enough
-    while high - low > _ALIGNMENT:
-        middle = (low + high) // 2 // _ALIGNMENT * _ALIGNMENT
-        try:
-            MicroStep(content, middle)
-            high = middle
-        except ValueError:
-            low = middle
+    with tempfile.TemporaryDirectory() as folder:
+        file, progress = Path(folder, "step.tflite"), Path(folder, "progress.txt")
+        file.write_bytes(content)
+        while high - low > ALIGNMENT:
+            arguments = [os.fspath(file), os.fspath(progress), str(low), str(high)]
+            progress.write_text("")
+            before = low, high
+            try:
+                isolated("gru_zoo.export.arena", arguments, what="the search", seconds=_SECONDS)
+            except ConversionFailed:
+                if _bounds(progress, *before) == before:
+                    raise
+            low, high = _bounds(progress, *before)
     return high
+
+
+def _bounds(progress: Path, low: int, high: int) -> tuple[int, int]:
+    """Return the bounds after the sizes in `progress`; one without a result was too small."""
+    for line in progress.read_text(encoding="utf-8").splitlines():
+        size, _, found = line.partition(" ")
+        if found == FITS:
+            high = int(size)
+        else:
+            low = int(size)
+    return low, high
 
 
 @contextlib.contextmanager
