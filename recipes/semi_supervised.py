@@ -101,6 +101,8 @@ def _check(config: Train) -> None:
             "adversarial must be 0 beside virtual_adversarial: one kind at a time; "
             f"got {config.adversarial} and {config.virtual_adversarial}."
         )
+    if not 0 <= config.ema_momentum < 1:
+        raise ValueError(f"ema_momentum must be 0 to below 1; got {config.ema_momentum}.")
     if not 0 <= config.stop_after <= config.epochs:
         raise ValueError(
             f"stop_after must be 0 to {config.epochs}, the epochs; got {config.stop_after}."
@@ -282,9 +284,9 @@ def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
     rate = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=config.epochs * steps_per_epoch
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss="categorical_crossentropy"
-    )
+    average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0, **average)
+    model.compile(optimizer=optimizer, loss="categorical_crossentropy")
 
 
 def _predict(model: SequenceClassifier, ids: np.ndarray) -> np.ndarray:

@@ -71,6 +71,8 @@ class Train(RunFlags):
     """Labelled reviews of one training step."""
     learning_rate: float = 1e-3
     """Adam's, at the start."""
+    ema_momentum: float = 0.0
+    """Of the moving average of the weights, which is what is validated and kept; 0 keeps none."""
     opinions: bool = True
     """Say what the model thinks of every review, as a teacher must."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -44,6 +45,9 @@ def fit(
     on (weights, optimizer, random states, best weights, history), so a killed run that is
     started again ends with the same weights as one that was left alone. Ends with the weights
     of the best epoch in the model.
+
+    Of an optimizer with `use_ema=True` the weights that are validated and kept are their moving
+    average (Polyak and Juditsky 1992); training goes on with the weights themselves.
 
     Args:
         model: compiled.
@@ -112,13 +116,15 @@ class _Keeper(keras.callbacks.Callback):
         cpu_seconds = time.process_time() - self.started[1]
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(f"loss must stay finite; epoch {epoch + 1} gave {logs}.")
-        validation = {f"val_{name}": value for name, value in self.validate().items()}
+        with _averaged(self.model):
+            validation = {f"val_{name}": value for name, value in self.validate().items()}
+            weights = [np.array(weight) for weight in self.model.weights]
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         took = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
         self.run.history.append({**row, **validation, **took})
         logs.update(validation)  # for the progress line and TensorBoard
         if self.best_epoch == epoch:
-            self.best = [np.array(weight) for weight in self.model.weights]
+            self.best = weights
         self.run.save_checkpoint(
             {
                 **_numbered("variable", _variables(self.model)),
@@ -135,6 +141,18 @@ class _Keeper(keras.callbacks.Callback):
         _assign(_variables(model), _collect("variable", arrays))
         self.best = _collect("best", arrays)
         return len(self.run.history)
+
+
+@contextlib.contextmanager
+def _averaged(model: keras.Model) -> Iterator[None]:
+    """Give the model the moving average that its optimizer keeps of its weights, for a while."""
+    weights = model.trainable_variables
+    own = [np.array(weight) for weight in weights]
+    model.optimizer.finalize_variable_values(weights)
+    try:
+        yield
+    finally:
+        _assign(weights, own)
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

@@ -26,7 +26,7 @@ sys.exit(semi_supervised.main(["train", *small, *student]))
 """
 VIRTUAL = (
     "--source packaged --sequence-length 20 --vocabulary-size 40 --embedding-dim 4 --units 5 "
-    "--epochs 2 --virtual-adversarial 0.3"
+    "--epochs 2 --virtual-adversarial 0.3 --ema-momentum 0.9"
 ).split()
 
 
@@ -147,6 +147,7 @@ def test_backward_reading_turns_the_words_behind_start():
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
+        (["--ema-momentum", "1"], "ema_momentum must be 0 to below 1; got 1.0"),
         (["--sequence-length", "0"], "sequence_length must be an integer of at least 1; got 0"),
     ],
 )

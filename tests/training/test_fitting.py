@@ -1,0 +1,60 @@
+"""Which weights a training validates, keeps and goes on with."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gru_zoo.training.fitting import fit
+from gru_zoo.training.runs import RunFolder
+
+RATE, MOMENTUM, STEPS, EPOCHS = 0.03, 0.75, 3, 2
+
+
+def _trained(path, seen, resume=False, epochs=EPOCHS, **average):
+    """Fit w of w x = 2 x, from w = 0 with x = 1, 2, 3 in turn; `seen` gets what was validated."""
+    keras.utils.clear_session()
+    model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, use_bias=False)])
+    model.set_weights([np.zeros([1, 1])])
+    model.compile(keras.optimizers.SGD(RATE, **average), "mse")
+    inputs = np.array([1, 2, 3], np.float32).reshape(STEPS, 1, 1)
+
+    def batches(first_epoch, epochs):
+        return tf.data.Dataset.from_tensor_slices((inputs, 2 * inputs)).repeat(epochs - first_epoch)
+
+    def validate():
+        seen.append(float(model.get_weights()[0][0, 0]))
+        return {"loss": -len(seen)}  # better each time
+
+    run = RunFolder(path, {}, resume)
+    fit(model, batches, STEPS, validate, run, epochs, patience=EPOCHS, monitor="loss")
+    return float(model.get_weights()[0][0, 0])
+
+
+def _by_hand():
+    """Return w and its moving average after each epoch, by the definitions."""
+    weight, average, epochs = 0.0, None, []
+    for _ in range(EPOCHS):
+        for x in (1.0, 2.0, 3.0):
+            weight -= RATE * 2 * (weight * x - 2 * x) * x
+            average = weight if average is None else MOMENTUM * average + (1 - MOMENTUM) * weight
+        epochs.append((weight, average))
+    return np.array(epochs)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_what_is_validated_and_kept(tmp_path, averaged):
+    # The average of epoch 2 shows that training went on with the weights, not with their average.
+    seen, average = [], {"use_ema": True, "ema_momentum": MOMENTUM} if averaged else {}
+    kept = _trained(tmp_path / "run", seen, **average)
+    wanted = _by_hand()[:, int(averaged)]
+    np.testing.assert_allclose(seen, wanted, rtol=1e-5)
+    assert kept == pytest.approx(wanted[-1], rel=1e-5)
+    assert abs(np.subtract(*_by_hand()[-1])) > 0.01  # or the two could be mistaken
+
+
+def test_a_moving_average_survives_an_interruption(tmp_path):
+    seen, average = [], {"use_ema": True, "ema_momentum": MOMENTUM}
+    _trained(tmp_path / "run", seen, epochs=1, **average)
+    _trained(tmp_path / "run", seen, resume=True, **average)
+    np.testing.assert_allclose(seen, _by_hand()[:, 1], rtol=1e-5)
