@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import layer_report, timing
+from benchmarks.aims import Aim, aims_table
 from benchmarks.layer_report import BETTER, BOTH_BETTER, OURS, Cells
 from gru_zoo.artifacts.card_text import table
 
@@ -121,16 +122,10 @@ def _variants(cells: Cells) -> str:
 
 def _aims(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
     """Return what was aimed at beside what was measured, met or not."""
-    rows = []
-    for found, most in ((_at_least(record["cells"], epoch), False), (_at_most(record), True)):
-        for said, wanted, value in found:
-            met = value <= wanted if most else value >= wanted
-            limit = f"{'at most' if most else 'at least'} {wanted:g}"
-            rows.append((said, limit, f"{value:.2f}", "yes" if met else "**no**"))
-    return table(("aim", "wanted", "measured", "met"), rows)
+    return aims_table(_at_least(record["cells"], epoch), _at_most(record))
 
 
-def _at_least(cells: Cells, epoch: dict[str, Any] | None) -> Iterator[tuple[str, float, float]]:
+def _at_least(cells: Cells, epoch: dict[str, Any] | None) -> Iterator[Aim]:
     """Yield each aim of speed, the figure wanted, and the figure measured."""
     for mode, peer, wanted in MEANS:
         found = _found(cells, "plain", mode, peer)
@@ -152,7 +147,7 @@ def _at_least(cells: Cells, epoch: dict[str, Any] | None) -> Iterator[tuple[str,
         yield said, 1.7, epoch["times_as_fast"]
 
 
-def _at_most(record: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
+def _at_most(record: dict[str, Any]) -> Iterator[Aim]:
     """Yield the aims of memory and of compilation, the figure wanted, and the figure measured."""
     memory = record["memory"]
     for key, peak in memory.items():

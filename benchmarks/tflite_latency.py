@@ -1,7 +1,7 @@
 """How fast is a GRU on a device's runtime? LiteRT on one thread of this machine's CPU.
 
     python -m benchmarks.tflite_latency --prepare-only      # make the files, minutes
-    python -m benchmarks.tflite_latency                     # measure, about a minute
+    python -m benchmarks.tflite_latency --write             # measure, a minute; into README.md
 
 The sentiment preset (400 words) and a keyword model, (49, 40) -> GRU(128) -> 12. Contenders take
 turns in one process: our files, the file that Keras' own layer gives, and ONNX Runtime with its
@@ -12,6 +12,7 @@ rounds of theirs / ours. Needs the extra `bench`.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import statistics
 import subprocess
@@ -23,8 +24,11 @@ from typing import Any
 
 import tyro
 
-from benchmarks import timing
-from gru_zoo.files import write_beside, write_json
+from benchmarks import latency_readme, timing
+from gru_zoo.files import write_json
+from gru_zoo.zoo import table as readme
+
+ROOT = Path(__file__).parents[1]
 
 MODELS = ("sentiment", "keyword")
 LENGTHS = (125, 250, 500, 1000, 2000)
@@ -45,6 +49,10 @@ class Config:
     results: Path = Path("benchmarks/results/tflite_latency.json")
     prepare_only: bool = False
     """Make the files and measure nothing."""
+    write: bool = False
+    """Put the tables into README.md too."""
+    report_only: bool = False
+    """Measure nothing: report what the last run kept."""
     memory_of: str = ""
     """Of no use by hand: print the bytes that opening and running this file takes."""
 
@@ -56,21 +64,29 @@ def main(arguments: list[str] | None = None) -> int:
     if config.memory_of:
         print(_memory(Path(config.memory_of)))
         return 0
+    if not config.report_only:
+        from benchmarks import tflite_files
+
+        tflite_files.make(config.files)
+        if config.prepare_only:
+            return 0
+        write_json(config.results, _measured(config))
+    made = latency_readme.section(json.loads(config.results.read_text(encoding="utf-8")))
+    if config.write:
+        readme.write(ROOT / "README.md", made, latency_readme.BEGIN, latency_readme.END)
+    print(made)
+    return 0
+
+
+def _measured(config: Config) -> dict[str, Any]:
     from benchmarks import tflite_files
 
-    tflite_files.make(config.files)
-    if config.prepare_only:
-        return 0
     record = timing.machine(PACKAGES) | {"models": {}}
     for name in MODELS:
         record["models"][name] = _model(name, config, tflite_files.inputs(name))
     record["step"] = _step(config)
     record["all_steps"] = _lengths(config)
-    write_json(config.results, record)
-    with write_beside(config.results.with_suffix(".md")) as partial:
-        partial.write_text(_table(record), encoding="utf-8")
-    print(_table(record))
-    return 0
+    return record
 
 
 def _model(name: str, config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,45 +235,6 @@ def _memory(path: Path) -> int:
     interpreter.set_tensor(about["index"], np.ones(about["shape"], about["dtype"]))
     interpreter.invoke()
     return peak() - before
-
-
-def _table(record: Mapping[str, Any]) -> str:
-    """Return the record as Markdown."""
-    lines = [
-        "| model | file | KB | whole sequence, ms | ONNX Runtime / it | Keras' file / it "
-        "| step, µs | peak memory, KB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, model in record["models"].items():
-        for who, ms in model["ms"].items():
-            size, peak = model["bytes"].get(who), model["peak_bytes"].get(who)
-            step = record["step"]["us"].get(f"{name} {who}")
-            cells = [
-                name,
-                who,
-                "" if size is None else f"{size / 1e3:,.0f}",
-                f"{ms:.3f}",
-                _ratio(model, f"onnxruntime / {who}"),
-                _ratio(model, f"keras / {who}"),
-                "" if step is None else f"{step:.2f}",
-                "" if peak is None else f"{peak / 1e3:,.0f}",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    step, every = record["step"], record["all_steps"]
-    lengths = ", ".join(f"{length}: {ms:.2f} ms" for length, ms in every["ms"].items())
-    lines += [
-        "",
-        f"One step of the keyword model's two matrix products alone: {step['us']['products']:.2f} "
-        f"µs; the whole step is {step['over_products']:.2f} times that.",
-        f"All steps' states, GRU(128) over T steps: {lengths}; time grows as T^"
-        f"{every['exponent']:.2f}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _ratio(model: Mapping[str, Any], key: str) -> str:
-    return f"{model['ratios'][key]:.2f}" if key in model["ratios"] else ""
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""The README's part on TFLite latencies: a table of the files, and aims beside measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.aims import Aim, aims_table
+from gru_zoo.artifacts.card_text import table
+
+BEGIN = "<!-- latency: made by `python -m benchmarks.tflite_latency --write` -->"
+END = "<!-- end of latency -->"
+_COLUMNS = (
+    "model",
+    "file",
+    "KB",
+    "whole sequence, ms",
+    "ONNX Runtime / it",
+    "Keras' file / it",
+    "step, µs",
+    "peak memory, KB",
+)
+_AT_LEAST = (
+    ("keyword", "onnxruntime / float32", "times as fast as ONNX Runtime", 1.0),
+    ("keyword", "onnxruntime / int8", "times as fast as ONNX Runtime (float32)", 1.7),
+    ("sentiment", "onnxruntime / float32", "times as fast as ONNX Runtime", 1 / 1.3),
+    ("sentiment", "onnxruntime / int8", "times as fast as ONNX Runtime (float32)", 1.0),
+    ("keyword", "keras / float32", "times as fast as the file of Keras' layer", 1.3),
+    ("sentiment", "keras / float32", "times as fast as the file of Keras' layer", 1.3),
+)
+
+
+def section(record: Mapping[str, Any]) -> str:
+    """Return what tflite_latency.py measured, as Markdown."""
+    step, every = record["step"], record["all_steps"]
+    lengths = ", ".join(f"{length}: {ms:.2f} ms" for length, ms in every["ms"].items())
+    versions = record["versions"]
+    parts = [
+        table(_COLUMNS, list(_rows(record))),
+        f"One step of the keyword model's two matrix products alone: {step['us']['products']:.2f} "
+        f"µs; the whole step is {step['over_products']:.2f} times that.\n"
+        f"All steps' states, GRU(128) over T steps: {lengths}; time grows as T^"
+        f"{every['exponent']:.2f}.\n"
+        f"Measured on {record['cpu']}, {record['date']}, LiteRT {versions['ai-edge-litert']}, "
+        f"ONNX Runtime {versions['onnxruntime']}.",
+        aims_table(_at_least(record), _at_most(record)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, model in record["models"].items():
+        for who, ms in model["ms"].items():
+            size, peak = model["bytes"].get(who), model["peak_bytes"].get(who)
+            step = record["step"]["us"].get(f"{name} {who}")
+            yield (
+                name,
+                who,
+                "" if size is None else f"{size / 1e3:,.0f}",
+                f"{ms:.3f}",
+                _ratio(model, f"onnxruntime / {who}"),
+                _ratio(model, f"keras / {who}"),
+                "" if step is None else f"{step:.2f}",
+                "" if peak is None else f"{peak / 1e3:,.0f}",
+            )
+
+
+def _ratio(model: Mapping[str, Any], key: str) -> str:
+    return f"{model['ratios'][key]:.2f}" if key in model["ratios"] else ""
+
+
+def _at_least(record: Mapping[str, Any]) -> Iterator[Aim]:
+    for name, key, said, wanted in _AT_LEAST:
+        variant = key.split(" / ")[1]
+        yield f"{name}, {variant}, {said}", round(wanted, 2), record["models"][name]["ratios"][key]
+
+
+def _at_most(record: Mapping[str, Any]) -> Iterator[Aim]:
+    size = record["models"]["keyword"]["bytes"]
+    yield "keyword, a step, times its matrix products", 2.0, record["step"]["over_products"]
+    yield "keyword, int8 file, of the float32 file", 0.27, size["int8"] / size["float32"]
+    # Linear; a tenth is what a fit over five lengths may be off.
+    yield "all steps' states, exponent of the length", 1.1, record["all_steps"]["exponent"]
