@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.passed import Passed
+from tests.shares import Shares
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -16,6 +17,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.pluginmanager.register(Passed(config))
+    config.pluginmanager.register(Shares())
 
 
 def pytest_runtest_setup(item):
