@@ -1,6 +1,7 @@
 """One step of a GRU under TensorFlow Lite Micro: size, smallest arena, and LiteRT's numbers.
 
-    python -m benchmarks.microcontroller            needs the extra micro
+    python -m benchmarks.microcontroller --write    needs the extra micro; also into README.md
+    python -m benchmarks.microcontroller --report-only --write
 
 keyword    (40) -> GRU(128) -> Dense(12, softmax), weights as drawn; random steps
 sentiment  the preset sentiment_imdb_gru_supervised, with embedding and pooling; its golden texts
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,17 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from benchmarks.timing import machine
 from gru_zoo import GRU, load
-from gru_zoo.export.calibrated import integer_step
+from gru_zoo.artifacts.card_text import table as markdown
+from gru_zoo.export.integer_memory import UNITS
 from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
 from gru_zoo.files import write_json
 from gru_zoo.zoo import models_folder
+from gru_zoo.zoo import table as readme
 
-RESULTS = Path(__file__).parent / "results" / "microcontroller.json"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "microcontroller.json"
+BEGIN = "<!-- microcontroller: made by `python -m benchmarks.microcontroller --write` -->"
+END = "<!-- end of microcontroller -->"
 PRESET = "sentiment_imdb_gru_supervised"
 VARIANTS = ("float32", "int8_full", "int16x8")
 # LiteRT's kernels for this processor, and its plain ones, which TFLM's are made from.
@@ -38,6 +45,8 @@ LITERT = {
     "from_litert": OpResolverType.BUILTIN,
     "from_litert_reference_kernels": OpResolverType.BUILTIN_REF,
 }
+# LiteRT has no plain kernel of these.
+NOT_PLAIN = {"ROUND"}
 
 Step = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -61,11 +70,6 @@ def sentiment() -> tuple[keras.Model, list[np.ndarray]]:
 
 
 MODELS = {"keyword": keyword, "sentiment": sentiment}
-
-
-def step_bytes(model: keras.Model, variant: str, sequences: Sequence[np.ndarray]) -> bytes:
-    """Return one step of a model as a `.tflite` file."""
-    return step_file(model) if variant == "float32" else integer_step(model, variant, sequences)
 
 
 def lite_step(content: bytes, kernels: OpResolverType) -> Step:
@@ -134,7 +138,7 @@ def operators(content: bytes) -> dict[str, int]:
 def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
     """Return the record of one model and variant; with "reason" where TFLM cannot run it."""
     model, sequences = MODELS[name]()
-    content = step_bytes(model, variant, sequences)
+    content = step_file(model, variant, None if variant == "float32" else sequences)
     record = {"model": name, "variant": variant, "file_bytes": len(content)}
     record |= {"operators": operators(content), "steps": steps}
     try:
@@ -145,6 +149,8 @@ def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
         return {**record, "reason": str(error)}
     record |= {"arena_bytes": arena, "one_unit": {k: s for k, (s, _) in micro.outputs.items()}}
     for place, kernels in LITERT.items():
+        if place != "from_litert" and set(record["operators"]) & NOT_PLAIN:
+            continue
         step, beside = lite_step(content, kernels), []
 
         def both(arrays: dict[str, np.ndarray], step: Step = step, beside: list = beside) -> dict:
@@ -153,10 +159,12 @@ def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
 
         theirs = stream(both, micro, content, sequences, steps)
         record[place] = {
-            "own_states": {key: difference(ours[key], theirs[key]) for key in theirs},
+            "own_states": {key: difference(key, ours[key], theirs[key]) for key in theirs},
             "same_states": {
                 key: difference(
-                    numbers(np.stack([one[key] for one in beside]), micro.outputs[key]), theirs[key]
+                    key,
+                    numbers(np.stack([one[key] for one in beside]), micro.outputs[key]),
+                    theirs[key],
                 )
                 for key in theirs
             },
@@ -164,33 +172,55 @@ def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
     return record
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return the largest difference; of numbers above 1 the largest share."""
-    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max())
+def difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return the largest difference of a state or output; of numbers above 1 the largest share."""
+    # A sum of integers is in fixed point.
+    unit = UNITS if name.endswith("_sum") and theirs.dtype == np.int32 else 1.0
+    return float((np.abs(ours - theirs) / np.maximum(unit, np.abs(theirs))).max())
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """Return the records as Markdown."""
+    return markdown(
+        ("step", "variant", "file", "smallest arena", "answers off LiteRT's", "over the stream"),
+        [
+            (r["model"], r["variant"], f"{r['file_bytes'] / 1e3:,.0f} KB", *_found(r))
+            for r in records
+        ],
+    )
+
+
+def _found(record: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the arena, and the largest differences of an output that is no state."""
+    if "reason" in record:
+        return f"does not run: {record['reason']}", "", ""
+    most = (
+        max(value for name, value in found.items() if not name.startswith("state_"))
+        for found in (record["from_litert"][kind] for kind in ("same_states", "own_states"))
+    )
+    return f"{record['arena_bytes']:,} bytes", *(f"{value:.1e}" for value in most)
 
 
 def main() -> None:
-    """Measure and record."""
+    """Measure and record; report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=500, help="of each stream")
-    steps = parser.parse_args().steps
-    records = []
-    for name in MODELS:
-        for variant in VARIANTS:
-            records.append(record := measure(name, variant, steps))
-            found = record.get("reason") or (
-                f"arena {record['arena_bytes']:,} B  "
-                + "  ".join(
-                    f"{place}: {kind} {max(found.values()):.1e}"
-                    for place in LITERT
-                    for kind, found in record[place].items()
-                )
-            )
-            file = f"file {record['file_bytes']:>9,} B"
-            print(f"{name:10} {variant:10} {file}  {found}", flush=True)
-    about = machine(("tflite-micro", "ai-edge-litert", "tensorflow"))
-    command = "python -m benchmarks.microcontroller"
-    write_json(RESULTS, {"command": command, **about, "records": records})
+    parser.add_argument("--report-only", action="store_true", help="of what the last run kept")
+    parser.add_argument("--write", action="store_true", help="the table into README.md")
+    arguments = parser.parse_args()
+    if not arguments.report_only:
+        records = []
+        for name in MODELS:
+            for variant in VARIANTS:
+                records.append(measure(name, variant, arguments.steps))
+                print(table(records[-1:]).splitlines()[-1], flush=True)
+        about = machine(("tflite-micro", "ai-edge-litert", "tensorflow"))
+        command = "python -m benchmarks.microcontroller"
+        write_json(RESULTS, {"command": command, **about, "records": records})
+    made = table(json.loads(RESULTS.read_text(encoding="utf-8"))["records"])
+    if arguments.write:
+        readme.write(ROOT / "README.md", made, BEGIN, END)
+    print(made)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ as q = round(x / scale) + zero point, with one scale a tensor, chosen so that ev
 calibration fits. What is fed back must be seen as it is met on a device, so the samples are pairs
 (input, state) from the float step's own runs over representative sequences, at all depths. A
 state has the same scale going in and coming out, so on a device it is copied and nothing else.
+
+TFLM has neither a division of integers nor int16 tables. For it, `for_micro`, means are divided in
+float and embedding vectors are int8 in both.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.arguments import one_of, positive_int
-from gru_zoo.export.integer_file import float_operators, share_scales
-from gru_zoo.export.integer_memory import IntegerMemory
+from gru_zoo.export.integer_file import float_operators, narrow_tables, share_scales
+from gru_zoo.export.integer_memory import FloatQuotientMemory, IntegerMemory
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.representative import checked
 from gru_zoo.export.steps import StepGraph, step_graph
@@ -40,6 +43,7 @@ def integer_step(
     representative: Sequence[Any],
     *,
     gates: bool = False,
+    for_micro: bool = False,
     seconds: float = 600,
 ) -> bytes:
     """Return one step of a model in integers, as `.tflite` bytes with the one signature "step".
@@ -52,6 +56,7 @@ def integer_step(
         representative: sequences as the model will meet them, a hundred or so: ids [time] int, or
             [time, features] float; name -> such arrays for a model of several inputs.
         gates: also give the gates z and r of each GRU as outputs, see `step_graph`.
+        for_micro: keep to what TensorFlow Lite Micro runs.
         seconds: how long the conversion may take.
 
     Raises:
@@ -69,9 +74,14 @@ def integer_step(
     """
     one_of("variant", variant, VARIANTS)
     sequences = checked(model, representative)
-    graph = step_graph(model, gates=gates, memory=IntegerMemory)
+    memory = FloatQuotientMemory if for_micro else IntegerMemory
+    graph = step_graph(model, gates=gates, memory=memory)
     samples = rollouts(graph, sequences)
-    return calibrated(graph, samples, variant, name=model.name, seconds=seconds)
+    in_float = ("FLOOR_DIV",) if for_micro else ()
+    content = calibrated(
+        graph, samples, variant, name=model.name, in_float=in_float, seconds=seconds
+    )
+    return narrow_tables(content) if for_micro else content
 
 
 def rollouts(
@@ -139,6 +149,7 @@ def calibrated(
     variant: str,
     *,
     name: str = "model",
+    in_float: Sequence[str] = (),
     seconds: float = 600,
 ) -> bytes:
     """Convert a step to integers, in a process of its own.
@@ -148,13 +159,14 @@ def calibrated(
         samples: what `rollouts` returned.
         variant: "int8_full" or "int16x8".
         name: the model's, for errors.
+        in_float: operators that may compute in float.
         seconds: how long it may take.
 
     Returns:
         `.tflite` bytes with the one signature "step".
 
     Raises:
-        ConversionFailed: a crash, a time-out or an error; or operators are left in float.
+        ConversionFailed: a crash, a time-out or an error; or other operators are left in float.
 
     Example:
         >>> from gru_zoo import GRU
@@ -177,7 +189,7 @@ def calibrated(
             "gru_zoo.export.calibrator", [str(a) for a in arguments], what=what, seconds=seconds
         )
         content = file.read_bytes()
-    left = float_operators(content)
+    left = [name for name in float_operators(content) if name not in in_float]
     if left:
         raise ConversionFailed(f"{what} failed: no integer form of {', '.join(left)}.")
     return share_scales(content, graph.states)

@@ -8,7 +8,8 @@ where adding is exact, and its steps in int32:
     s' = s + round(2^12 x),  n' = n + 1,  mean = 2^-12 floor(s' / n')
 
 The division is of integers too: a sum that is quantized before it is divided would be rounded to
-one of 256 numbers between the smallest and the largest sum.
+one of 256 numbers between the smallest and the largest sum. Where a runtime divides floats only,
+as TFLM does, it is one of floats: exact as long as |s| < 2^24, a unit of 2^-12 off at most beyond.
 """
 
 from __future__ import annotations
@@ -48,4 +49,22 @@ class IntegerMemory(Memory):
         added = tf.cast(tf.round(UNITS * change(tf.zeros_like(initial))), tf.int32)
         after = super()._update(x, state, before, lambda total: total + added)
         steps = tf.maximum(self.after[state.removesuffix("sum") + "count"], 1)
-        return tf.cast(tf.math.floordiv(after, steps), tf.float32) / UNITS
+        return self._quotient(after, steps) / UNITS
+
+    def _quotient(self, total: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.math.floordiv(total, steps), tf.float32)
+
+
+class FloatQuotientMemory(IntegerMemory):
+    """An `IntegerMemory` that divides in float32, for a runtime without a division of integers.
+
+    Example:
+        >>> memory = FloatQuotientMemory()
+        >>> pooling = tf.keras.layers.GlobalAveragePooling1D()
+        >>> memory("mean", pooling, Steps(tf.constant([[0.5, -0.25]]))).numpy()
+        array([[ 0.5 , -0.25]], dtype=float32)
+    """
+
+    def _quotient(self, total: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        # The converter would compute DIV in 8 bits; FLOOR_DIV it leaves in float.
+        return tf.math.floordiv(tf.cast(total, tf.float32), tf.cast(steps, tf.float32))

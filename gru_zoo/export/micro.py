@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.arguments import one_of
+from gru_zoo.export.calibrated import VARIANTS, integer_step
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.signatures import STEP, convert
 from gru_zoo.export.steps import step_graph
@@ -28,14 +30,25 @@ _LARGEST = 2**26  # bytes of an arena to look for; no microcontroller has as man
 _SECONDS = 300  # that a search may take
 
 
-def step_file(model: keras.Model) -> bytes:
-    """Return one step of a causal model as `.tflite` bytes in float32, and nothing else.
+def step_file(
+    model: keras.Model, variant: str = "float32", representative: Sequence[Any] | None = None
+) -> bytes:
+    """Return one step of a causal model as `.tflite` bytes, and nothing else.
 
-    TFLM runs the first graph of a file, which in other files is the whole sequence. The integer
-    forms of a step, "int8_full" and "int16x8", come alone in their file as it is.
+    TFLM runs the first graph of a file, which in other files is the whole sequence. Of integers it
+    lacks two operators that `export.tflite` uses: here a mean is divided in float, and embedding
+    vectors are int8 in int16x8 too.
+
+    Args:
+        model: a causal model.
+        variant: "float32", "int8_full" or "int16x8".
+        representative: of the integers, sequences as the model will meet them, see
+            `integer_step`.
 
     Raises:
-        ValueError: the model cannot stream; the message names the layer.
+        ConversionFailed: the conversion to integers failed, see `integer_step`. A ValueError.
+        ValueError: an unknown variant; the model cannot stream, and the message names the layer;
+            a representative set where none is needed, or none where one is.
 
     Example:
         >>> from gru_zoo import GRU
@@ -43,6 +56,14 @@ def step_file(model: keras.Model) -> bytes:
         >>> sorted(MicroStep(content).inputs)
         ['inputs', 'state_gru']
     """
+    one_of("variant", variant, ("float32", *VARIANTS))
+    if (representative is not None) != (variant in VARIANTS):
+        raise ValueError(
+            f"representative must be given for {' and '.join(VARIANTS)}, and for no other variant; "
+            f"got {'none' if representative is None else 'one'} with {variant}."
+        )
+    if variant in VARIANTS:
+        return integer_step(model, variant, representative, for_micro=True)
     graph = step_graph(model)
     step = graph.step.get_concrete_function(**graph.inputs, **graph.states)
     return convert({STEP: step}, graph, "float32")
