@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.micro_readme import off_litert
 from gru_zoo.artifacts.card_text import table
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.files import write_beside
@@ -51,8 +52,7 @@ def rows() -> Iterator[Row]:
         runtime = f"TFLM, arena {record['arena_bytes']:,} bytes" if "arena_bytes" in record else ""
         difference = "–"
         if runtime:
-            largest = max(record["from_litert"]["own_states"].values())
-            difference = f"{largest:.1e} (from LiteRT)"
+            difference = f"{off_litert(record, 'own_states'):.1e} (from LiteRT)"
         yield (
             *(f"{record['model']} step", record["variant"], runtime or "TFLM: does not run"),
             *(_kilobytes(record["file_bytes"]), "–", difference, "–"),

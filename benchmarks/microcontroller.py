@@ -25,9 +25,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from benchmarks.micro_readme import BEGIN, END, table
 from benchmarks.timing import machine
 from gru_zoo import GRU, load
-from gru_zoo.artifacts.card_text import table as markdown
 from gru_zoo.export.integer_memory import UNITS
 from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
 from gru_zoo.files import write_json
@@ -36,8 +36,6 @@ from gru_zoo.zoo import table as readme
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "microcontroller.json"
-BEGIN = "<!-- microcontroller: made by `python -m benchmarks.microcontroller --write` -->"
-END = "<!-- end of microcontroller -->"
 PRESET = "sentiment_imdb_gru_supervised"
 VARIANTS = ("float32", "int8_full", "int16x8")
 # LiteRT's kernels for this processor, and its plain ones, which TFLM's are made from.
@@ -177,28 +175,6 @@ def difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
     # A sum of integers is in fixed point.
     unit = UNITS if name.endswith("_sum") and theirs.dtype == np.int32 else 1.0
     return float((np.abs(ours - theirs) / np.maximum(unit, np.abs(theirs))).max())
-
-
-def table(records: Sequence[dict[str, Any]]) -> str:
-    """Return the records as Markdown."""
-    return markdown(
-        ("step", "variant", "file", "smallest arena", "answers off LiteRT's", "over the stream"),
-        [
-            (r["model"], r["variant"], f"{r['file_bytes'] / 1e3:,.0f} KB", *_found(r))
-            for r in records
-        ],
-    )
-
-
-def _found(record: dict[str, Any]) -> tuple[str, str, str]:
-    """Return the arena, and the largest differences of an output that is no state."""
-    if "reason" in record:
-        return f"does not run: {record['reason']}", "", ""
-    most = (
-        max(value for name, value in found.items() if not name.startswith("state_"))
-        for found in (record["from_litert"][kind] for kind in ("same_states", "own_states"))
-    )
-    return f"{record['arena_bytes']:,} bytes", *(f"{value:.1e}" for value in most)
 
 
 def main() -> None:

@@ -1,0 +1,38 @@
+"""The README's table of steps on a microcontroller's runtime, from what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gru_zoo.artifacts.card_text import table as markdown
+
+BEGIN = "<!-- microcontroller: made by `python -m benchmarks.microcontroller --write` -->"
+END = "<!-- end of microcontroller -->"
+_COLUMNS = ("step", "variant", "file", "smallest arena", "answers off LiteRT's", "over the stream")
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """Return the records as Markdown."""
+    rows = []
+    for record in records:
+        if "reason" in record:
+            found = f"does not run: {record['reason']}", "", ""
+        else:
+            states = "same_states", "own_states"
+            off = (f"{off_litert(record, which):.1e}" for which in states)
+            found = f"{record['arena_bytes']:,} bytes", *off
+        size = f"{record['file_bytes'] / 1e3:,.0f} KB"
+        rows.append((record["model"], record["variant"], size, *found))
+    return markdown(_COLUMNS, rows)
+
+
+def off_litert(record: dict[str, Any], states: str) -> float:
+    """Return the largest difference between TFLM's and LiteRT's answers, states not counted.
+
+    Args:
+        record: of a step that ran.
+        states: "same_states", one step at a time, or "own_states", each going on from its own.
+    """
+    found = record["from_litert"][states]
+    return max(value for name, value in found.items() if not name.startswith("state_"))
