@@ -25,6 +25,7 @@ from gru_zoo.arguments import one_of
 from gru_zoo.data import babi
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli
+from recipes.shared.flags import OneRun, PublishFlags
 from recipes.shared.publishing import open_run, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 
@@ -77,11 +78,8 @@ class Train(RunFlags):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OneRun):
     """Measure a trained reader on the test split: task by task, with a picture of attention."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,21 +100,17 @@ class Predict:
 
 
 @dataclasses.dataclass(frozen=True)
-class Export:
+class Export(OneRun):
     """Write SavedModel and TFLite files, each compared with the model on the test split."""
 
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
     out: Path | None = None
     """Write the device's files into this folder, and no artifact."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Publish:
+class Publish(PublishFlags):
     """Make the zoo's preset of one finished run, or of several that differ in their seed only."""
 
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the one with the best validation accuracy is shipped."""
     preset: str = PRESET
     """Name in the zoo."""
 

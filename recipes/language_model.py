@@ -25,8 +25,9 @@ import tyro
 from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli
+from recipes.shared.flags import OneRun, PublishFlags, ReviewFlags
 from recipes.shared.publishing import open_run, pretrained, together
-from recipes.shared.starting import RunFlags, check_sizes, start_run
+from recipes.shared.starting import check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ RUNS = Path("runs/language_model")
 
 
 @dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
+class Train(ReviewFlags):
     """Train a language model and measure it on held-out texts of its data set."""
 
     runs: Path = RUNS
@@ -46,8 +47,6 @@ class Train(RunFlags):
     # Data.
     dataset: Literal["imdb", "tiny_shakespeare"] = "imdb"
     """Words of film reviews, or characters of plays."""
-    source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; the package has no unlabelled ones."""
     limit: int = 0
     """Use only so many reviews of each split, or characters, for a smoke test; 0 uses all."""
     backward: bool = False
@@ -86,11 +85,8 @@ class Train(RunFlags):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OneRun):
     """Measure a trained model on the test split of its data set."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,21 +110,17 @@ class Generate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Export:
+class Export(OneRun):
     """Write a trained model as TFLite files and SavedModel, each compared with it."""
 
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
     out: Path | None = None
     """Folder for the files; `files` in the run if not given."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Publish:
+class Publish(PublishFlags):
     """Make a preset of the zoo of one finished run, or of several that differ in their seed."""
 
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the one that is best on validation data is shipped."""
     preset: str = "next_word_imdb_gru_small"
     """Name in the zoo."""
 

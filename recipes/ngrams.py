@@ -14,26 +14,22 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Literal
 
 from recipes.shared import cli, reviews
+from recipes.shared.flags import OneRun, ReviewFlags
 from recipes.shared.publishing import open_run
-from recipes.shared.starting import RunFlags, check_sizes, start_run
+from recipes.shared.starting import check_sizes, start_run
 
 RUNS = Path("runs/ngrams")
 _MODEL = "ngrams.npz"
 
 
 @dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
+class Train(ReviewFlags):
     """Fit n-grams to the labelled reviews; write what they say of all but the test's."""
 
     runs: Path = RUNS
     """Folder of the runs."""
-    source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; the package has no unlabelled ones."""
-    limit: int = 0
-    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
     longest: int = 3
     """Words of the longest n-grams."""
     strength: float = 1.0
@@ -41,11 +37,8 @@ class Train(RunFlags):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OneRun):
     """Read the test split, once; write `metrics.json`."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
 
 
 def train(config: Train) -> None:

@@ -26,6 +26,7 @@ from gru_zoo.text.words import split_words
 from gru_zoo.training.runs import RunFolder
 from recipes import pos_tagging_files, pos_tagging_report
 from recipes.shared import cli, confusion_figure, report
+from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.publishing import command, open_run, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 
@@ -86,11 +87,9 @@ class Train(RunFlags):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OneRun):
     """Measure a trained tagger on the test split: accuracy, tag by tag, and a picture."""
 
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
     file: Path | None = None
     """Measure on this file instead: CoNLL-U, or words and tags divided by tabs."""
 
@@ -112,23 +111,14 @@ class Predict:
 
 
 @dataclasses.dataclass(frozen=True)
-class Export:
+class Export(ExportFlags):
     """Write an artifact again: every format, checked, with its card."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
-    out: Path | None = None
-    """Write the device's files into this folder, and no artifact."""
-    preset: str = ""
-    """A name in the zoo: its files are written anew from its own model instead."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Publish:
+class Publish(PublishFlags):
     """Make the zoo's preset of several finished runs that differ in their seed only."""
 
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the one with the best validation accuracy is shipped."""
     preset: str = PRESET
     """Name in the zoo."""
 

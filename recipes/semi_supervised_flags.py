@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
 
 import tyro
 
-from recipes.shared.starting import RunFlags
+from recipes.shared.flags import PublishFlags, ReviewFlags
 
 RUNS = Path("runs/semi_supervised")
 
 
 @dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
+class Train(ReviewFlags):
     """Train a sentiment classifier with the help of unlabelled reviews; score it on validation."""
 
     runs: Path = RUNS
     """Folder of the runs."""
 
     # Data.
-    source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; the package has no unlabelled ones."""
-    limit: int = 0
-    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
     backward: bool = False
     """Read each review from its end to its beginning, as the language model did."""
 
@@ -86,11 +81,9 @@ class Evaluate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Publish:
+class Publish(PublishFlags):
     """Make a preset of the zoo: every format of the best run's model, checked, with its card."""
 
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs that differ in their seed only; the best on validation is shipped."""
     preset: str
     """Name in the zoo."""
     compared: int = 0

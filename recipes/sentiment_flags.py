@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import tyro
 
 from gru_zoo.arguments import fraction
-from recipes.shared.starting import RunFlags, check_sizes
+from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
+from recipes.shared.starting import check_sizes
 
 RUNS = Path("runs/sentiment")
 PRESET = "sentiment_imdb_gru_small"
@@ -22,17 +23,11 @@ EXPORTED = ("gru", "keras_gru")
 
 
 @dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
+class Train(ReviewFlags):
     """Train a sentiment classifier, evaluate it on the test split and export it."""
 
     runs: Path = RUNS
     """Folder of the runs."""
-
-    # Data.
-    source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; auto prefers TFDS."""
-    limit: int = 0
-    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
 
     # A loaded model on your own texts.
     start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""
@@ -82,11 +77,8 @@ class Train(RunFlags):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OneRun):
     """Measure a trained model's accuracy on the test split of the data it was trained on."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,23 +96,14 @@ class Predict:
 
 
 @dataclasses.dataclass(frozen=True)
-class Export:
+class Export(ExportFlags):
     """Write an artifact again: every format, checked, with its card."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
-    out: Path | None = None
-    """Write the device's files into this folder, and no artifact."""
-    preset: str = ""
-    """A name in the zoo: its files are written anew from its own model instead."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Publish:
+class Publish(PublishFlags):
     """Make the zoo's preset of several finished runs that differ in their seed only."""
 
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the one with the best validation accuracy is shipped."""
     preset: str = OWN_PRESET
     """Name in the zoo."""
 

@@ -26,6 +26,7 @@ from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes import translation_export
 from recipes.shared import attention_figure, cli, report
+from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.publishing import command, open_run, together
 from recipes.shared.starting import RunFlags, check_sizes, start_run
 from recipes.translation_export import bleu
@@ -96,11 +97,8 @@ class Train(RunFlags):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OneRun):
     """Measure a trained translator on the test split: BLEU, translations, attention pictures."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,23 +116,14 @@ class Predict:
 
 
 @dataclasses.dataclass(frozen=True)
-class Export:
+class Export(ExportFlags):
     """Write an artifact again: every format, checked, with its card."""
-
-    run: Path | None = None
-    """Folder of the run; the newest one if not given."""
-    out: Path | None = None
-    """Write the device's files into this folder, and no artifact."""
-    preset: str = ""
-    """A name in the zoo: its files are written anew from its own model instead."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Publish:
+class Publish(PublishFlags):
     """Make the zoo's preset of several finished runs that differ in their seed only."""
 
-    finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the one with the best validation BLEU is shipped."""
     preset: str = PRESET
     """Name in the zoo."""
 
