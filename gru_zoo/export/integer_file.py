@@ -121,7 +121,7 @@ def _narrow(model: schema.ModelT, table: schema.TensorT) -> None:
         return
     scale, _ = _scale(table)
     numbers = model.buffers[table.buffer].data.view(np.int16).astype(np.float64) * scale
-    scale = np.float32(np.abs(numbers).max() / 127)
+    scale = np.float32(np.abs(numbers).max() / 127) or np.float32(1)  # of zeros, any
     # The file has one graph and each table once, so that nothing else reads this buffer.
     model.buffers[table.buffer].data = np.round(numbers / scale).astype(np.int8).view(np.uint8)
     table.type = schema.TensorType.INT8
