@@ -16,7 +16,7 @@ class ReviewFlags(RunFlags):
     """Flags of a training on IMDB's reviews."""
 
     source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; the package has no unlabelled ones."""
+    """Where the reviews come from; auto prefers TFDS, and the package has no unlabelled ones."""
     limit: int = 0
     """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
 
@@ -44,4 +44,4 @@ class PublishFlags:
     """Flags of a command that makes a preset."""
 
     finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of the runs; the best on validation data is shipped."""
+    """Folders of runs that differ in their seed only; the best on validation data is shipped."""
