@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,15 +25,16 @@ import tyro
 
 from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
-from recipes.shared import cli
+from recipes.shared import averaging, cli
 from recipes.shared.flags import OneRun, PublishFlags, ReviewFlags
-from recipes.shared.publishing import open_run, pretrained, together
+from recipes.shared.publishing import before, open_run, pretrained, together
 from recipes.shared.starting import check_sizes, start_run
 
 if TYPE_CHECKING:
     import numpy as np
 
     from gru_zoo.models.language_model import LanguageModel
+    from gru_zoo.training.batching import StreamBatches
 
 RUNS = Path("runs/language_model")
 
@@ -55,6 +57,8 @@ class Train(ReviewFlags):
     pretrained: str = ""
     """Run of this recipe, or preset, whose tokens, sizes and weights it begins with: such as one
     that reads in the other direction."""
+    mean_of: tuple[str, ...] = ()
+    """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
 
     # Text.
     vocabulary_size: int = 18_000
@@ -73,6 +77,8 @@ class Train(ReviewFlags):
     """Passes over the texts; the learning rate falls to zero over them (half a cosine)."""
     parts: int = 10
     """Checkpoints and validations of one pass."""
+    stop_after: int = 0
+    """End after so many parts, before the rate is zero; may change with --resume. 0: no sooner."""
     streams: int = 32
     """Texts read side by side."""
     steps: int = 64
@@ -128,57 +134,89 @@ class Publish(PublishFlags):
 def train(config: Train) -> None:
     """Train and keep the best weights in `model.keras`."""
     check_sizes(config, ("vocabulary_size", "embedding_dim", "units", "epochs", "parts"))
+    whole = config.epochs * config.parts
+    if not 0 <= config.stop_after <= whole:
+        raise ValueError(f"stop_after must be 0 to {whole}, all parts; got {config.stop_after}.")
+    averaging.check(config)
     known = _known(config)
     run = start_run(config)
 
-    import keras
-
-    from gru_zoo.training.fitting import fit, seed_everything
-    from gru_zoo.training.truncated import TruncatedTraining, score_stream
+    from gru_zoo.training.fitting import seed_everything
+    from gru_zoo.training.truncated import score_stream
     from recipes import language_model_text as text
 
     seed_everything(config.seed)
     texts, source = text.learnt(config)
     run.pin_data(source.as_dict())
     model = _beginning(config, texts, known)
-    tokenizer = model.tokenizer
-    batches = text.streams(tokenizer, texts, config, config.streams)
-    held_out = text.streams(tokenizer, text.read("validation", config)[0][:500], config, 25)
-    print(f"{len(texts):,} texts, {len(batches.tokens):,} tokens", flush=True)
-    sampled = config.sampled if config.sampled < model.tokens else 0
-    training = TruncatedTraining(model, config.streams, sampled)
-    part = len(batches) // config.parts
-    rate = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, decay_steps=config.epochs * config.parts * part
-    )
-    training.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0))
-    fit(
-        training,
-        train=lambda first, parts: batches.dataset(first, parts, config.parts),
-        steps_per_epoch=part,
-        validate=lambda: text.figures(score_stream(model, held_out), config),
-        run=run,
-        epochs=config.epochs * config.parts,
-        patience=config.epochs * config.parts,
-        monitor="loss",
-    )
+    held_out = text.streams(model.tokenizer, text.read("validation", config)[0][:500], config, 25)
+
+    def validate() -> dict[str, float]:
+        return text.figures(score_stream(model, held_out), config)
+
+    if config.mean_of:
+        averaging.note(run, config.mean_of, validate())
+    else:
+        _fit(
+            config,
+            run,
+            model,
+            text.streams(model.tokenizer, texts, config, config.streams),
+            validate,
+        )
     with write_beside(run.path / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
     _evaluate(run, "validation")
 
 
+def _fit(
+    config: Train,
+    run: RunFolder,
+    model: LanguageModel,
+    batches: StreamBatches,
+    validate: Callable[[], dict[str, float]],
+) -> None:
+    """Train a model on streams."""
+    import keras
+
+    from gru_zoo.training.fitting import fit
+    from gru_zoo.training.truncated import TruncatedTraining
+
+    print(f"{len(batches.texts):,} texts, {len(batches.tokens):,} tokens", flush=True)
+    sampled = config.sampled if config.sampled < model.tokens else 0
+    training = TruncatedTraining(model, config.streams, sampled)
+    part, parts = len(batches) // config.parts, config.epochs * config.parts
+    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, decay_steps=parts * part)
+    training.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0))
+    fit(
+        training,
+        train=lambda first, parts: batches.dataset(first, parts, config.parts),
+        steps_per_epoch=part,
+        validate=validate,
+        run=run,
+        epochs=config.stop_after or parts,
+        patience=parts,
+        monitor="loss",
+    )
+
+
 def _known(config: Train) -> LanguageModel | None:
-    """Return the model that `pretrained` names; refuse one that does not read the data set."""
-    if not config.pretrained:
+    """Return the model that it begins with, or is; refuse one that does not read the data set."""
+    places = config.mean_of or [config.pretrained]
+    if not places[0]:
         return None
-    model = _language_model("pretrained", pretrained(config.pretrained))
+    from gru_zoo.models.transfer import mean_of
+
+    flag = "mean_of" if config.mean_of else "pretrained"
+    models = [_language_model(flag, pretrained(place)) for place in places]
     kind = {"imdb": "WordTokenizer", "tiny_shakespeare": "CharacterTokenizer"}[config.dataset]
-    if type(model.tokenizer).__name__ != kind:
-        raise ValueError(
-            f"pretrained must have a {kind} for {config.dataset}; {config.pretrained} has a "
-            f"{type(model.tokenizer).__name__}."
-        )
-    return model
+    for model, place in zip(models, places, strict=True):
+        if type(model.tokenizer).__name__ != kind:
+            raise ValueError(
+                f"{flag} must have a {kind} for {config.dataset}; {place} has a "
+                f"{type(model.tokenizer).__name__}."
+            )
+    return mean_of(models)
 
 
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
@@ -212,6 +250,7 @@ def _evaluate(run: RunFolder, split: str) -> None:
     name = text.METRIC[config.dataset]
     known = run.metrics() if (run.path / "metrics.json").exists() else {}
     seconds = sum(row["seconds"] for row in run.history)
+    epochs = run.history[-1]["epoch"] / config.parts  # history has a row for each part
     run.write_metrics(
         {
             **known,
@@ -219,9 +258,9 @@ def _evaluate(run: RunFolder, split: str) -> None:
             "metric": {"name": name, "value": scores[name], "split": split},
             f"validation_{name}": {**known, split: scores}["validation"][name],
             "parameters": model.count_params(),
-            "epochs": config.epochs,
+            "epochs": int(epochs) if epochs.is_integer() else epochs,
             "train_seconds": seconds,
-            "seconds_per_epoch": seconds / config.epochs,
+            "seconds_per_epoch": seconds / epochs,
             "data": source.as_dict(),
         }
     )
@@ -283,9 +322,8 @@ def publish(config: Publish) -> None:
     found = together("language_model", config.finished, Train(), config.preset)
     flags = Train(**found.best.config)
     card = write_artifact(found.best, _model(found.best), flags, found.commands[0])
-    card = dataclasses.replace(
-        card, name=config.preset, scores=found.scores, commands=found.commands
-    )
+    commands = [*before(found.best), *found.commands]
+    card = dataclasses.replace(card, name=config.preset, scores=found.scores, commands=commands)
     republish(found.best.path / "artifact", models_folder() / config.preset, card)
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 

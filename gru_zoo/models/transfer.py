@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.tokenizers import WordTokenizer
+
+_Model = TypeVar("_Model", SequenceClassifier, LanguageModel)
 
 
 def classifier_from(
@@ -58,17 +61,17 @@ def classifier_from(
     return model
 
 
-def mean_of(models: Sequence[SequenceClassifier]) -> SequenceClassifier:
-    """Return a classifier whose weights are the mean of others' that began alike.
+def mean_of(models: Sequence[_Model]) -> _Model:
+    """Return a model whose weights are the mean of others' that began alike.
 
     Of models that were trained from the same beginning the mean is often better than each, and
     costs no more to run (Wortsman et al. 2022, "Model soups"); of others it is nonsense.
 
     Args:
-        models: one or more; the first one is changed and returned.
+        models: one or more of one class; the first one is changed and returned.
 
     Raises:
-        ValueError: none, or models of other words, labels or sizes.
+        ValueError: none, or models of other classes, words, labels or sizes.
 
     Example:
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
@@ -79,6 +82,8 @@ def mean_of(models: Sequence[SequenceClassifier]) -> SequenceClassifier:
     if not models:
         raise ValueError("models must be one or more; got none.")
     first, apart = models[0], ("name", "dropout", "dtype")
+    if len(kinds := {type(model).__name__ for model in models}) > 1:
+        raise ValueError(f"models must be of one class; got {', '.join(sorted(kinds))}.")
     known = [{k: v for k, v in m.get_config().items() if k not in apart} for m in models]
     for config in known[1:]:
         for key in sorted(known[0]):

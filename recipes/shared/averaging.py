@@ -20,7 +20,7 @@ def check(config: Any) -> None:
         FileNotFoundError: it names something that is neither a run nor a preset.
     """
     for name in _LEARNS if config.mean_of else ():
-        if given := getattr(config, name):
+        if given := getattr(config, name, None):
             raise ValueError(
                 f"{name} must not be given with mean_of, which trains nothing; got {given}."
             )
