@@ -53,7 +53,7 @@ class Score:
         seed: of weights, order and dropout.
         value: the metric on the split that the card names.
         validation: the metric on validation data, by which seeds are chosen.
-        epochs: how long it was trained.
+        epochs: passes over the training data, which need not be whole.
         train_seconds: time in training, evaluation left out.
         curve: the metric on validation data after each validation; empty if nobody kept it.
 
@@ -65,7 +65,7 @@ class Score:
     seed: int
     value: float
     validation: float
-    epochs: int
+    epochs: float
     train_seconds: float
     curve: Sequence[float] = dataclasses.field(default_factory=list)
 

@@ -44,6 +44,8 @@ def test_only_models_that_are_alike_have_a_mean():
     labelled = classifier_from(language_model(), ("yes", "no"), 8, 0.1)
     with pytest.raises(ValueError, match="models must be alike in their labels"):
         mean_of([one, labelled])
+    with pytest.raises(ValueError, match="of one class; got LanguageModel, SequenceClassifier"):
+        mean_of([one, language_model()])
     with pytest.raises(ValueError, match="models must be one or more; got none"):
         mean_of([])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.models.keras_file import load_keras_file
+from gru_zoo.training.runs import RunFolder
 from recipes import language_model
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
 
@@ -61,6 +62,21 @@ def test_one_begins_as_another_reads(place, trained):
     assert read[0] != pytest.approx(read[1], rel=1e-3)  # the same words from the other end
 
 
+def test_one_that_stopped_early_is_part_of_a_mean(place, trained):
+    early = ["--name", "early", "--seed", "1", "--pretrained", str(trained), "--stop-after", "3"]
+    done = recipe("language_model", place, "train", *SMALL, *early)
+    assert done.returncode == 0, done.stderr
+    parts = ["runs/language_model/whole", "runs/language_model/early"]
+    flags = [*SMALL, "--name", "mean", "--mean-of", *parts]
+    done = recipe("language_model", place, "train", *flags)
+    assert done.returncode == 0, done.stderr
+    runs = [RunFolder.open(trained.parent / name) for name in ("whole", "early", "mean")]
+    assert [run.metrics()["epochs"] for run in runs] == [2, 1.5, 3.5]
+    whole, other, mean = (load_keras_file(run.path / "model.keras") for run in runs)
+    for a, b, found in zip(*(m.get_weights() for m in (whole, other, mean)), strict=True):
+        np.testing.assert_allclose(found, (a + b) / 2, rtol=1e-5, atol=1e-7)
+
+
 def test_it_begins_as_a_model_of_the_same_tokens(trained, tmp_path, capsys):
     given = ["--dataset", "tiny_shakespeare", "--pretrained", str(trained)]
     assert language_model.main(["train", "--runs", str(tmp_path), *given]) == 2
@@ -74,4 +90,22 @@ def test_bad_sizes(flag, tmp_path, capsys):
     assert language_model.main(["train", "--runs", str(tmp_path), flag, "0"]) == 2
     name = flag[2:].replace("-", "_")
     assert f"error: {name} must be an integer of at least 1; got 0" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--stop-after", "21"], "stop_after must be 0 to 20, all parts; got 21"),
+        (["--mean-of", "nothing"], "run must be a folder with a config.json"),
+        (
+            ["--mean-of", "next_word_imdb_gru_small", "--pretrained", "other"],
+            "pretrained must not be given with mean_of",
+        ),
+        (["--mean-of", "sentiment_imdb_gru_small"], "mean_of must hold a LanguageModel"),
+    ],
+)
+def test_bad_flags_leave_no_run_behind(flags, message, tmp_path, capsys):
+    assert language_model.main(["train", "--runs", str(tmp_path), *flags]) == 2
+    assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
