@@ -250,7 +250,8 @@ def _evaluate(run: RunFolder, split: str) -> None:
     name = text.METRIC[config.dataset]
     known = run.metrics() if (run.path / "metrics.json").exists() else {}
     seconds = sum(row["seconds"] for row in run.history)
-    epochs = run.history[-1]["epoch"] / config.parts  # history has a row for each part
+    # History has a row for each part; the mean of presets has seen none of them itself.
+    epochs = run.history[-1]["epoch"] / config.parts
     run.write_metrics(
         {
             **known,
@@ -260,7 +261,7 @@ def _evaluate(run: RunFolder, split: str) -> None:
             "parameters": model.count_params(),
             "epochs": int(epochs) if epochs.is_integer() else epochs,
             "train_seconds": seconds,
-            "seconds_per_epoch": seconds / epochs,
+            "seconds_per_epoch": seconds / epochs if epochs else 0.0,
             "data": source.as_dict(),
         }
     )
