@@ -18,6 +18,10 @@ from gru_zoo.arguments import positive_int
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.training.batching import StreamBatches
 
+# Tokens that are scored together: few enough for the logits of a large vocabulary to stay in a
+# processor's cache, which takes a third of the time of all at once (benchmarks/NOTES.md).
+_AT_ONCE = 200
+
 
 class TruncatedTraining(keras.Model):
     """A language model and the state that its training carries from piece to piece.
@@ -143,10 +147,12 @@ def score_stream(model: LanguageModel, batches: StreamBatches) -> dict[str, floa
     @tf.function(autograph=False)
     def piece(ids: tf.Tensor, targets: tf.Tensor, state: tf.Tensor) -> tuple:
         projected, last = model.read(ids, state)
-        logits = model.logits(projected)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        right = tf.argmax(logits, axis=-1, output_type=targets.dtype) == targets
-        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32)), last
+        features = tf.reshape(projected, (-1, model.embedding_dim))
+        truth = tf.reshape(targets, [-1])
+        pieces = [slice(i, i + _AT_ONCE) for i in range(0, truth.shape[0], _AT_ONCE)]
+        figures = [_scored(model, features[piece], truth[piece]) for piece in pieces]
+        losses, right = (tf.add_n(figure) for figure in zip(*figures, strict=True))
+        return losses, right, last
 
     state = tf.zeros((batches.streams, model.units))
     losses, right = [], []
@@ -156,3 +162,14 @@ def score_stream(model: LanguageModel, batches: StreamBatches) -> dict[str, floa
         right.append(float(count))
     tokens = len(batches) * batches.streams * batches.steps
     return {"loss": math.fsum(losses) / tokens, "accuracy": math.fsum(right) / tokens}
+
+
+def _scored(
+    model: LanguageModel, features: tf.Tensor, targets: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the summed cross entropy of some tokens, and how many were the most probable one."""
+    logits = model.logits(features)  # [tokens, vocabulary]
+    best = tf.reduce_max(logits, axis=1)
+    whole = best + tf.math.log(tf.reduce_sum(tf.exp(logits - best[:, None]), axis=1))
+    own = tf.gather(logits, targets, batch_dims=1)
+    return tf.reduce_sum(whole - own), tf.reduce_sum(tf.cast(own >= best, tf.float32))

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.training import truncated
 from gru_zoo.training.batching import StreamBatches
 from gru_zoo.training.truncated import TruncatedTraining, score_stream
 from tests.models.test_language_model import language_model
@@ -27,7 +28,9 @@ def test_the_state_is_carried_and_begins_at_zero():
     np.testing.assert_allclose(training.carried, model.read(whole)[1], atol=1e-6)
 
 
-def test_the_score_is_the_cross_entropy_of_the_whole_streams():
+@pytest.mark.parametrize("at_once", [200, 4])  # all of a batch's 15 tokens, or four and a rest
+def test_the_score_is_the_cross_entropy_of_the_whole_streams(at_once, monkeypatch):
+    monkeypatch.setattr(truncated, "_AT_ONCE", at_once)
     model = language_model()
     pieces = list(streams().epoch(0))
     ids, targets = (np.concatenate([piece[i] for piece in pieces], axis=1) for i in (0, 1))
