@@ -5,7 +5,6 @@ Data:     IMDB's 22,500 labelled training reviews and its 50,000 without labels 
 Model:    as `recipes.sentiment`: word embeddings, one causal GRU, [last; max; mean] pooling.
 Steps:    each is a run of this recipe, and a line of the ablation:
           --pretrained RUN    weights begin as a language model's (Dai and Le 2015); or a preset's
-          --task-vector A B   add what a language model learnt from A to B (Ilharco et al. 2023)
           --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
           --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
           --mean-of RUN ...   mean of the weights of runs that began alike (Wortsman et al. 2022)
@@ -109,13 +108,6 @@ def _check(config: Train) -> None:
             f"stop_after must be 0 to {config.epochs}, the epochs; got {config.stop_after}."
         )
     averaging.check(config)
-    if len(config.task_vector) not in (0, 2) or (config.task_vector and not config.pretrained):
-        raise ValueError(
-            "task_vector must be two runs or presets, beside pretrained; "
-            f"got {config.task_vector} beside {config.pretrained!r}."
-        )
-    for place in config.task_vector:
-        is_run(place)
     if config.words:
         RunFolder.open(config.words)
     if config.pretrained:
@@ -268,7 +260,7 @@ def _lengths(longest: int, parts: int = 8) -> list[int]:
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     """Return a new classifier, or one with the words and weights of a pretrained run."""
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.transfer import add_task_vector, classifier_from, give_words, mean_of
+    from gru_zoo.models.transfer import classifier_from, give_words, mean_of
     from gru_zoo.text.tokenizers import WordTokenizer
 
     if config.mean_of:
@@ -283,10 +275,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
             give_words(model, load(RunFolder.open(config.words)))
         return model
     source = pretrained(config.pretrained)
-    model = classifier_from(source, LABELS, config.sequence_length, config.dropout)
-    if config.task_vector:
-        add_task_vector(model, *map(pretrained, config.task_vector), config.scaling)
-    return model
+    return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 
 def _compile(model: object, config: Train, steps_per_epoch: int) -> None:

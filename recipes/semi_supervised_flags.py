@@ -29,11 +29,6 @@ class Train(ReviewFlags):
     a preset of the zoo, such as next_word_imdb_gru_small."""
     mean_of: tuple[str, ...] = ()
     """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
-    task_vector: tuple[str, ...] = ()
-    """Two runs or presets, a language model BEFORE and AFTER more training: what it learnt there
-    is added to the words and the GRU of --pretrained."""
-    scaling: float = 0.5
-    """Share of the task vector that is added."""
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     virtual_adversarial: float = 0.0

@@ -94,49 +94,6 @@ def mean_of(models: Sequence[_Model]) -> _Model:
     return first
 
 
-def add_task_vector(
-    model: SequenceClassifier, before: _Model, after: _Model, scaling: float
-) -> SequenceClassifier:
-    """Add what another model's words and GRU learnt to a classifier's, without training.
-
-        w = w + scaling (w_after - w_before)
-
-    of the embedding and the GRU (Ilharco et al. 2023, "Editing models with task arithmetic"). It
-    makes sense where the classifier itself began with `before`.
-
-    Args:
-        model: is changed and returned.
-        before: the other model as it was, of the same words and sizes.
-        after: and as it is after more training.
-        scaling: 0 changes nothing.
-
-    Raises:
-        ValueError: their words or sizes differ.
-
-    Example:
-        >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
-        >>> model = SequenceClassifier(words, embedding_dim=4, units=5)
-        >>> before, after = LanguageModel(words, 4, 5), LanguageModel(words, 4, 5)
-        >>> add_task_vector(model, before, after, scaling=0.5) is model
-        True
-    """
-    for name, other in (("before", before), ("after", after)):
-        for key in ("embedding_dim", "units"):
-            if getattr(other, key) != getattr(model, key):
-                raise ValueError(
-                    f"{name} must have {key}={getattr(model, key)}, as the classifier has; "
-                    f"got {getattr(other, key)}."
-                )
-        if tuple(other.tokenizer.vocabulary) != tuple(model.tokenizer.vocabulary):
-            raise ValueError(f"{name} must have the classifier's words; it has others.")
-    for part in ("embedding", "rnn"):
-        old, new = (getattr(other, part).get_weights() for other in (before, after))
-        layer = getattr(model, part)
-        own = zip(layer.get_weights(), old, new, strict=True)
-        layer.set_weights([w + scaling * (b - a) for w, a, b in own])
-    return model
-
-
 def give_words(model: SequenceClassifier, other: keras.Model) -> int:
     """Give a classifier's words the vectors of another model's, in as many dimensions as it has.
 

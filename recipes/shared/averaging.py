@@ -9,7 +9,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes.shared.publishing import is_run
 
 # Flags of a training, which such a run is not.
-_LEARNS = ("pretrained", "task_vector", "teachers", "words", "adversarial", "virtual_adversarial")
+_LEARNS = ("pretrained", "teachers", "words", "adversarial", "virtual_adversarial")
 
 
 def check(config: Any) -> None:

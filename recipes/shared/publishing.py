@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 # Flags that say what is written at the end of a training and where; the seed tells runs apart.
 _APART = ("seed", "name", "runs", "resume", "export")
 
-# Flags that name several runs or presets which it began with or learnt from.
-_SEVERAL = ("task_vector", "teachers", "mean_of")
-
 
 class Finished(NamedTuple):
     """Runs that differ in their seed only, and what they achieved."""
@@ -115,7 +112,7 @@ def before(run: RunFolder) -> list[str]:
     from gru_zoo.zoo import card
 
     config, commands = run.config, []
-    several = [place for flag in _SEVERAL for place in config.get(flag, [])]
+    several = [*config.get("teachers", []), *config.get("mean_of", [])]
     named = [config.get("pretrained"), config.get("words"), *several]
     for path in dict.fromkeys(filter(None, named)):
         if not is_run(path):

@@ -2,13 +2,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.models.classifier import SequenceClassifier
-from gru_zoo.models.language_model import LanguageModel
-from gru_zoo.models.transfer import (
-    add_task_vector,
-    classifier_from,
-    give_words,
-    mean_of,
-)
+from gru_zoo.models.transfer import classifier_from, give_words, mean_of
 from gru_zoo.text.tokenizers import WordTokenizer
 from tests.models.test_language_model import IDS, WORDS, language_model
 
@@ -54,43 +48,6 @@ def test_only_models_that_are_alike_have_a_mean():
         mean_of([one, language_model()])
     with pytest.raises(ValueError, match="models must be one or more; got none"):
         mean_of([])
-
-
-def test_a_task_vector_is_what_changed_in_words_and_gru():
-    before, after = language_model(), language_model()
-    random = np.random.default_rng(5)
-    for model in (before, after):
-        model.set_weights([random.normal(size=w.shape) for w in model.get_weights()])
-    model = classifier_from(language_model(), ("no", "yes"), 8, 0.0)
-    own = model.get_weights()
-    assert add_task_vector(model, before, after, scaling=0.25) is model
-    layers = [[*m.embedding.get_weights(), *m.rnn.get_weights()] for m in (before, after, model)]
-    for w, old, new, found in zip(own[:-2], *layers, strict=True):
-        np.testing.assert_allclose(found, w + 0.25 * (new - old), rtol=1e-5, atol=1e-6)
-    for w, found in zip(own[-2:], model.head.get_weights(), strict=True):
-        np.testing.assert_array_equal(found, w)
-
-
-@pytest.mark.parametrize(
-    "which, options, message",
-    [
-        (0, {"units": 5}, "before must have units=7, as the classifier has; got 5"),
-        (1, {"embedding_dim": 3}, "after must have embedding_dim=4, as the classifier has; got 3"),
-    ],
-)
-def test_a_task_vector_fits_the_classifier(which, options, message):
-    model = classifier_from(language_model(), ("no", "yes"), 8, 0.0)
-    pair = [language_model(), language_model()]
-    pair[which] = language_model(**options)
-    with pytest.raises(ValueError, match=message):
-        add_task_vector(model, *pair, scaling=1.0)
-
-
-def test_a_task_vector_has_the_classifiers_words():
-    model = classifier_from(language_model(), ("no", "yes"), 8, 0.0)
-    other = LanguageModel(WordTokenizer([*WORDS[:-1], "other"], 8), 4, 7)
-    with pytest.raises(ValueError, match="after must have the classifier's words"):
-        add_task_vector(model, language_model(), other, scaling=1.0)
 
 
 def test_words_keep_what_fits_of_their_scalar_products():

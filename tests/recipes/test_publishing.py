@@ -54,13 +54,10 @@ def test_the_runs_before_it_are_made_first(tmp_path, monkeypatch):
     write_json(Path("runs/words/a/config.json"), words)
     write_json(Path("runs/some/b/config.json"), {"pretrained": "runs/words/a", "seed": 1})
     last = {"pretrained": None, "words": "runs/some/b", "teachers": ["runs/some/b"], "seed": 0}
-    write_json(Path("runs/words/d/config.json"), {"seed": 2})
-    last["task_vector"] = ["runs/words/a", "runs/words/d"]
     write_json(Path("runs/some/c/config.json"), last)
     assert before(RunFolder.open("runs/some/c")) == [
         "python -m recipes.words train --name a --units 9 --seed 0 --no-folded",
         "python -m recipes.some train --name b --pretrained runs/words/a --seed 1",
-        "python -m recipes.words train --name d --seed 2",
     ]
 
 

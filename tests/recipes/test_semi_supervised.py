@@ -1,13 +1,11 @@
 """Language model, classifier, student in smoke size, one after the other in one process."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 
 from gru_zoo import load
-from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.training.runs import RunFolder
 from recipes import semi_supervised
 from recipes.shared import reviews
@@ -58,21 +56,6 @@ def test_the_test_split_is_read_when_asked(place, runs):
     done = recipe("semi_supervised", place, "evaluate", *both)
     assert done.returncode == 0, done.stderr
     assert "mean of 2 runs: accuracy" in done.stdout
-
-
-@pytest.mark.slow
-def test_a_task_vector_moves_the_beginning(place, runs, monkeypatch):
-    monkeypatch.chdir(place)
-    words, doubled = "runs/language_model/words", "runs/language_model/doubled"
-    shutil.copytree(words, doubled)
-    model = load_keras_file(f"{words}/model.keras")
-    own = model.rnn.get_weights()
-    model.set_weights([2 * w for w in model.get_weights()])
-    model.save(f"{doubled}/model.keras")
-    config = semi_supervised.Train(pretrained=words, task_vector=(words, doubled), scaling=0.25)
-    beginning = semi_supervised._model(config, [])
-    for found, w in zip(beginning.rnn.get_weights(), own, strict=True):
-        np.testing.assert_allclose(found, 1.25 * w, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -161,11 +144,6 @@ def test_backward_reading_turns_the_words_behind_start():
             ["--mean-of", "none", "--virtual-adversarial", "0.2"],
             "virtual_adversarial must not be given with mean_of, which trains nothing; got 0.2",
         ),
-        (
-            ["--task-vector", "one", "--pretrained", "none"],
-            "task_vector must be two runs or presets, beside pretrained; got ('one',)",
-        ),
-        (["--task-vector", "one", "other"], "beside pretrained; got ('one', 'other') beside ''"),
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
