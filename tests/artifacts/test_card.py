@@ -69,6 +69,15 @@ def test_one_seed_has_no_spread(card):
     assert one.spread() == "92.00 % (one seed)"
 
 
+def test_the_text_says_which_trainings_weights_they_are(card):
+    assert "The seed was chosen on validation data." in readme(card)
+    one = dataclasses.replace(card, scores=card.scores[:1])
+    runs = ["python -m recipes.a train --name a", "python -m recipes.a train --mean-of a b"]
+    for trained, wanted in ((runs[:1], "One seed was trained."), (runs, "are the mean of those")):
+        commands = [*trained, "python -m recipes.a publish runs/a/b --preset c"]
+        assert wanted in readme(dataclasses.replace(one, commands=commands))
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "a"}', b"\xff\xfe"])
 def test_a_corrupt_card_is_named(tmp_path, content):
     (tmp_path / "card.json").write_bytes(content)
