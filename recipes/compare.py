@@ -118,11 +118,10 @@ def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
 
     # So that an ordinary end takes the child along, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the next start goes on."))
-    say = lambda text: print(text, flush=True)  # noqa: E731
     minutes = config.minutes or math.inf
     here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     cores = here[: config.cores] if here else [None] * config.cores
-    return run_all(make_plan, folder, config.runs, config.quick, say, minutes, cores)
+    return run_all(make_plan, folder, config.runs, config.quick, print, minutes, cores)
 
 
 def _print_plan(jobs: list[Job], results: stored.Results, cores: int) -> None:

@@ -72,10 +72,10 @@ def train(config: Train, run: RunFolder) -> Reader:
 
     training, source = read("train", config)
     run.pin_data(source.as_dict())
-    print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
+    print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = read("validation", config)
     model = make_model(config, training)
-    print(f"model: {model.count_params():,} parameters, {model.units} units", flush=True)
+    print(f"model: {model.count_params():,} parameters, {model.units} units")
     batches = _Batches(model, training, config)
     _compile(model, config, len(batches))
     table = _table(model, validation)
@@ -208,7 +208,7 @@ def _validation(
     of_truth = np.where(truth < 0, 0.0, given[np.arange(len(truth)), truth])
     tasks = by_task(questions, given.argmax(axis=1) == truth)
     weak = {task: f"{100 * share:.1f}" for task, share in tasks.items() if share < FAILED}
-    print(f"below {FAILED:.0%} on validation: {weak}", flush=True)
+    print(f"below {FAILED:.0%} on validation: {weak}")
     return {
         "loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
         "accuracy": statistics.fmean(tasks.values()),

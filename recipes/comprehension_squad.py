@@ -64,10 +64,10 @@ def train(config: Train, run: RunFolder) -> None:
 
     training, source = read("train", config)
     run.pin_data(source.as_dict())
-    print(f"data: {source.splits['train'][0]:,} {source.splits['train'][1]}", flush=True)
+    print(f"data: {source.splits['train'][0]:,} {source.splits['train'][1]}")
     validation, _ = read("validation", config)
     model = make_model(config, training)
-    print(f"model: {model.count_params():,} parameters", flush=True)
+    print(f"model: {model.count_params():,} parameters")
     batches = _Batches(model, training, config)
     rate = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=config.epochs * len(batches)

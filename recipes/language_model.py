@@ -182,7 +182,7 @@ def _fit(
     from gru_zoo.training.fitting import fit
     from gru_zoo.training.truncated import TruncatedTraining
 
-    print(f"{len(batches.texts):,} texts, {len(batches.tokens):,} tokens", flush=True)
+    print(f"{len(batches.texts):,} texts, {len(batches.tokens):,} tokens")
     sampled = config.sampled if config.sampled < model.tokens else 0
     training = TruncatedTraining(model, config.streams, sampled)
     part, parts = len(batches) // config.parts, config.epochs * config.parts

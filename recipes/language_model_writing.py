@@ -86,6 +86,6 @@ def write_files(model: LanguageModel, out: Path) -> None:
         path = out / f"model_{variant}.tflite"
         difference = export.tflite(model, path, variant, overwrite=True)
         size = path.stat().st_size / 1e3
-        print(f"{path}: {size:,.0f} KB, largest difference {difference:.1e}", flush=True)
+        print(f"{path}: {size:,.0f} KB, largest difference {difference:.1e}")
     export.saved_model(model, out / "saved_model", overwrite=True)
     print(f"{out / 'saved_model'}: SavedModel, largest difference below 1e-05")

@@ -139,7 +139,7 @@ def train(config: Train) -> None:
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
-    print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
+    print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = _read("validation", config)
     model = _model(config, training, units)
     batches = tagging.TaggedBatches(

@@ -52,7 +52,7 @@ def train(config: Train) -> None:
     if teachers:
         together = sum(said["validation"] for said in teachers) / len(teachers)
         accuracy = reviews.score(together, validation.labels)["accuracy"]
-        print(f"teachers: their mean's validation accuracy {accuracy:.4f}", flush=True)
+        print(f"teachers: their mean's validation accuracy {accuracy:.4f}")
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
     more = splits.get("unsupervised", none)
     model = _model(config, [*labelled.texts, *more.texts])

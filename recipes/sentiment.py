@@ -55,7 +55,7 @@ def train(config: Train) -> None:
     seed_everything(config.seed)
     training, source = _read("train", config, loaded)
     run.pin_data(source.as_dict())
-    print(f"data: {source.name} {source.version} {source.reason}".rstrip(), flush=True)
+    print(f"data: {source.name} {source.version} {source.reason}".rstrip())
     validation, _ = _read("validation", config, loaded)
     model = loaded or _model(config, training)
     ids = model.tokenizer.encode(training.texts)

@@ -141,7 +141,7 @@ def train(config: Train) -> None:
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
-    print(f"data: {source.name} {source.version} ({source.reason})", flush=True)
+    print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = _read("validation", config)
     texts = [*training.source, *training.target]
     subwords = Subwords.fit(texts, config.vocabulary_size, LONGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,9 @@ def run(
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     keep_freed_memory()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A training's log in a file is read while it runs.
+        sys.stdout.reconfigure(line_buffering=True)
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     default = next(iter(commands))
     name = arguments.pop(0) if arguments and arguments[0] in commands else default

@@ -53,7 +53,7 @@ def start_run(config: RunFlags) -> RunFolder:
     if config.resume and (config.runs / name / "config.json").exists():
         fixed = _without_newer(fixed, config, config.runs / name)
     run = RunFolder(config.runs / name, fixed, config.resume, _MAY_CHANGE)
-    print(f"run: {run.path}", flush=True)
+    print(f"run: {run.path}")
     return run
 
 
