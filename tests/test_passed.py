@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = """
 import os
 import pytest
@@ -36,6 +38,7 @@ def test_later():
 """
 
 
+@pytest.mark.slow
 def test_only_what_did_not_pass_runs_again(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "conftest.py").write_text("from tests.conftest import *\n")

@@ -48,6 +48,7 @@ def test_the_test_split_is_read_when_asked(place, trained, monkeypatch, capsys):
     assert metrics["test"]["texts"] == 80 and metrics["validation"]["texts"] == 32
 
 
+@pytest.mark.slow
 def test_one_begins_as_another_reads(place, trained):
     other = ["--pretrained", str(trained), "--backward", "--learning-rate", "1e-9"]
     done = recipe("language_model", place, "train", "--name", "begun", *SMALL, *other)
@@ -62,6 +63,7 @@ def test_one_begins_as_another_reads(place, trained):
     assert read[0] != pytest.approx(read[1], rel=1e-3)  # the same words from the other end
 
 
+@pytest.mark.slow
 def test_one_that_stopped_early_is_part_of_a_mean(place, trained):
     early = ["--name", "early", "--seed", "1", "--pretrained", str(trained), "--stop-after", "3"]
     done = recipe("language_model", place, "train", *SMALL, *early)
