@@ -19,7 +19,7 @@ from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.training.batching import StreamBatches
 
 # Tokens that are scored together: few enough for the logits of a large vocabulary to stay in a
-# processor's cache, which takes a third of the time of all at once (benchmarks/NOTES.md).
+# processor's cache (benchmarks/NOTES.md, "The whole softmax, a few tokens at a time").
 _AT_ONCE = 200
 
 
