@@ -106,6 +106,14 @@ class About:
         """Return mean and sample standard deviation over the seeds."""
         return spread(self.metric, self.scores)
 
+    def trainings(self) -> list[str]:
+        """Return the commands that train, those of what it began with or learnt from included."""
+        return [command for command in self.commands if " train " in command]
+
+    def goes_on(self) -> bool:
+        """Return whether its seeds' trainings, which `scores` tell of, went on from others."""
+        return len(self.trainings()) > len(self.scores)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Card(About):

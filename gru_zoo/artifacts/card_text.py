@@ -115,16 +115,17 @@ def _training(card: Card) -> str:
     ]
     text = table(["seed", "test", "validation", "epochs", "training"], rows)
     total = sum(score.train_seconds for score in card.scores)
-    return f"## Training\n\n{text}\n\n{_chosen(card)} Training took {total:,.0f} s in all.\n"
+    before = ", without that of what it began with or learnt from (`zoo reproduce`)"
+    more = before if card.goes_on() else ""
+    return f"## Training\n\n{text}\n\n{_chosen(card)} Training took {total:,.0f} s in all{more}.\n"
 
 
 def _chosen(card: Card) -> str:
     """Say which of several trainings the weights are of."""
     if len(card.scores) > 1:
         return "The seed was chosen on validation data."
-    trained = [command for command in card.commands if " train " in command]
-    if trained and " --mean-of " in trained[-1]:
-        return "The weights are the mean of those of several trainings (`zoo reproduce`)."
+    if any(" --mean-of " in command for command in card.trainings()[-1:]):
+        return "The weights are the mean of those of several trainings."
     return "One seed was trained."
 
 

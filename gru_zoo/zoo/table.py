@@ -67,6 +67,7 @@ def _row(card: Card) -> tuple[str, ...]:
     metric = METRICS[card.metric]
     sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
     seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
+    what = "a seed, the last step" if card.goes_on() else "a seed"
     return (
         f"[`{card.name}`](saved_models/{card.name}/README.md)",
         f"{metric.title}, {card.scored_on}",
@@ -75,5 +76,5 @@ def _row(card: Card) -> tuple[str, ...]:
         "; ".join(f"{row['system']} {row['value']}" for row in card.published) or "–",
         f"{card.model['parameters']:,}",
         f"{sum(sizes) / 1e3:,.0f} KB" if sizes else "–",
-        f"{seconds:,.0f} s a seed",
+        f"{seconds:,.0f} s {what}",
     )

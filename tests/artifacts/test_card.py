@@ -75,7 +75,9 @@ def test_the_text_says_which_trainings_weights_they_are(card):
     runs = ["python -m recipes.a train --name a", "python -m recipes.a train --mean-of a b"]
     for trained, wanted in ((runs[:1], "One seed was trained."), (runs, "are the mean of those")):
         commands = [*trained, "python -m recipes.a publish runs/a/b --preset c"]
-        assert wanted in readme(dataclasses.replace(one, commands=commands))
+        text = readme(dataclasses.replace(one, commands=commands))
+        assert wanted in text
+        assert ("without that of what it began with" in text) == (len(trained) > 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "a"}', b"\xff\xfe"])
