@@ -151,7 +151,7 @@ def run(name: str, fold: int, texts: list[bytes], labels: np.ndarray) -> dict[st
     """Train one candidate on four fifths; return its score on the other."""
     import keras
 
-    from gru_zoo.training.batching import BucketedBatches, predict_bucketed, quarter_lengths
+    from gru_zoo.training.batching import BucketedBatches, predict_by_length, quarter_lengths
 
     start = time.perf_counter()
     kind, size, fold_case = CANDIDATES[name]
@@ -170,7 +170,7 @@ def run(name: str, fold: int, texts: list[bytes], labels: np.ndarray) -> dict[st
     trained = time.perf_counter()
 
     def accuracy(some: list[bytes]) -> float:
-        probabilities = predict_bucketed(model, encode(some), lengths)
+        probabilities = predict_by_length(model, encode(some))
         return float((probabilities.argmax(axis=1) == labels[part][: len(some)]).mean())
 
     retyped = [text.decode() for text in held_out[:RETYPED]]

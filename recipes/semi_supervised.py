@@ -43,6 +43,7 @@ def train(config: Train) -> None:
     teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
     run = start_run(config)
 
+    from gru_zoo.training.batching import predict_by_length
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
@@ -59,7 +60,7 @@ def train(config: Train) -> None:
     held_out = reviews.encode(model, validation.texts, config.backward)
 
     def validate() -> dict[str, float]:
-        return reviews.score(_predict(model, held_out), validation.labels)
+        return reviews.score(predict_by_length(model, held_out), validation.labels)
 
     if config.mean_of:
         averaging.note(run, config.mean_of, validate())
@@ -81,7 +82,7 @@ def train(config: Train) -> None:
         reviews.keep_opinions(
             run,
             {
-                split: _predict(model, reviews.encode(model, given.texts, config.backward))
+                split: predict_by_length(model, reviews.encode(model, given.texts, config.backward))
                 for split, given in splits.items()
             },
         )
@@ -122,6 +123,8 @@ def evaluate(config: Evaluate) -> None:
     """Read the test split, once; write `metrics.json` of a single run."""
     import numpy as np
 
+    from gru_zoo.training.batching import predict_by_length
+
     paths = config.finished or (open_run(None, RUNS).path,)
     runs = [RunFolder.open(path) for path in paths]
     test, source = reviews.read("test", runs[0].config["source"], runs[0].config["limit"])
@@ -130,7 +133,7 @@ def evaluate(config: Evaluate) -> None:
         run.pin_data(source.as_dict())
         model = load(run)
         ids = reviews.encode(model, test.texts, run.config["backward"])
-        outputs.append(_predict(model, ids))
+        outputs.append(predict_by_length(model, ids))
         if len(runs) == 1:
             accuracy = reviews.score(outputs[0], test.labels)["accuracy"]
             _write_metrics(run, model, accuracy, len(test.labels), source)
@@ -219,7 +222,8 @@ class _Training:
             ids = np.concatenate([ids, others[: len(more.texts)]])
             taught = [targets, *([said["unsupervised"]] if len(more.texts) else [])]
             targets = np.concatenate(taught).astype(np.float32)
-        lengths = _lengths(config.sequence_length, parts=40)
+        # A step is traced for any length, and its GRU runs no step of padding: many of them.
+        lengths = sorted({-(-config.sequence_length * part // 40) for part in range(1, 41)})
         self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
         if config.adversarial:
             self.model = adversarial.AdversarialTraining(model, config.adversarial)
@@ -247,14 +251,6 @@ class _Training:
         ids = tf.TensorSpec([None, None], tf.int32)
         signature = ((ids, ids), tf.TensorSpec([None, len(LABELS)], tf.float32))
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
-
-
-def _lengths(longest: int, parts: int = 8) -> list[int]:
-    """Return eighths of `longest`: few texts are that long, and Keras' `predict` traces each anew.
-
-    A training step is traced for any length, and its GRU runs no step of padding: more `parts`.
-    """
-    return sorted({-(-longest * part // parts) for part in range(1, parts + 1)})
 
 
 def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
@@ -287,12 +283,6 @@ def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
     optimizer = keras.optimizers.Adam(rate, clipnorm=1.0, **average)
     model.compile(optimizer=optimizer, loss="categorical_crossentropy")
-
-
-def _predict(model: SequenceClassifier, ids: np.ndarray) -> np.ndarray:
-    from gru_zoo.training.batching import predict_bucketed
-
-    return predict_bucketed(model, ids, _lengths(ids.shape[1]))
 
 
 def _write_metrics(

@@ -10,7 +10,7 @@ import numpy as np
 from gru_zoo import load
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.training.batching import predict_bucketed, quarter_lengths
+from gru_zoo.evaluation.robustness import probabilities
 
 Figures = Iterator[tuple[str, float, float]]
 
@@ -22,9 +22,7 @@ def sentiment(about: Card) -> Figures:
     test, source = reviews.read("test", "tfds")
     assert about.data["sha256"] == source.sha256
     model = load(about.name)
-    ids = model.tokenizer.encode(test.texts)
-    probabilities = predict_bucketed(model, ids, quarter_lengths(ids.shape[1]))
-    right = reviews.score(probabilities, test.labels)
+    right = reviews.score(probabilities(model, test.texts), test.labels)
     yield "model.keras", about.value, right["accuracy"]
     (compared,) = {row["texts"] for row in about.exports if row["variant"] == "int8"}
     some = reviews.spread(test, compared)

@@ -15,7 +15,7 @@ from gru_zoo.evaluation.calibration import (
     with_temperature,
 )
 from gru_zoo.evaluation.robustness_samples import KINDS, UNUSUAL
-from gru_zoo.training.batching import predict_bucketed, quarter_lengths
+from gru_zoo.training.batching import predict_by_length
 
 if TYPE_CHECKING:
     from gru_zoo.models.classifier import SequenceClassifier
@@ -108,8 +108,7 @@ def probabilities(model: SequenceClassifier, texts: Sequence[bytes | str]) -> np
         >>> probabilities(load("sentiment_imdb_gru_small"), ["A fine film.", ""]).shape
         (2, 2)
     """
-    ids = model.tokenizer.encode(list(texts))
-    return predict_bucketed(model, ids, quarter_lengths(ids.shape[1]))
+    return predict_by_length(model, model.tokenizer.encode(list(texts)))
 
 
 def _by_length(model: SequenceClassifier, test: Texts, tested: np.ndarray) -> Section:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -175,35 +175,44 @@ def fitting_length(longest: int, lengths: Sequence[int]) -> int:
     return lengths[int(np.searchsorted(lengths, longest))]
 
 
-def predict_bucketed(
-    model: object, ids: np.ndarray, lengths: Sequence[int], batch_size: int = 256
+def predict_by_length(
+    model: Callable[..., Any], ids: np.ndarray, batch_size: int = 64
 ) -> np.ndarray:
-    """Return `model`'s output for every row, computed at each row's fitting length.
+    """Return `model`'s output for every row, in batches of rows of similar length.
+
+    Each batch is cut to its longest row, and one graph is traced for all lengths.
 
     Args:
         model: a Keras model from ids `[batch, time]` to `[batch, outputs]`.
         ids: `[examples, time]` int32, padded on the right with 0.
-        lengths: allowed lengths, ascending; the last one is `time`.
-        batch_size: rows at a time; the last batch of a length is filled with padding rows.
+        batch_size: rows at a time; the last batch is filled with padding rows.
 
     Returns:
         `[examples, outputs]` in the order of `ids`.
 
+    Raises:
+        ValueError: there are no examples.
+
     Example:
         >>> import keras
         >>> mean = keras.Sequential([keras.layers.Lambda(lambda x: x[:, :1])])
-        >>> predict_bucketed(mean, np.array([[5, 0, 0], [7, 8, 9]], "int32"), [1, 3]).tolist()
-        [[5.0], [7.0]]
+        >>> predict_by_length(mean, np.array([[5, 0, 0], [7, 8, 9]], "int32")).tolist()
+        [[5], [7]]
     """
-    fitting = np.searchsorted(lengths, np.count_nonzero(ids, axis=1))
-    outputs: dict[int, np.ndarray] = {}
-    for bucket in np.unique(fitting):
-        rows = np.flatnonzero(fitting == bucket)
-        for start in range(0, len(rows), batch_size):
-            part = rows[start : start + batch_size]
-            # One shape a length: the kernel is compiled once for it.
-            batch = np.zeros((batch_size, lengths[bucket]), ids.dtype)
-            batch[: len(part)] = ids[part, : lengths[bucket]]
-            result = np.asarray(model.predict_on_batch(batch))
-            outputs.update(zip(part.tolist(), result[: len(part)], strict=True))
-    return np.stack([outputs[row] for row in range(len(ids))])
+    import tensorflow as tf
+
+    if not len(ids):
+        raise ValueError(f"ids must have at least one row; got shape {ids.shape}.")
+    # Keras' own predict traces every length anew.
+    signature = [tf.TensorSpec([batch_size, None], ids.dtype)]
+    run = tf.function(lambda batch: model(batch, training=False), input_signature=signature)
+    lengths = np.count_nonzero(ids, axis=1)
+    order = np.argsort(lengths, kind="stable")
+    found = []
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        # A kernel is compiled for a number of rows: it stays the same.
+        batch = np.zeros((batch_size, max(1, lengths[rows[-1]])), ids.dtype)
+        batch[: len(rows)] = ids[rows, : batch.shape[1]]
+        found.append(run(batch).numpy()[: len(rows)])
+    return np.concatenate(found)[np.argsort(order)]

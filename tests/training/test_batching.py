@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gru_zoo.training.batching import (
     BucketedBatches,
     fitting_length,
-    predict_bucketed,
+    predict_by_length,
     quarter_lengths,
 )
 
@@ -69,17 +70,22 @@ def test_fitting_lengths():
     assert quarter_lengths(2) == [1, 2]
 
 
-def test_predictions_come_back_in_order():
-    class Counting:
-        shapes = set()
+def test_predictions_come_back_in_order_from_batches_of_the_longest_row():
+    traced, widths = [], []
 
-        def predict_on_batch(self, ids):
-            self.shapes.add(ids.shape)
-            return ids.sum(axis=1, keepdims=True)
+    def model(ids, training):
+        traced.append(ids.shape.as_list())
+        tf.py_function(lambda batch: widths.append(batch.shape[1]), [ids], [])
+        assert not training
+        return tf.reduce_sum(ids, axis=1, keepdims=True)
 
     ids = padded([5, 1, 12, 0, 6, 7, 2], 12)
-    model = Counting()
-    assert predict_bucketed(model, ids, [3, 6, 12], batch_size=2)[:, 0].tolist() == [
-        row.sum() for row in ids
-    ]
-    assert model.shapes == {(2, 3), (2, 6), (2, 12)}
+    found = predict_by_length(model, ids, batch_size=2)
+    assert found.tolist() == [[row.sum()] for row in ids]
+    assert traced == [[2, None]]
+    assert sorted(widths) == [1, 5, 7, 12]
+
+
+def test_nothing_to_predict():
+    with pytest.raises(ValueError, match=r"ids must have at least one row; got shape \(0, 4\)"):
+        predict_by_length(None, np.zeros((0, 4), np.int32))
