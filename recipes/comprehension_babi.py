@@ -78,7 +78,7 @@ def train(config: Train, run: RunFolder) -> Reader:
     print(f"model: {model.count_params():,} parameters, {model.units} units")
     batches = _Batches(model, training, config)
     _compile(model, config, len(batches))
-    table = _table(model, validation)
+    table = table_of(model, validation)
     fit(
         model,
         train=batches.dataset,
@@ -103,7 +103,7 @@ class _Batches:
         often = {task for task, size in enumerate(sizes) if size < sizes.max() // 2}
         often.update(config.hard)
         repeated = [q for q in questions for _ in range(config.repeat if q.task in often else 1)]
-        self.table = _table(model, repeated)
+        self.table = table_of(model, repeated)
         self.answers, self.supports = _targets(model, repeated)
         story = np.zeros((len(repeated), LENGTHS[-1]), np.int32)
         story[:, : self.table.story.shape[1]] = self.table.story
@@ -139,7 +139,8 @@ class _Batches:
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(8)
 
 
-def _table(model: Reader, questions: Sequence[Question]) -> StoryTable:
+def table_of(model: Reader, questions: Sequence[Question]) -> StoryTable:
+    """Return the questions as numbers, to be cut into batches of similar length."""
     from gru_zoo.training.story_batches import StoryTable
 
     stories, asked = [q.story for q in questions], [q.question for q in questions]
@@ -220,7 +221,7 @@ def evaluate(config: Train, run: RunFolder) -> None:
     model = _load(run)
     test, source = read("test", config)
     run.pin_data(source.as_dict())
-    given, (truth, _) = probabilities(model, _table(model, test)), _targets(model, test)
+    given, (truth, _) = probabilities(model, table_of(model, test)), _targets(model, test)
     tasks = by_task(test, given.argmax(axis=1) == truth)
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
@@ -259,7 +260,7 @@ def _draw(model: Reader, questions: Sequence[Question], run: RunFolder) -> None:
     for task in (2, 3, 16, 19):
         short = (q for q in questions if q.task == task and len(q.story) <= 14)
         shown += [question for question in itertools.islice(short, 1)]
-    table = _table(model, shown)
+    table = table_of(model, shown)
     outputs = model(table.batch(np.arange(len(shown))).inputs(), training=False)
     gates = [np.asarray(g)[:, : len(q.story)] for g, q in zip(outputs["gates"], shown, strict=True)]
     answers = [model.answers[number] for number in np.asarray(outputs["answer"]).argmax(axis=1)]
@@ -340,4 +341,4 @@ def _tested(config: Train, run: RunFolder) -> tuple[Reader, list[Question], np.n
     model = _load(run)
     test, source = read("test", config)
     run.pin_data(source.as_dict())
-    return model, test, probabilities(model, _table(model, test))
+    return model, test, probabilities(model, table_of(model, test))

@@ -69,19 +69,14 @@ def translation(about: Card) -> Figures:
 def comprehension(about: Card) -> Figures:
     """Share of bAbI's test questions with the right answer, Keras and int8."""
     from gru_zoo.data import babi
-    from gru_zoo.training.story_batches import StoryTable
+    from recipes import comprehension_babi
 
     questions, source = babi.load("test")
     assert about.data["sha256"] == source.sha256
-    truth = [question.answer for question in questions]
     model = load(about.name)
-    longest = max(len(question.story) for question in questions)
-    stories, asked = [q.story for q in questions], [q.question for q in questions]
-    table = StoryTable(model.text, stories, asked, [longest])
-    right = []
-    for rows in np.array_split(np.arange(len(questions)), 100):
-        best = model.predict_on_batch(table.batch(rows).inputs())["answer"].argmax(axis=1)
-        right += [model.answers[n] == truth[row] for n, row in zip(best, rows, strict=True)]
+    table = comprehension_babi.table_of(model, questions)
+    best = comprehension_babi.probabilities(model, table).argmax(axis=1)
+    right = [model.answers[n] == q.answer for n, q in zip(best, questions, strict=True)]
     yield "model.keras", about.value, float(np.mean(right))
     lite = load(about.name, format="tflite", variant="int8")
     right = [lite.answer(q.story, q.question) == q.answer for q in questions]

@@ -3,8 +3,8 @@
     score(y) = log p(y) / lp(y)      lp(y) = ((5 + |y|) / 6) ^ a      (Wu et al. 2016, </s> counts)
 
 The best `beams` unfinished beginnings are kept after each step; a search ends when no beginning
-can still pass the best finished translation. A step is a function, so the same search runs over a
-Keras model's graph and over a device's interpreter.
+can still pass the best finished translation, and its sentence costs no more steps. A step is a
+function, so the same search runs over a Keras model's graph and over a device's interpreter.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ def beam_search(
     """Search each sentence's best sequences.
 
     Args:
-        step: (last ids int32 `[sentences, beams]`, state) -> (logits or log-probabilities
-            `[sentences, beams, tokens]`, next state).
-        state: before the first step, arrays `[sentences, beams, ...]`.
+        step: (last ids int32 `[searched, beams]`, state) -> (logits or log-probabilities
+            `[searched, beams, tokens]`, next state), of the sentences that are still searched.
+        state: before the first step, arrays `[sentences, beams, ...]`; the step gets the rows of
+            those sentences.
         sentences: how many there are.
         beams: beginnings that are kept of each.
         longest: ids that a sequence may have, its end counted; one number, or one a sentence.
@@ -100,14 +101,17 @@ def beam_search(
         logp = _log_softmax(np.asarray(logits, np.float32))
         logp[:, :, list(banned)] = NEVER
         origin, ids = search.grow(logp, length)
-        if search.over(length):
+        going = search.end_some(length)
+        if not going.any():
             break
-        state = [np.take_along_axis(a, _like(origin, a), axis=1) for a in map(np.asarray, state)]
+        origin, ids = origin[going], ids[going]
+        state = [np.asarray(a)[going] for a in state]
+        state = [np.take_along_axis(a, _like(origin, a), axis=1) for a in state]
     return search.results()
 
 
 class _Search:
-    """Beginnings and finished sequences of every sentence, after some steps."""
+    """Beginnings of the sentences that are still searched, and every sentence's finished ones."""
 
     def __init__(self, beams: int, limits: np.ndarray, end: int, alpha: float) -> None:
         self.beams, self.limits, self.end, self.alpha = beams, limits, end, alpha
@@ -115,8 +119,8 @@ class _Search:
         self.logp = np.full((len(limits), beams), NEVER, np.float32)
         self.logp[:, 0] = 0.0
         self.ids = np.zeros((len(limits), beams, 0), np.int32)
-        self.finished: list[list[Found]] = [[] for _ in limits]
-        self.searched = np.ones(len(limits), bool)
+        self.every: list[list[Found]] = [[] for _ in limits]
+        self.finished = self.every  # of the sentences still searched
 
     def grow(self, logp: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Take one step; return for each kept beginning where it comes from and its last id."""
@@ -130,7 +134,7 @@ class _Search:
         top, values = (np.take_along_axis(a, order, axis=1) for a in (top, values))
         origin, last = top // tokens, (top % tokens).astype(np.int32)
         ends = last == self.end
-        new = ends & (values > NEVER / 2) & self.searched[:, None]
+        new = ends & (values > NEVER / 2)
         for row, place in zip(*np.nonzero(new), strict=True):
             ids = self.ids[row, origin[row, place]].tolist()
             score = float(values[row, place] / length_penalty(length, self.alpha))
@@ -144,21 +148,24 @@ class _Search:
         self.ids = np.concatenate([before, last[:, :, None]], axis=2)
         return origin, last
 
-    def over(self, length: int) -> bool:
-        """End the searches that nothing can make better; return whether all have ended."""
-        for row in np.flatnonzero(self.searched):
+    def end_some(self, length: int) -> np.ndarray:
+        """End the searches that nothing can make better; return bool: which of them go on."""
+        going = np.zeros(len(self.limits), bool)
+        for row, (limit, finished) in enumerate(zip(self.limits, self.finished, strict=True)):
             # A beginning's log-probability can only fall, and its penalty is largest at the end.
-            hope = self.logp[row, 0] / length_penalty(self.limits[row], self.alpha)
-            best = max((found.score for found in self.finished[row]), default=-np.inf)
-            if length == self.limits[row] and not self.finished[row]:
+            hope = self.logp[row, 0] / length_penalty(limit, self.alpha)
+            best = max((found.score for found in finished), default=-np.inf)
+            if length == limit and not finished:
                 score = float(self.logp[row, 0] / length_penalty(length, self.alpha))
-                self.finished[row].append(Found(self.ids[row, 0].tolist(), score))
-            self.searched[row] = length < self.limits[row] and best < hope
-        return not self.searched.any()
+                finished.append(Found(self.ids[row, 0].tolist(), score))
+            going[row] = length < limit and best < hope
+        self.logp, self.ids, self.limits = self.logp[going], self.ids[going], self.limits[going]
+        self.finished = [self.finished[row] for row in np.flatnonzero(going)]
+        return going
 
     def results(self) -> list[list[Found]]:
         """Return the sequences, the best first."""
-        return [sorted(row, key=lambda found: -found.score)[: self.beams] for row in self.finished]
+        return [sorted(row, key=lambda found: -found.score)[: self.beams] for row in self.every]
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -50,12 +50,16 @@ def translate(
         memory = model.read(tf.constant(source))
 
         def one(ids: np.ndarray, state: list[Any], memory: Any = memory) -> Any:
-            logits, state = model.step(tf.constant(ids), [tf.constant(a) for a in state], memory)
-            return logits.numpy(), [a.numpy() for a in state]
+            # Each beam carries its sentence's number, for those that ended are searched no more.
+            numbers, *state = map(tf.constant, state)
+            memory = [tf.gather(array, numbers[:, 0]) for array in memory]
+            logits, state = model.step(tf.constant(ids), state, tuple(memory))
+            return logits.numpy(), [numbers.numpy(), *(a.numpy() for a in state)]
 
+        numbers = np.repeat(np.arange(len(part))[:, None], beams, axis=1)
         found = beam_search(
             one,
-            [a.numpy() for a in model.start(len(part), beams)],
+            [numbers, *(a.numpy() for a in model.start(len(part), beams))],
             len(part),
             beams=beams,
             longest=[longest_for(len(rows[i]) - 1) for i in part],

@@ -97,6 +97,24 @@ def test_sentences_do_not_touch_each_other():
         assert search(table[row : row + 1], 3, 1.0)[0][0] == sequences[0]
 
 
+def test_a_sentence_that_ended_costs_no_more_steps():
+    def steps(table):
+        asked, step = [], stepper(table)
+
+        def counting(ids, state):
+            asked.append(len(ids))
+            return step(ids, state)
+
+        options = {"beams": 2, "longest": 12, "start": START, "end": END}
+        beam_search(counting, start_state(len(table), 2), len(table), **options)
+        return asked
+
+    table = tables(6, seed=8)
+    together, alone = steps(table), [len(steps(one[None])) for one in table]
+    assert len(set(alone)) > 2  # they end at different times
+    assert together == [sum(length > t for length in alone) for t in range(max(alone))]
+
+
 def test_a_penalty_makes_translations_longer():
     table = tables(30, seed=5)
     lengths = [
