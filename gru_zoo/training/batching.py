@@ -197,7 +197,7 @@ def predict_by_length(
         >>> import keras
         >>> mean = keras.Sequential([keras.layers.Lambda(lambda x: x[:, :1])])
         >>> predict_by_length(mean, np.array([[5, 0, 0], [7, 8, 9]], "int32")).tolist()
-        [[5], [7]]
+        [[5.0], [7.0]]
     """
     import tensorflow as tf
 
