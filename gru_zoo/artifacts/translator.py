@@ -142,6 +142,16 @@ class _Translated(NamedTuple):
     figures: dict[str, Any]
 
 
+class _Wanted(NamedTuple):
+    """What the model has for one sentence and its own translation of it."""
+
+    source: list[int]
+    keys: np.ndarray
+    values: np.ndarray
+    given: np.ndarray  # [1, steps] int32, the translation from <s> on
+    features: tf.Tensor  # [steps, dim] float32, from which the logits are
+
+
 class _Comparison:
     """Compares each file with the model: its numbers, then what its pair translates."""
 
@@ -153,6 +163,18 @@ class _Comparison:
     def best(self) -> list[Found]:
         """The model's own translations."""
         return _best(self.model, self.task.sources, self.task)
+
+    @functools.cached_property
+    def wanted(self) -> list[_Wanted]:
+        """What files are compared with."""
+        found = []
+        rows = self.model.subwords.encode(self.task.sources[:COMPARED])
+        for row, best in zip(rows, self.best, strict=False):
+            source, given = [*row, END], np.array([[START, *best.ids]], np.int32)
+            memory = self.model.read(np.array([source], np.int32))
+            features = self.model.features(given, memory)[0]
+            found.append(_Wanted(source, memory[0].numpy(), memory[1].numpy(), given, features))
+        return found
 
     def __call__(self, path: Path, name: str) -> dict[str, Any]:
         """Return a file's record for the card; raise Refused if it differs."""
@@ -212,30 +234,25 @@ class _Comparison:
 
     def _encoder(self, lite: LiteTranslator) -> tuple[float, float]:
         worst, times = 0.0, []
-        for row in self.model.subwords.encode(self.task.sources[:COMPARED]):
-            source = [*row, END]
-            memory, milliseconds = _timed(lite.read, source)
+        for wanted in self.wanted:
+            memory, milliseconds = _timed(lite.read, wanted.source)
             times.append(milliseconds)
-            keys, values, _ = self.model.read(np.array([source], np.int32))
-            worst = max(worst, _off(memory["keys"], keys), _off(memory["values"], values))
+            off = _off(memory["keys"], wanted.keys), _off(memory["values"], wanted.values)
+            worst = max(worst, *off)
         return worst, statistics.median(times)
 
     def _decoder(self, lite: LiteTranslator) -> tuple[float, float]:
         worst, times = 0.0, []
-        rows = self.model.subwords.encode(self.task.sources[:COMPARED])
-        for row, found in zip(rows, self.best, strict=False):
-            keys, values, mask = self.model.read(np.array([[*row, END]], np.int32))
-            given = np.array([[START, *found.ids]], np.int32)
-            features = self.model.features(given, (keys, values, mask))
-            expected = tf.nn.softmax(self.model.embedding.logits(features)[0]).numpy()
-            memory = {"keys": keys.numpy(), "values": values.numpy()}
-            beams, state = self.task.beams, lite.start(self.task.beams)
-            for t, wanted in enumerate(expected):
-                ids = np.repeat(given[:, t : t + 1], beams, 1)
-                (logits, state), milliseconds = _timed(lite.step, ids, state, memory)
+        beams = self.task.beams
+        for wanted in self.wanted:
+            memory, state = {"keys": wanted.keys, "values": wanted.values}, lite.start(beams)
+            logits = self.model.embedding.logits(wanted.features)
+            for ids, expected in zip(wanted.given[0], tf.nn.softmax(logits).numpy(), strict=True):
+                last = np.full((1, beams), ids, np.int32)
+                (logits, state), milliseconds = _timed(lite.step, last, state, memory)
                 times.append(milliseconds)
                 got = tf.nn.softmax(logits[0]).numpy()
-                worst = max(worst, float(np.abs(got - wanted).max()))
+                worst = max(worst, float(np.abs(got - expected).max()))
         return worst, statistics.median(times)
 
 
