@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests import quick_xla
 from tests.passed import Passed
 from tests.shares import Shares
 
@@ -18,6 +19,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.pluginmanager.register(Passed(config))
     config.pluginmanager.register(Shares())
+    quick_xla.use(config.option.markexpr)
 
 
 def pytest_runtest_setup(item):

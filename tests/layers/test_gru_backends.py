@@ -30,7 +30,6 @@ def test_parity_under(backend):
         pytest.skip("this is the process")
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow and not gpu"]
     command += [str(HERE / f"test_{name}.py") for name in TESTS]
-    # Hundreds of small loops are compiled by JAX: half the time, with the same results.
     environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     run = subprocess.run(
         command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True, check=False
