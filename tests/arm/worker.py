@@ -25,7 +25,8 @@ except ImportError:
 
 # A stream: so many rows of the goldens, so many steps of each.
 STREAMS, STEPS = 2, 40
-LONG_ROWS = 6
+# Emulated time is dear: of whole sequences so many steps together, or rows of a fixed length.
+WHOLE_STEPS, LONG_ROWS = 250, 6
 
 
 def to_numbers(array, about):
@@ -51,9 +52,10 @@ def rows_for(name, about, goldens, runs):
     """Return `runs` or fewer arrays for an input of a whole sequence."""
     if name in goldens:
         rows = list(goldens[name][:runs])
-        # Emulated time is dear: a file of any length reads its first row with the padding and the
-        # others without; a file of one length, which must read it, reads fewer rows.
+        # A file of any length reads its first row with the padding and the others without.
         if rows[0].dtype.kind == "i" and -1 in about["shape_signature"]:
+            steps = np.cumsum([np.count_nonzero(row) for row in rows])
+            rows = rows[: max(1, np.count_nonzero(steps <= WHOLE_STEPS))]
             rows[1:] = [np.trim_zeros(row, "b") for row in rows[1:]]
         elif rows[0].dtype.kind == "i":
             rows = rows[:LONG_ROWS]
