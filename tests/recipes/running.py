@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tests import quick_xla
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _DIE_AFTER_FIRST_CHECKPOINT = """
@@ -28,8 +30,12 @@ sys.exit({name}.main())
 def recipe(
     name: str, place: Path, *arguments: str, code: str | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m recipes.<name> ...`, or `code` with the same arguments, in `place`."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{place}", "PYTHONWARNINGS": ""}
+    """Run `python -m recipes.<name> ...`, or `code` with the same arguments, in `place`.
+
+    It is meant for smoke sizes: XLA makes it no quick program.
+    """
+    environment = {"XLA_FLAGS": quick_xla.FLAGS, **os.environ, "PYTHONWARNINGS": ""}
+    environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{place}"
     environment.pop("TFDS_DATA_DIR", None)
     program = ["-c", code] if code else ["-m", f"recipes.{name}"]
     command = [sys.executable, *program, *arguments]
