@@ -1,6 +1,6 @@
 """XLA without its optimizations, for tests that compile a program for each few numbers.
 
-Compiling is most of what such tests do, and takes half the time so (`benchmarks/NOTES.md`). What
+Compiling is half of what such tests do, and takes half the time so (`benchmarks/NOTES.md`). What
 XLA makes is slower, so slow tests, on real data, have the optimizations that a user has (but for
 recipes of smoke size in processes of their own); among them are the fuzzing of the layer and every
 preset's figures.

@@ -26,7 +26,7 @@ except ImportError:
 # A stream: so many rows of the goldens, so many steps of each.
 STREAMS, STEPS = 2, 40
 # Emulated time is dear: of whole sequences so many steps together, or rows of a fixed length.
-WHOLE_STEPS, LONG_ROWS = 250, 6
+WHOLE_STEPS, LONG_ROWS = 750, 6
 
 
 def to_numbers(array, about):
