@@ -121,6 +121,8 @@ class Export(OneRun):
 
     out: Path | None = None
     """Folder for the files; `files` in the run if not given."""
+    preset: str = ""
+    """Write this preset's files again, from its own model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -304,7 +306,12 @@ def generate(config: Generate) -> None:
 
 
 def export(config: Export) -> None:
-    """Write the files of a run's model."""
+    """Write the files of a run's model, or a preset's again."""
+    if config.preset:
+        from recipes.language_model_card import write_again
+
+        print(f"exported {config.preset} again: {len(write_again(config.preset).exports)} files")
+        return
     run = open_run(config.run, RUNS)
     from recipes import language_model_writing as writing
 

@@ -75,6 +75,31 @@ def write_artifact(run: RunFolder, model: LanguageModel, config: Train, command:
     )
 
 
+def write_again(name: str) -> Card:
+    """Write a preset's files anew from its own model, for a newer exporter.
+
+    Raises:
+        ValueError: no such preset, or its data is another than can be read here.
+    """
+    from gru_zoo.artifacts.folder import publish_again
+    from gru_zoo.artifacts.language_model import language_model_parts
+    from gru_zoo.zoo import load, models_folder
+    from recipes.language_model import Train
+    from recipes.language_model_text import read
+
+    model = load(name)
+    about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
+    flags = Train(dataset=about[model.card.dataset])
+    source = read("test", flags)[1]
+    if source.sha256 != model.card.data["sha256"]:
+        raise ValueError(
+            f"source must give {model.card.data['name']}, which {name} was trained on; got "
+            f"{source.name}."
+        )
+    parts = language_model_parts(model, beginnings(model, flags))
+    return publish_again(models_folder() / name, model, **parts)
+
+
 def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
     """Return the first ids of test texts that are long enough, int32 [at most TEXTS, TOKENS].
 

@@ -64,6 +64,8 @@ def write_files(model: SequenceClassifier, out: Path) -> None:
 def write_again(name: str) -> Card:
     """Write a preset's files anew from its own model, for a newer exporter.
 
+    They are those that it has, compared on as many reviews as before.
+
     Raises:
         ValueError: no such preset, or its data is not IMDB's as it can be read here.
     """
@@ -72,8 +74,10 @@ def write_again(name: str) -> Card:
     from gru_zoo.zoo import load, models_folder
 
     model = load(name)
-    test = _same_data(model.card)
-    parts = classifier_parts(model, test.texts, test.labels)
+    variants = [row["variant"] for row in model.card.exports if row["variant"] != "saved_model"]
+    compared = model.card.exports[0]
+    some = reviews.spread(_same_data(model.card), compared["texts"])
+    parts = classifier_parts(model, *some, variants, compared.get("scored_on", ""))
     return publish_again(models_folder() / name, model, **parts)
 
 

@@ -14,7 +14,7 @@ export class Classifier {
    */
   static async open(file, folder) {
     const bytes = await download(file, folder);
-    const about = readMetadata(bytes);
+    const about = await readMetadata(bytes);
     closeShapes(bytes);
     return new Classifier(await compile(new Uint8Array(bytes)), about);
   }

@@ -1,11 +1,11 @@
 // What a text classifier's .tflite file says about itself: labels, vocabulary, where words end.
 //
 // The description is a FlatBuffer (metadata_schema.fbs) in the model's buffer TFLITE_METADATA, the
-// files it names stand in a ZIP archive after the model, stored without compression.
+// files it names stand in a ZIP archive after the model.
 
 import { Table } from "./flatbuffer.js";
 import { readVocabulary } from "./tokenizer.js";
-import { entries } from "./zip.js";
+import { entries, textOf } from "./zip.js";
 
 const MODEL = { buffers: 4, metadata: 6 };
 const ENTRY = { name: 0, buffer: 1 };
@@ -18,17 +18,13 @@ const PATTERN = 0;
 
 /**
  * @param {ArrayBuffer} file
- * @returns {{labels: string[], vocabulary: Map<string, number>, pattern: string}}
+ * @returns {Promise<{labels: string[], vocabulary: Map<string, number>, pattern: string}>}
  */
-export function readMetadata(file) {
+export async function readMetadata(file) {
   const files = entries(file);
-  const text = (name) => {
-    if (!files.has(name)) throw new Error(`the file has no ${name} inside`);
-    return new TextDecoder("utf-8", { fatal: true }).decode(files.get(name).bytes);
-  };
   return {
-    labels: text("labels.txt").split("\n").slice(0, -1),
-    vocabulary: readVocabulary(text("vocab.txt")),
+    labels: (await textOf(files, "labels.txt")).split("\n").slice(0, -1),
+    vocabulary: await readVocabulary(files),
     pattern: readPattern(new DataView(file)),
   };
 }

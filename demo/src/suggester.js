@@ -4,11 +4,10 @@ import { download } from "./download.js";
 import { compile } from "./runtime.js";
 import { closeShapes } from "./shapes.js";
 import { Stream } from "./stream.js";
-import { readVocabulary, WordTokenizer } from "./tokenizer.js";
+import { readVocabulary, SPECIAL, WordTokenizer } from "./tokenizer.js";
 import { entries, textOf } from "./zip.js";
 
 const START = 1;
-const SPECIAL = 3; // ids before the first word's
 const WINDOW = 100; // words: of a long text the last one to two hundred are read
 
 export class Suggester {
@@ -19,7 +18,7 @@ export class Suggester {
   static async open(file, folder) {
     const bytes = await download(file, folder);
     const files = entries(bytes);
-    const vocabulary = readVocabulary(await textOf(files, "vocab.txt"));
+    const vocabulary = await readVocabulary(files);
     const pattern = await textOf(files, "delimiter.txt");
     closeShapes(bytes);
     return new Suggester(await compile(new Uint8Array(bytes)), vocabulary, pattern);

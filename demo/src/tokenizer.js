@@ -1,7 +1,10 @@
 // Text to word ids, id for id as gru_zoo/text/tokenizers.py and MediaPipe's RegexTokenizer make them.
 
+import { textOf } from "./zip.js";
+
 const START = "<START>";
 const UNKNOWN = "<UNKNOWN>";
+export const SPECIAL = 3; // ids before the first word's
 
 /**
  * The JavaScript form of the RE2 pattern in a model's file.
@@ -22,15 +25,42 @@ export function fromRe2(pattern) {
   return new RegExp(source, "u");
 }
 
-/** Spelling -> id, from the lines of a vocabulary file. */
-export function readVocabulary(text) {
-  const lines = text.split("\n").slice(0, -1);
+/**
+ * Spelling -> id, a word before its other spellings.
+ *
+ * @param {Map<string, {method: number, bytes: Uint8Array}>} files in the archive of a model's file:
+ *   words.txt, a word a line, or vocab.txt, a spelling and its id a line
+ */
+export async function readVocabulary(files) {
+  if (files.has("words.txt")) {
+    return withSpellings((await textOf(files, "words.txt")).split("\n").slice(0, -1));
+  }
+  const lines = (await textOf(files, "vocab.txt")).split("\n").slice(0, -1);
   return new Map(
     lines.map((line) => {
       const end = line.lastIndexOf(" ");
       return [line.slice(0, end), Number(line.slice(end + 1))];
     }),
   );
+}
+
+/** Spelling -> id of words that stand for Word and WORD too, all with either apostrophe. */
+export function withSpellings(words) {
+  const ids = new Map(words.map((word, id) => [word, id]));
+  for (const [id, word] of words.entries()) {
+    if (id < SPECIAL) continue;
+    const cased = [word, capitalized(word), word.toUpperCase()];
+    const curly = cased.map((form) => form.replaceAll("'", "\u2019"));
+    for (const form of [...cased, ...curly]) if (!ids.has(form)) ids.set(form, id);
+  }
+  return ids;
+}
+
+/** As Python's str.capitalize: of two letters that one becomes, the second stays small. */
+function capitalized(word) {
+  const [first] = word;
+  const [head, ...tail] = first.toUpperCase();
+  return head + (tail.join("") + word.slice(first.length)).toLowerCase();
 }
 
 export class WordTokenizer {

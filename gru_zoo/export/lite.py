@@ -29,6 +29,14 @@ def feeds(ids: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def _tokenizer(inside: metadata.TextMetadata, length: int) -> WordTokenizer | WordPieceTokenizer:
+    """Return a file's tokenizer, for texts of `length` ids."""
+    if inside.words_only:
+        return WordTokenizer.from_words_bytes(inside.vocabulary, length)
+    kind = WordPieceTokenizer if inside.pattern is None else WordTokenizer
+    return kind.from_vocabulary_bytes(inside.vocabulary, length)
+
+
 class LiteClassifier:
     """Raw texts to probabilities through the LiteRT interpreter.
 
@@ -61,8 +69,7 @@ class LiteClassifier:
         self._given = self.interpreter.get_input_details()
         (self._probabilities,) = self.interpreter.get_output_details()
         length = int(self._given[0]["shape"][1])
-        kind = WordPieceTokenizer if inside.pattern is None else WordTokenizer
-        self.tokenizer = kind.from_vocabulary_bytes(inside.vocabulary, length)
+        self.tokenizer = _tokenizer(inside, length)
 
     def predict(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """Return probabilities `[texts, labels]` float32, one run of the interpreter a text."""

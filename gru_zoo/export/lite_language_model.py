@@ -1,7 +1,8 @@
 """A language model's TFLite file as a device uses it: one token in, what may follow it out.
 
-Its tokenizer stands in the file, behind the checksum: for words `vocab.txt` (a spelling and its id
-a line) and `delimiter.txt` (the RE2 pattern between words), for characters `characters.txt`.
+Its tokenizer stands in the file, behind the checksum: for words `words.txt` (a word a line, which
+stands for its other spellings too) or, if case counts, `vocab.txt` (a spelling and its id a line),
+and `delimiter.txt` (the RE2 pattern between words); for characters `characters.txt`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import zipfile
 
 import numpy as np
 
+from gru_zoo.export.metadata import VOCABULARY_FILE, WORDS_FILE
 from gru_zoo.export.seal import attachment, unsealed
 from gru_zoo.export.streamer import Streamer
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 
-VOCABULARY_FILE, DELIMITER_FILE = "vocab.txt", "delimiter.txt"
-CHARACTERS_FILE = "characters.txt"
+DELIMITER_FILE, CHARACTERS_FILE = "delimiter.txt", "characters.txt"
 # Ids that `WordTokenizer.__call__` cuts a text to; a stream has no such end.
 _LENGTH = 400
 
@@ -31,10 +32,10 @@ def tokenizer_files(tokenizer: WordTokenizer | CharacterTokenizer) -> dict[str, 
     """
     if isinstance(tokenizer, CharacterTokenizer):
         return {CHARACTERS_FILE: tokenizer.characters.encode()}
-    return {
-        VOCABULARY_FILE: tokenizer.vocabulary_bytes(),
-        DELIMITER_FILE: tokenizer.delimiter_pattern.encode(),
-    }
+    files = {DELIMITER_FILE: tokenizer.delimiter_pattern.encode()}
+    if tokenizer.fold_case:
+        return files | {WORDS_FILE: tokenizer.words_bytes()}
+    return files | {VOCABULARY_FILE: tokenizer.vocabulary_bytes()}
 
 
 class LiteLanguageModel:
@@ -65,6 +66,9 @@ class LiteLanguageModel:
             known = archive.namelist()
         if CHARACTERS_FILE in known:
             self.tokenizer = CharacterTokenizer(attachment(path, CHARACTERS_FILE).decode())
+        elif WORDS_FILE in known:
+            words = attachment(path, WORDS_FILE)
+            self.tokenizer = WordTokenizer.from_words_bytes(words, _LENGTH)
         else:
             vocabulary = attachment(path, VOCABULARY_FILE)
             self.tokenizer = WordTokenizer.from_vocabulary_bytes(vocabulary, _LENGTH)

@@ -173,7 +173,9 @@ def resized(model: SequenceClassifier, sequence_length: int) -> SequenceClassifi
 
 
 def describe(
-    model: SequenceClassifier, thresholds: float | Mapping[str, float] | None = None
+    model: SequenceClassifier,
+    thresholds: float | Mapping[str, float] | None = None,
+    words_only: bool = False,
 ) -> TextMetadata:
     """Return what a model's file says about itself.
 
@@ -181,6 +183,8 @@ def describe(
         model: a built classifier.
         thresholds: probability below which MediaPipe leaves a label out of its answer: one for all
             labels, or label -> threshold; None keeps every label.
+        words_only: leave a word's other spellings to the reader, where case is folded: for files
+            that MediaPipe does not read.
 
     Raises:
         ValueError: a threshold for a label that the model does not have, or a label without one.
@@ -193,12 +197,14 @@ def describe(
     """
     tokenizer = model.tokenizer
     pieces = isinstance(tokenizer, WordPieceTokenizer)
+    words_only = words_only and not pieces and tokenizer.fold_case
     return TextMetadata(
-        vocabulary=tokenizer.vocabulary_bytes(),
+        vocabulary=tokenizer.words_bytes() if words_only else tokenizer.vocabulary_bytes(),
         labels=model.labels,
         pattern=None if pieces else tokenizer.delimiter_pattern,
         thresholds=_each(model.labels, thresholds),
         description=f"Probability of {', '.join(model.labels)} for a text.",
+        words_only=words_only,
     )
 
 

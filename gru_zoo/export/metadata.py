@@ -7,7 +7,8 @@ only the fields that a text classifier needs are written here.
 
     ModelMetadata
       SubGraphMetadata
-        input "ids"              words: RegexTokenizerOptions with pattern and vocab.txt
+        input "ids"              words: RegexTokenizerOptions with pattern and vocab.txt, or
+                                 words.txt, where MediaPipe is not the reader
         "mask", "segment_ids"    WordPiece: two more inputs
         input process unit       WordPiece: BertTokenizerOptions with vocab.txt
         output "probabilities"   labels.txt; a threshold for all labels: ScoreThresholdingOptions;
@@ -24,6 +25,7 @@ import hashlib
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from gru_zoo.export.packing import packed
 
 NAME = b"TFLITE_METADATA"
 VOCABULARY_FILE = "vocab.txt"
+WORDS_FILE = "words.txt"
 LABELS_FILE = "labels.txt"
 CHECKSUM_FILE = "sha256.txt"  # of all bytes before the archive; no runtime reads it, `read` does
 
@@ -62,8 +65,8 @@ class TextMetadata:
     """What a text classifier's file says about itself.
 
     Attributes:
-        vocabulary: bytes of the vocabulary file: a word and its id on each line, or for WordPiece
-            a piece on each line, in the order of their ids.
+        vocabulary: bytes of the vocabulary file: a word and its id on each line; with `words_only`
+            a word, or for WordPiece a piece, on each line, in the order of their ids.
         labels: names of the classes, in the order of the probabilities.
         pattern: RE2 pattern of what stands between words; None says that the vocabulary is
             WordPiece's.
@@ -71,6 +74,7 @@ class TextMetadata:
             one for all labels, or one for each.
         name: the model's name, for people.
         description: one sentence, for people.
+        words_only: whether the reader makes a word's other spellings. MediaPipe does not.
     """
 
     vocabulary: bytes
@@ -79,6 +83,12 @@ class TextMetadata:
     thresholds: tuple[float, ...] = ()
     name: str = "text classifier"
     description: str = ""
+    words_only: bool = False
+
+    @property
+    def vocabulary_file(self) -> str:
+        """Name of the vocabulary's file."""
+        return WORDS_FILE if self.words_only else VOCABULARY_FILE
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
 
     content = packed(content)
     files = {
-        VOCABULARY_FILE: metadata.vocabulary,
+        metadata.vocabulary_file: metadata.vocabulary,
         LABELS_FILE: "".join(f"{label}\n" for label in metadata.labels).encode(),
         **({CALIBRATION_FILE: _calibration(metadata)} if len(metadata.thresholds) > 1 else {}),
         CHECKSUM_FILE: hashlib.sha256(content).hexdigest().encode(),
@@ -138,7 +148,7 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
 def describe(metadata: TextMetadata) -> bytes:
     """Return the `ModelMetadata` flatbuffer (file identifier M001) for a text classifier."""
     builder = flatbuffers.Builder(1024)
-    vocabulary = vector(builder, [_file(builder, VOCABULARY_FILE, _FILE_VOCABULARY)])
+    vocabulary = vector(builder, [_file(builder, metadata.vocabulary_file, _FILE_VOCABULARY)])
     subgraph = {}
     if metadata.pattern is None:
         inputs = [_tensor(builder, name) for name in metadata.inputs]
@@ -178,11 +188,12 @@ def read(path: str | os.PathLike) -> TextMetadata:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             start = min(file.header_offset for file in archive.infolist())
             checksum = archive.read(CHECKSUM_FILE).decode()
-            vocabulary = archive.read(VOCABULARY_FILE)
+            words_only = WORDS_FILE in archive.namelist()
+            vocabulary = archive.read(WORDS_FILE if words_only else VOCABULARY_FILE)
             labels = archive.read(LABELS_FILE).decode().split("\n")[:-1]
             calibrated = CALIBRATION_FILE in archive.namelist()
             calibration = archive.read(CALIBRATION_FILE).decode() if calibrated else ""
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise ValueError(
             f"path must be a whole TFLite file with its vocabulary inside; {path} is cut short, "
             f"changed or without one: {error}"
@@ -206,6 +217,7 @@ def read(path: str | os.PathLike) -> TextMetadata:
         tuple(float(np.float32(value)) for value in thresholds),
         root.string(0),
         root.string(1),
+        words_only,
     )
 
 
@@ -259,12 +271,13 @@ def _scores(
 
 
 def _archive(files: dict[str, bytes]) -> bytes:
-    """Return a ZIP archive: stored, because devices map the file instead of unpacking it."""
+    """Return a ZIP archive: stored, because MediaPipe maps the file instead of unpacking it."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
+            kind = zipfile.ZIP_DEFLATED if name == WORDS_FILE else zipfile.ZIP_STORED
             # ZipInfo's date is fixed in 1980: the same model gives the same bytes.
-            archive.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zipfile.ZipInfo(name), content, kind)
     return stream.getvalue()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def unsealed(path: str | os.PathLike) -> bytes:
             start = min(file.header_offset for file in archive.infolist())
             checksum = archive.read(CHECKSUM_FILE).decode()
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise ValueError(
             f"path must be a whole TFLite file; {path} is cut short, changed or without its "
             f"checksum: {error}"

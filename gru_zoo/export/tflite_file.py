@@ -229,7 +229,7 @@ def _closed(
     text = isinstance(model, SequenceClassifier) and form != "step"
     # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
     if text and (form == "flat" or isinstance(model.tokenizer, WordTokenizer)):
-        return attach(content, mediapipe.describe(model, thresholds))
+        return attach(content, mediapipe.describe(model, thresholds, words_only=form != "flat"))
     if isinstance(model, LanguageModel):
         return sealed(content, tokenizer_files(model.tokenizer))
     return sealed(content)

@@ -212,6 +212,38 @@ class WordTokenizer(tf.Module):
                 return tokenizer
         raise ValueError("file must be a whole vocabulary file; ids or spellings are missing.")
 
+    def words_bytes(self) -> bytes:
+        """Return the vocabulary without its other spellings: UTF-8, a word a line, by id.
+
+        It is a fifth of `vocabulary_bytes()`; a reader makes the spellings, see `spellings`.
+
+        Raises:
+            ValueError: the tokenizer does not fold case; such a file would not say so.
+
+        Example:
+            >>> WordTokenizer((*SPECIAL, "great"), 4, fold_case=True).words_bytes()
+            b'<PAD>\\n<START>\\n<UNKNOWN>\\ngreat\\n'
+        """
+        if not self.fold_case:
+            raise ValueError("fold_case must be True for a file of words alone; got False.")
+        return "".join(f"{word}\n" for word in self.vocabulary).encode()
+
+    @classmethod
+    def from_words_bytes(cls, file: bytes, sequence_length: int) -> WordTokenizer:
+        """Make the tokenizer whose `words_bytes()` are in `file`.
+
+        Raises:
+            ValueError: the lines are not such a file's, or the last one is not whole.
+
+        Example:
+            >>> WordTokenizer.from_words_bytes(b"<PAD>\\n<START>\\n<UNKNOWN>\\ngreat\\n", 4).table()
+            {'<PAD>': 0, '<START>': 1, '<UNKNOWN>': 2, 'great': 3, 'Great': 3, 'GREAT': 3}
+        """
+        *words, rest = file.decode().split("\n")
+        if rest:
+            raise ValueError(f"file must end with a line break; got {rest!r} at its end.")
+        return cls(words, sequence_length, fold_case=True)
+
     def __call__(self, texts: tf.Tensor) -> tf.Tensor:
         """Turn texts into ids.
 

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export import metadata
 from gru_zoo.export.metadata import TextMetadata, attach, describe, read
+from gru_zoo.export.seal import unsealed
 
 TEXT = TextMetadata(
     vocabulary=b"<PAD> 0\n<START> 1\n<UNKNOWN> 2\ncaf\xc3\xa9 3\n",
@@ -21,6 +22,9 @@ TEXT = TextMetadata(
 )
 
 
+WORDS = dataclasses.replace(
+    TEXT, vocabulary="".join(f"w\u00f6rd{n}\n" for n in range(500)).encode(), words_only=True
+)
 PIECES = TextMetadata(
     vocabulary=b"[PAD]\n[UNK]\n[CLS]\n[SEP]\ncaf\xc3\xa9\n",
     labels=("negative", "mixed", "positive"),
@@ -61,6 +65,7 @@ def path(tmp_path):
         TEXT,
         dataclasses.replace(TEXT, thresholds=(0.25,)),
         dataclasses.replace(TEXT, thresholds=(0.25, 0.5)),
+        WORDS,
         PIECES,
         dataclasses.replace(PIECES, thresholds=()),
     ],
@@ -120,6 +125,22 @@ def test_files_are_stored_uncompressed_and_undated(path):
             assert file.compress_type == zipfile.ZIP_STORED
             assert file.date_time == (1980, 1, 1, 0, 0, 0)
         assert archive.read("labels.txt").decode() == "negative\npos\u00edtive\n"
+
+
+def test_words_are_compressed_and_a_changed_byte_of_them_is_refused(tmp_path):
+    whole, path = attach(tiny_model(np.ones(1, np.float32)), WORDS), tmp_path / "words.tflite"
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path) as archive:
+        assert "vocab.txt" not in archive.namelist()
+        words = archive.getinfo("words.txt")
+    assert words.compress_size < len(WORDS.vocabulary) / 2
+    start = whole.index(b"words.txt", words.header_offset) + len(b"words.txt")
+    # A few bits at its ends say nothing: without them the words are the same.
+    for place in range(start + 1, start + words.compress_size - 8, 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        for opened in (read, unsealed):
+            with pytest.raises(ValueError, match=r"path must be .*words.tflite"):
+                opened(path)
 
 
 @pytest.mark.parametrize(

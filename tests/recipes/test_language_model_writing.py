@@ -46,6 +46,7 @@ def printed(tmp_path_factory):
     commands = [TRAIN, ["evaluate"], ["export", "--out", "files"], continued, continued + file]
     commands += [drawn, drawn + file]
     commands += [["publish", "runs/language_model/letters", "--preset", "letters_small"]]
+    commands += [["export", "--preset", "letters_small"]]
     done = recipe("language_model", place, json.dumps(commands), code=CODE)
     assert done.returncode == 0, done.stderr
     parts = [part.strip() for part in done.stdout.split("<>")]
@@ -86,7 +87,8 @@ def test_export_says_what_it_wrote(printed):
 def test_the_preset_proves_itself(printed):
     parts, _ = printed
     assert "published letters_small: " in parts[7]
-    about, *replayed = parts[8].splitlines()
+    assert parts[8].splitlines()[-1] == "exported letters_small again: 4 files"
+    about, *replayed = parts[9].splitlines()
     assert about.startswith("text-generation python -m recipes.language_model train --name letters")
     files = ["saved_model", *(f"model_{name}.tflite" for name in ("float32", "float16", "int8"))]
     assert sorted(replayed) == sorted(f"{name} True" for name in ["model.keras", *files])

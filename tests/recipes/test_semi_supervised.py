@@ -90,6 +90,11 @@ def test_a_preset_has_the_files_that_are_asked_for(place, runs, monkeypatch):
     ).read_text(encoding="utf-8")
     assert card["commands"][-1].endswith(flags)
     assert "published" in done.stdout
+    done = recipe("sentiment", place, "export", "--preset", "mine")
+    assert "exported mine again: 4 files" in done.stdout, done.stderr
+    again = json.loads((place / "models" / "mine" / "card.json").read_text())
+    told = [(e["file"], e["bytes"], e["texts"], e["scored_on"]) for e in card["exports"]]
+    assert [(e["file"], e["bytes"], e["texts"], e["scored_on"]) for e in again["exports"]] == told
 
 
 @pytest.mark.slow

@@ -231,6 +231,36 @@ def test_spoilt_vocabulary_file(spoil, message):
         WordTokenizer.from_vocabulary_bytes(file, 9)
 
 
+def test_file_of_words_makes_the_same_tokenizer():
+    tokenizer = WordTokenizer(WORDS, 9, fold_case=True)
+    file = tokenizer.words_bytes()
+    assert file.decode().split("\n") == [*WORDS, ""]
+    assert len(file) < len(tokenizer.vocabulary_bytes()) / 3
+    again = WordTokenizer.from_words_bytes(file, 9)
+    assert again.get_config() == tokenizer.get_config()
+    with pytest.raises(ValueError, match="fold_case must be True"):
+        WordTokenizer(WORDS, 9).words_bytes()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda file: file[:-2], "must end with a line break; got 'fil'"),
+        (lambda file: file.replace(b"<START>\n", b""), "vocabulary must start with <PAD>"),
+        (
+            lambda file: file.replace(b"great", b"gr eat"),
+            "without white space or NUL; got 'gr eat'",
+        ),
+        (lambda file: file + b"a\n", "must name each word once; got 'a'"),
+        (lambda file: b"", "vocabulary must start with <PAD>"),
+    ],
+)
+def test_spoilt_file_of_words(spoil, message):
+    file = spoil(WordTokenizer(WORDS, 9, fold_case=True).words_bytes())
+    with pytest.raises(ValueError, match=message):
+        WordTokenizer.from_words_bytes(file, 9)
+
+
 def test_spellings_of_a_letter_without_capitals():
     assert spellings("7", fold_case=True) == ["7"]
     assert spellings("it's", fold_case=False) == ["it's", "it\u2019s"]
