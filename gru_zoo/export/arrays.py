@@ -8,21 +8,18 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export.check import LIMITS
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
-from gru_zoo.export.probes import plain_loops
+from gru_zoo.export.probes import answers
 from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.steps import step_graph
 from gru_zoo.export.streamer import Streamer
 
 # Lengths a file is compared at, besides the one that it is made for.
 LENGTHS = (1, 7)
-# Steps up to which Keras' loop takes less time in Python than a graph takes to trace.
-EAGER = 20
 # Steps of a representative sequence that an integer step is compared on.
 STREAMED = 50
 
@@ -72,10 +69,7 @@ def compare(
     free = network.program.any_length
     for time in dict.fromkeys((*LENGTHS, longest) if free else (length(network),)):
         inputs = _random(model, network, time)
-        with plain_loops(model):
-            call = network.call if time <= EAGER else tf.function(network.call, autograph=False)
-            results = call(inputs)
-        wanted = {name: np.asarray(x) for name, x in results.items()}
+        wanted = answers(model, network, inputs)
         if WHOLE in known:
             given = Interpreter(model_path=os.fspath(path), num_threads=1)
             outputs = given.get_signature_runner(WHOLE)(**inputs)

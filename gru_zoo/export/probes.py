@@ -9,12 +9,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.layers import kernels
 
 LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
+# Steps up to which Keras' loop takes less time in Python than a graph takes to trace.
+EAGER = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +83,30 @@ def probes(model: keras.Model) -> Iterator[Probe]:
             name: _random(given, min(rows, default=1), batch, time)
             for name, given in network.inputs.items()
         }
-        with plain_loops(model):
-            results = network.call(inputs)
-        yield Probe(inputs, {name: keras.ops.convert_to_numpy(x) for name, x in results.items()})
+        yield Probe(inputs, answers(model, network, inputs))
+
+
+def answers(
+    model: keras.Model, network: Network, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return what a model gives, name -> [batch, ...], its GRU layers run as plain loops.
+
+    Args:
+        model: a built model.
+        network: the model's.
+        inputs: name -> [batch, ...].
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> given = answers(model, Network(model), {"inputs": np.ones((2, 30, 4), "float32")})
+        >>> given["outputs"].shape
+        (2, 7)
+    """
+    steps = max((x.shape[1] for x in inputs.values() if x.ndim > 1), default=0)
+    call = network.call if steps <= EAGER else tf.function(network.call, autograph=False)
+    with plain_loops(model):
+        results = call(inputs)
+    return {name: keras.ops.convert_to_numpy(x) for name, x in results.items()}
 
 
 @contextlib.contextmanager
