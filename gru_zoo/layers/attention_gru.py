@@ -88,7 +88,7 @@ class AttentionGRU(keras.layers.Layer):
 
     def project(self, inputs: Any) -> Any:
         """Return what the steps' inputs give, `[..., 2 * units]`, for inputs `[..., features]`."""
-        return inputs @ self.kernel + self.bias[0]
+        return ops.matmul(inputs, self.kernel) + self.bias[0]
 
     def recur(self, projected: Any, gate: Any, h: Any) -> Any:
         """Return the state after a step.

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.gru import GRU
@@ -101,7 +102,9 @@ class LanguageModel(keras.Model):
 
     def logits(self, projected: Any) -> Any:
         """Return logits `[..., tokens]` for projected features `[..., embedding_dim]`."""
-        return projected @ tf.transpose(self.embedding.embeddings.value) + self.token_bias.value
+        # Not `@`: of a stack of rows it makes a product a text, which takes several times as long.
+        table = ops.transpose(self.embedding.embeddings.value)
+        return ops.matmul(projected, table) + self.token_bias.value
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return logits `[batch, time, tokens]` for ids `[batch, time]`."""
