@@ -9,12 +9,12 @@ class' own registration then takes its place.
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.util
 import sys
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
+
+from gru_zoo.imports import Execute, when_imported
 
 # Every class of the package that Keras registers -> its module.
 HOMES = {
@@ -50,31 +50,15 @@ def announce() -> None:
     if hasattr(keras, "saving"):
         _register(keras)
     else:
-        sys.meta_path.insert(0, _WhenKerasComes())
+        when_imported("keras", _then_register)
 
 
-class _WhenKerasComes(importlib.abc.MetaPathFinder):
-    """Waits until Keras is run for the first time, then is gone."""
+def _then_register(execute: Execute) -> Execute:
+    def execute_and_register(module: ModuleType) -> None:
+        execute(module)
+        _register(module)
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "keras":
-            return None
-        sys.meta_path.remove(self)  # The others are asked.
-        spec = importlib.util.find_spec("keras")
-        # Whoever looks need not import: TensorFlow asks whether there is a Keras.
-        sys.meta_path.insert(0, self)
-        if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = self._then_register(spec.loader.exec_module)
-        return spec
-
-    def _then_register(self, execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
-        def execute_and_register(module: ModuleType) -> None:
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-            execute(module)
-            _register(module)
-
-        return execute_and_register
+    return execute_and_register
 
 
 def _register(keras: ModuleType) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from gru_zoo.arguments import one_of
+from gru_zoo.imports import import_without_optional
 
 if TYPE_CHECKING:
     import keras
@@ -184,4 +185,5 @@ def _print(rows: list[tuple[str, ...]]) -> None:
 
 
 if __name__ == "__main__":
+    import_without_optional()
     sys.exit(main())

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gru_zoo.arguments import one_of
+from gru_zoo.imports import import_without_optional
 
 SIGNATURE = "step"
 
@@ -69,4 +70,5 @@ def convert(folder: str, samples: str, variant: str) -> bytes:
 
 
 if __name__ == "__main__":
+    import_without_optional()
     sys.exit(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ from rich.table import Table
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
 from gru_zoo.artifacts.scores import METRICS
+from gru_zoo.imports import import_without_optional
 from gru_zoo.zoo import curves, reproducing, table
 from gru_zoo.zoo.registry import card, list_models, models_folder, place, verify
 
@@ -171,4 +172,5 @@ def _console() -> Console:
 
 
 if __name__ == "__main__":
+    import_without_optional()
     sys.exit(main())

@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from gru_zoo.imports import import_without_optional
 from gru_zoo.training.heap import keep_freed_memory
 
 
@@ -33,6 +34,7 @@ def run(
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     keep_freed_memory()
+    import_without_optional()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A training's log in a file is read while it runs.
         sys.stdout.reconfigure(line_buffering=True)

@@ -1,0 +1,110 @@
+"""What goes along with the first import of a large package."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+Execute = Callable[[ModuleType], None]
+
+# Keras imports matplotlib and scikit-learn where they are installed, TensorFlow Lite JAX: for
+# plots, wrappers and conversions that no command of ours uses, and half of the time to import
+# TensorFlow where all three are there.
+_OPTIONAL = ("jax", "matplotlib", "sklearn")
+
+
+def when_imported(name: str, wrap: Callable[[Execute], Execute]) -> None:
+    """Have a package run by `wrap(what runs it)` when it is imported for the first time.
+
+    One that is imported already is not run again.
+
+    Args:
+        name: of the package.
+        wrap: takes and returns a function that runs the package's module.
+
+    Example:
+        >>> def greeting(execute):
+        ...     def execute_and_greet(module):
+        ...         execute(module)
+        ...         print(f"{module.__name__} is here")
+        ...     return execute_and_greet
+        >>> when_imported("__hello__", greeting)
+        >>> import __hello__
+        __hello__ is here
+    """
+    sys.meta_path.insert(0, _Waiting(name, wrap))
+
+
+def import_without_optional() -> None:
+    """Hide from TensorFlow and Keras what they only import because it is there.
+
+    They are hidden while TensorFlow or Keras is imported, and no longer; whoever needs matplotlib
+    imports it as ever. For commands: in a program of somebody else's, Keras' plots may be wanted.
+
+    Example:
+        >>> import_without_optional()
+    """
+    for name in {"tensorflow", "keras"}.difference(sys.modules):
+        when_imported(name, _alone)
+
+
+@contextlib.contextmanager
+def hidden(names: tuple[str, ...]) -> Iterator[None]:
+    """Let importing these packages fail, as if they were not installed; not those imported already.
+
+    Example:
+        >>> with hidden(("wave",)):
+        ...     importlib.util.find_spec("wave") is None
+        True
+    """
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))
+    try:
+        yield
+    finally:
+        for name in absent:
+            if sys.modules.get(name, "imported") is None:
+                del sys.modules[name]
+
+
+def _alone(execute: Execute) -> Execute:
+    def execute_alone(module: ModuleType) -> None:
+        backend = os.environ.get("KERAS_BACKEND")
+        with hidden(tuple(name for name in _OPTIONAL if name != backend)):
+            execute(module)
+
+    return execute_alone
+
+
+class _Waiting(importlib.abc.MetaPathFinder):
+    """Waits until a package is run for the first time, then is gone."""
+
+    def __init__(self, name: str, wrap: Callable[[Execute], Execute]) -> None:
+        self.name, self.wrap = name, wrap
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)  # The others are asked.
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            # Whoever looks need not import: TensorFlow asks whether there is a Keras.
+            sys.meta_path.insert(0, self)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = self._then_gone(self.wrap(spec.loader.exec_module))
+        return spec
+
+    def _then_gone(self, execute: Execute) -> Execute:
+        def execute_once(module: ModuleType) -> None:
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            execute(module)
+
+        return execute_once
