@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.export.half_tables import separate_look_ups
 from gru_zoo.export.packing import packed
 
 WHOLE, STEP = "serving_default", "step"
@@ -60,12 +61,13 @@ def _converted(converter: Any, weights: str) -> bytes:
     if weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
     try:
-        return converter.convert()
+        content = converter.convert()
     except Exception as error:  # The converter raises its own private types.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ValueError(
             f"model cannot be converted to TFLite's builtin operators: {reason}"
         ) from error
+    return separate_look_ups(content) if weights == "float16" else content
 
 
 def named(content: bytes, length: int) -> bytes:
