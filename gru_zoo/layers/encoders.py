@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from keras.src.backend.common import global_state
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.gru import GRU
@@ -74,18 +76,31 @@ def _recurrent(cell: str, units: int, bidirectional: bool, name: str | None) -> 
 def both_directions(layer: keras.layers.Layer, name: str | None = None) -> keras.layers.Layer:
     """Return `keras.layers.Bidirectional` of a layer, safe to be made while a file is loaded.
 
-    Keras makes both directions from the layer's configuration and drops the layer. While it loads a
-    file it knows objects by their addresses: the next layer made at the same address would then be
-    taken for the one that is gone, and get its weights. So the layer is kept as long as its copies.
+    Keras makes both directions from the layer's configuration. While it loads a file it knows
+    objects by their addresses, those too that are long gone: a layer at such an address would be
+    taken for one that Keras met before, and its two directions be one, or another layer's.
 
     Example:
         >>> layer = both_directions(keras.layers.LSTM(7), name="reader")
         >>> layer.backward_layer.go_backwards
         True
     """
-    both = keras.layers.Bidirectional(layer, name=name)
-    both.__dict__["_made_from"] = layer  # not tracked: its weights are nobody's
-    return both
+    with _nothing_shared():
+        return keras.layers.Bidirectional(layer, name=name)
+
+
+@contextlib.contextmanager
+def _nothing_shared() -> Iterator[None]:
+    """Have Keras forget for a while which objects it met in the file that it loads."""
+    names = [f"shared_objects/id_to_{what}_map" for what in ("obj", "config")]
+    known = {name: global_state.get_global_attribute(name) for name in names}
+    try:
+        for name in known:
+            global_state.set_global_attribute(name, None)
+        yield
+    finally:
+        for name, value in known.items():
+            global_state.set_global_attribute(name, value)
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")

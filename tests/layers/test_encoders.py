@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import ObjectSharingScope
 
 from gru_zoo.layers.encoders import CELLS, Transformer, encoder
@@ -147,3 +148,22 @@ def test_layers_made_while_a_file_is_loaded_are_different_ones(cell):
     halves = [half for both in made for half in (both.forward_layer, both.backward_layer)]
     assert len(set(map(id, halves))) == 100
     assert [half.go_backwards for half in halves] == [False, True] * 50
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_an_address_that_keras_met_before_makes_no_difference(cell):
+    class EveryAddress(dict):
+        def __contains__(self, number):
+            return True
+
+        def __missing__(self, number):
+            return {}
+
+    met = EveryAddress()
+    with ObjectSharingScope():
+        global_state.set_global_attribute("shared_objects/id_to_config_map", met)
+        both = encoder(cell, 3, bidirectional=True)
+        # What Keras knew, it knows again.
+        assert global_state.get_global_attribute("shared_objects/id_to_config_map") is met
+        assert global_state.get_global_attribute("shared_objects/id_to_obj_map") == {}
+    assert [both.forward_layer.go_backwards, both.backward_layer.go_backwards] == [False, True]
