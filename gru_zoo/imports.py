@@ -59,8 +59,8 @@ def hidden(names: tuple[str, ...]) -> Iterator[None]:
     """Let importing these packages fail, as if they were not installed; not those imported already.
 
     Example:
-        >>> with hidden(("wave",)):
-        ...     importlib.util.find_spec("wave") is None
+        >>> with hidden(("antigravity",)):
+        ...     importlib.util.find_spec("antigravity") is None
         True
     """
     absent = [name for name in names if name not in sys.modules]

@@ -12,7 +12,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from gru_zoo.export.micro import ALIGNMENT, FITS, MicroStep
+from gru_zoo.export.micro_step import MicroStep
+
+FITS = "fits"  # what is noted of a size
+ALIGNMENT = 16  # of what TFLM places in its arena
 
 
 def search(file: Path, progress: Path, low: int, high: int) -> None:

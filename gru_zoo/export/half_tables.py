@@ -13,6 +13,7 @@ import copy
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.export.operators import builtin
 from gru_zoo.export.packing import packed
 
 
@@ -36,12 +37,14 @@ def separate_look_ups(content: bytes) -> bytes:
 
 def _separate(model: schema.ModelT, graph: schema.SubGraphT) -> bool:
     """Give the look-ups of a graph constants of their own; return whether there were any."""
+    kinds = [builtin(code) for code in model.operatorCodes]
     operators = []
     for operator in graph.operators:
-        if _kind(model, operator) == schema.BuiltinOperator.DEQUANTIZE:
+        if kinds[operator.opcodeIndex] == schema.BuiltinOperator.DEQUANTIZE:
             (widened,) = operator.outputs
             readers = [other for other in graph.operators if widened in other.inputs]
-            look_ups = [r for r in readers if _kind(model, r) == schema.BuiltinOperator.GATHER]
+            gather = schema.BuiltinOperator.GATHER
+            look_ups = [reader for reader in readers if kinds[reader.opcodeIndex] == gather]
             if look_ups and len(look_ups) < len(readers):
                 own = copy.copy(operator)
                 own.outputs = np.array([len(graph.tensors)], np.int32)
@@ -53,8 +56,3 @@ def _separate(model: schema.ModelT, graph: schema.SubGraphT) -> bool:
     changed = len(operators) > len(graph.operators)
     graph.operators = operators
     return changed
-
-
-def _kind(model: schema.ModelT, operator: schema.OperatorT) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.export.operators import builtin
+
 
 def drop_idle_variables(model: schema.ModelT) -> int:
     """Take out of each loop the variables that serve nothing but their own next value.
@@ -29,7 +31,7 @@ def drop_idle_variables(model: schema.ModelT) -> int:
     for graph in model.subgraphs:
         for loop in graph.operators:
             code = model.operatorCodes[loop.opcodeIndex]
-            if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.WHILE:
+            if builtin(code) == schema.BuiltinOperator.WHILE:
                 before += len(loop.inputs)
                 _drop(model, graph, loop)
                 before -= len(loop.inputs)

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from gru_zoo.export.operators import builtin
 from gru_zoo.export.seal import unsealed
 
 
@@ -32,9 +33,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     except ValueError as error:
         raise Refused(str(error)) from error
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    codes = [
-        names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes
-    ]
+    codes = [names[builtin(code)] for code in model.operatorCodes]
     operators = collections.Counter(
         codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators
     )

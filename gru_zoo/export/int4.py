@@ -19,6 +19,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.link import RUNTIME_VERSION
+from gru_zoo.export.operators import builtin
 from gru_zoo.export.packing import packed
 
 PACKAGE = "ai_edge_quantizer"
@@ -168,7 +169,7 @@ def _gathers_rows(
 ) -> bool:
     """Return whether an operator takes rows of a float32 matrix by a list of ids."""
     code = model.operatorCodes[operator.opcodeIndex]
-    if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.GATHER:
+    if builtin(code) != schema.BuiltinOperator.GATHER:
         return False
     table, ids = (graph.tensors[number] for number in operator.inputs)
     options = operator.builtinOptions

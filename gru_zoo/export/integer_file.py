@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.export.operators import builtin
 from gru_zoo.export.packing import packed
 
 _NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
@@ -178,4 +179,4 @@ def _scale(tensor: schema.TensorT) -> tuple[float, int] | None:
 
 
 def _name(code: schema.OperatorCodeT) -> str:
-    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return _NAMES[builtin(code)]
