@@ -15,7 +15,7 @@ class Step:
 
     crashes_at: tuple[int, ...] = ()
 
-    def __init__(self, content: bytes, size: int = micro._LARGEST) -> None:
+    def __init__(self, content: bytes, size: int = micro.LARGEST) -> None:
         if size in self.crashes_at:
             raise SystemExit("Segmentation fault")
         if size < NEEDED:
