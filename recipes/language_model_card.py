@@ -86,16 +86,12 @@ def write_again(name: str) -> Card:
     from gru_zoo.zoo import load, models_folder
     from recipes.language_model import Train
     from recipes.language_model_text import read
+    from recipes.shared.publishing import require_same_data
 
     model = load(name)
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
     flags = Train(dataset=about[model.card.dataset])
-    source = read("test", flags)[1]
-    if source.sha256 != model.card.data["sha256"]:
-        raise ValueError(
-            f"source must give {model.card.data['name']}, which {name} was trained on; got "
-            f"{source.name}."
-        )
+    require_same_data(model.card, read("test", flags)[1])
     parts = language_model_parts(model, beginnings(model, flags))
     return publish_again(models_folder() / name, model, **parts)
 

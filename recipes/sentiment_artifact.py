@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from recipes.shared import reviews, sentiment_card
 from recipes.shared.golden_texts import GOLDEN_TEXTS
-from recipes.shared.publishing import Finished, score_of
+from recipes.shared.publishing import Finished, require_same_data, score_of
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
@@ -131,9 +131,5 @@ def _source(card: Card) -> str:
 def _same_data(card: Card) -> reviews.Reviews:
     """Return IMDB's test split, if it is the one that a card's scores are of."""
     test, source = reviews.read("test", _source(card))
-    if source.sha256 != card.data["sha256"]:
-        raise ValueError(
-            f"source must give {card.data['name']}, which {card.name} was trained on; got "
-            f"{source.name}."
-        )
+    require_same_data(card, source)
     return test

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gru_zoo.training.runs import RunFolder, newest_run
 
 if TYPE_CHECKING:
+    from gru_zoo.artifacts.card import Card
     from gru_zoo.artifacts.scores import Score
+    from gru_zoo.data.source import Source
 
 # Flags that say what is written at the end of a training and where; the seed tells runs apart.
 _APART = ("seed", "name", "runs", "resume", "export")
@@ -121,6 +123,15 @@ def before(run: RunFolder) -> list[str]:
         earlier = RunFolder.open(path)
         commands += [*before(earlier), command(Path(path).parent.name, earlier)]
     return list(dict.fromkeys(commands))
+
+
+def require_same_data(card: Card, source: Source) -> None:
+    """Raise ValueError unless a card's scores are of the data that were read."""
+    if source.sha256 != card.data["sha256"]:
+        raise ValueError(
+            f"source must give {card.data['name']}, which {card.name} was trained on; got "
+            f"{source.name}."
+        )
 
 
 def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = "") -> Finished:
