@@ -13,7 +13,7 @@ import numpy as np
 
 from gru_zoo.data import babi
 from gru_zoo.data.babi import Question
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import write_json
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -68,6 +68,7 @@ def make_model(config: Train, training: Sequence[Question]) -> Reader:
 
 def train(config: Train, run: RunFolder) -> Reader:
     """Train a reader and save it."""
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import fit
 
     training, source = read("train", config)
@@ -88,8 +89,7 @@ def train(config: Train, run: RunFolder) -> Reader:
         epochs=config.epochs,
         patience=config.patience,
     )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
     return model
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from gru_zoo.data import squad
 from gru_zoo.data.squad import Question
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import write_json
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,6 +60,7 @@ def train(config: Train, run: RunFolder) -> None:
     """Train a reader and save it."""
     import keras
 
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import fit
 
     training, source = read("train", config)
@@ -86,8 +87,7 @@ def train(config: Train, run: RunFolder) -> None:
         patience=config.patience,
         monitor="f1",
     )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
 
 
 class _Batches:

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import averaging, cli
 from recipes.shared.flags import OneRun, PublishFlags, ReviewFlags
@@ -57,8 +56,12 @@ class Train(ReviewFlags):
     pretrained: str = ""
     """Run of this recipe, or preset, whose tokens, sizes and weights it begins with: such as one
     that reads in the other direction."""
+    grow: bool = False
+    """Enlarge the pretrained one to this run's vocabulary, vectors and units (Chen et al. 2016)."""
     mean_of: tuple[str, ...] = ()
     """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
+    half: bool = False
+    """Round the mean to float16 numbers, for a Keras file of half the size."""
 
     # Text.
     vocabulary_size: int = 18_000
@@ -131,6 +134,13 @@ class Publish(PublishFlags):
 
     preset: str = "next_word_imdb_gru_small"
     """Name in the zoo."""
+    variants: tuple[Literal["saved_model", "float32", "float16", "int8"], ...] = (
+        "saved_model",
+        "float32",
+        "float16",
+        "int8",
+    )
+    """Which files it has besides `model.keras`."""
 
 
 def train(config: Train) -> None:
@@ -143,6 +153,7 @@ def train(config: Train) -> None:
     known = _known(config)
     run = start_run(config)
 
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import seed_everything
     from gru_zoo.training.truncated import score_stream
     from recipes import language_model_text as text
@@ -157,7 +168,7 @@ def train(config: Train) -> None:
         return text.figures(score_stream(model, held_out), config)
 
     if config.mean_of:
-        averaging.note(run, config.mean_of, validate())
+        averaging.finish(run, config, model, validate)
     else:
         _fit(
             config,
@@ -166,8 +177,7 @@ def train(config: Train) -> None:
             text.streams(model.tokenizer, texts, config, config.streams),
             validate,
         )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
     _evaluate(run, "validation")
 
 
@@ -206,6 +216,8 @@ def _known(config: Train) -> LanguageModel | None:
     """Return the model that it begins with, or is; refuse one that does not read the data set."""
     places = config.mean_of or [config.pretrained]
     if not places[0]:
+        if config.grow:
+            raise ValueError("pretrained must name what is to grow; got none.")
         return None
     from gru_zoo.models.transfer import mean_of
 
@@ -218,17 +230,27 @@ def _known(config: Train) -> LanguageModel | None:
                 f"{flag} must have a {kind} for {config.dataset}; {place} has a "
                 f"{type(model.tokenizer).__name__}."
             )
+    for name in ("vocabulary_size", "embedding_dim", "units") if config.grow else ():
+        least = {**models[0].get_config(), "vocabulary_size": models[0].tokens}[name]
+        if getattr(config, name) < least:
+            raise ValueError(
+                f"{name} must be at least {least} to grow {places[0]}; got {getattr(config, name)}."
+            )
     return mean_of(models)
 
 
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
     """Return a new model, with another one's tokens and weights if `known` is given."""
+    from gru_zoo.models.growth import give_all
     from gru_zoo.models.language_model import LanguageModel
     from recipes import language_model_text as text
 
-    if known is None:
+    if known is None or config.grow:
         tokenizer = text.fitted(texts, config)
-        return LanguageModel(tokenizer, config.embedding_dim, config.units, config.dropout)
+        model = LanguageModel(tokenizer, config.embedding_dim, config.units, config.dropout)
+        if config.grow:
+            give_all(model, known, text.frequencies(tokenizer, texts, config))
+        return model
     model = LanguageModel(known.tokenizer, known.embedding_dim, known.units, config.dropout)
     model.set_weights(known.get_weights())
     return model
@@ -329,7 +351,10 @@ def publish(config: Publish) -> None:
             _evaluate(run, "test")
     found = together("language_model", config.finished, Train(), config.preset)
     flags = Train(**found.best.config)
-    card = write_artifact(found.best, _model(found.best), flags, found.commands[0])
+    files = ["saved_model" if v == "saved_model" else f"model_{v}.tflite" for v in config.variants]
+    card = write_artifact(found.best, _model(found.best), flags, found.commands[0], files)
+    if config.variants != Publish.variants:
+        found.commands[-1] += f" --variants {' '.join(config.variants)}"
     commands = [*before(found.best), *found.commands]
     card = dataclasses.replace(card, name=config.preset, scores=found.scores, commands=commands)
     republish(found.best.path / "artifact", models_folder() / config.preset, card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,14 +54,17 @@ ABOUT = {
 }
 
 
-def write_artifact(run: RunFolder, model: LanguageModel, config: Train, command: str) -> Card:
-    """Write `artifact/` into a run: every format, compared with the model, with its card.
+def write_artifact(
+    run: RunFolder, model: LanguageModel, config: Train, command: str, files: Sequence[str]
+) -> Card:
+    """Write `artifact/` into a run: its files, compared with the model, with their card.
 
     Args:
         run: finished and evaluated.
         model: what it trained.
         config: its flags.
         command: that trained it.
+        files: some of `gru_zoo.artifacts.language_model.FILES`.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.language_model import language_model_goldens, language_model_parts
@@ -70,7 +74,7 @@ def write_artifact(run: RunFolder, model: LanguageModel, config: Train, command:
         run.path / "artifact",
         _about(run, model, config, command),
         model,
-        **language_model_parts(model, ids),
+        **language_model_parts(model, ids, files),
         goldens=language_model_goldens(model, ids[:8]),
     )
 
@@ -92,7 +96,8 @@ def write_again(name: str) -> Card:
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
     flags = Train(dataset=about[model.card.dataset])
     require_same_data(model.card, read("test", flags)[1])
-    parts = language_model_parts(model, beginnings(model, flags))
+    names = [export["file"] for export in model.card.exports]
+    parts = language_model_parts(model, beginnings(model, flags), names)
     return publish_again(models_folder() / name, model, **parts)
 
 

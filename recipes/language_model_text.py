@@ -76,6 +76,16 @@ def streams(
     return StreamBatches(np.concatenate(rows), starts, count, config.steps, config.seed)
 
 
+def frequencies(
+    tokenizer: WordTokenizer | CharacterTokenizer, texts: np.ndarray, config: Train
+) -> np.ndarray:
+    """Return how often each id occurs in the texts, [tokens]."""
+    import numpy as np
+
+    read = streams(tokenizer, texts, config, config.streams)
+    return np.bincount(read.tokens, minlength=len(tokenizer.vocabulary))
+
+
 def figures(scores: dict[str, float], config: Train) -> dict[str, float]:
     """Return a split's scores with the data set's own metric beside them."""
     if METRIC[config.dataset] == "perplexity":

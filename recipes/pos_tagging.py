@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import write_json
 from gru_zoo.text.words import split_words
 from gru_zoo.training.runs import RunFolder
 from recipes import pos_tagging_files, pos_tagging_report
@@ -135,6 +135,7 @@ def train(config: Train) -> None:
     run = start_run(config)
 
     from gru_zoo.decoding import tagging
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
@@ -155,8 +156,7 @@ def train(config: Train) -> None:
         epochs=config.epochs,
         patience=config.patience,
     )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
     exports = _export(run, model).exports if config.export and config.cell == "gru" else []
     report.print_run("pos_tagging", run, exports)

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
 from recipes.shared import averaging, cli, report, reviews, sentiment_card
@@ -43,6 +42,7 @@ def train(config: Train) -> None:
     teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
     run = start_run(config)
 
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.batching import predict_by_length
     from gru_zoo.training.fitting import fit, seed_everything
 
@@ -63,7 +63,7 @@ def train(config: Train) -> None:
         return reviews.score(predict_by_length(model, held_out), validation.labels)
 
     if config.mean_of:
-        averaging.note(run, config.mean_of, validate())
+        averaging.finish(run, config, model, validate)
     else:
         given = _Training(config, model, labelled, more, teachers)
         _compile(given.model, config, len(given))
@@ -76,8 +76,7 @@ def train(config: Train) -> None:
             epochs=config.stop_after or config.epochs,
             patience=config.epochs,
         )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
     if config.opinions:
         reviews.keep_opinions(
             run,

@@ -29,6 +29,8 @@ class Train(ReviewFlags):
     a preset of the zoo, such as next_word_imdb_gru_small."""
     mean_of: tuple[str, ...] = ()
     """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
+    half: bool = False
+    """Round the mean to float16 numbers, for a Keras file of half the size."""
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     virtual_adversarial: float = 0.0

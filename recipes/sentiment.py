@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
 from recipes.sentiment_flags import (
     LABELS,
     RUNS,
@@ -49,6 +48,7 @@ def train(config: Train) -> None:
         _read("train", config, loaded)  # What is wrong with a table is said before a run is made.
     run = start_run(config)
 
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.batching import BucketedBatches, quarter_lengths
     from gru_zoo.training.fitting import fit, seed_everything
 
@@ -72,8 +72,7 @@ def train(config: Train) -> None:
         epochs=config.epochs,
         patience=config.patience,
     )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
     if config.export:
         _export(run, model)

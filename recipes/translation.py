@@ -134,6 +134,7 @@ def train(config: Train) -> None:
     training, source = _read("train", config)  # An unknown pair leaves no run behind.
     run = start_run(config)
 
+    from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.models.teacher import Teacher
     from gru_zoo.text.subwords import Subwords
     from gru_zoo.training.fitting import fit, seed_everything
@@ -162,8 +163,7 @@ def train(config: Train) -> None:
         patience=config.patience,
         monitor="bleu",
     )
-    with write_beside(run.path / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
     exports = _export(run, model).exports if config.export and config.cell == "gru" else []
     report.print_run("translation", run, exports)

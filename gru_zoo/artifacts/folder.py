@@ -17,6 +17,7 @@ import numpy as np
 
 from gru_zoo.artifacts.card import About, Card
 from gru_zoo.files import sha256, write_beside
+from gru_zoo.models.keras_file import save_keras_file
 
 if TYPE_CHECKING:
     import keras
@@ -81,7 +82,7 @@ def publish(
             raise ValueError(f"goldens must hold no objects, which need pickle; {name!r} does.")
 
     def kept(partial: Path) -> None:
-        model.save(partial / "model.keras", include_optimizer=False)
+        save_keras_file(model, partial / "model.keras")
         np.savez_compressed(partial / "golden.npz", **goldens)
 
     return _write(folder, about, model, kept, files, compare, assets, progress)

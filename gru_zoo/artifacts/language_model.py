@@ -11,7 +11,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,17 @@ from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.language_model import LanguageModel
 
-VARIANTS = ("float32", "float16", "int8")
+FILES = ("saved_model", "model_float32.tflite", "model_float16.tflite", "model_int8.tflite")
 
 
-def language_model_files(model: LanguageModel) -> dict[str, Callable[[Path], Any]]:
+def language_model_files(
+    model: LanguageModel, names: Sequence[str] = FILES
+) -> dict[str, Callable[[Path], Any]]:
     """Return what writes each file: name -> function of the path.
+
+    Args:
+        model: a built language model.
+        names: some of `FILES`.
 
     Example:
         >>> from gru_zoo.text.characters import CharacterTokenizer
@@ -39,18 +45,23 @@ def language_model_files(model: LanguageModel) -> dict[str, Callable[[Path], Any
         >>> list(language_model_files(model))[:2]
         ['saved_model', 'model_float32.tflite']
     """
-    files = {"saved_model": functools.partial(saved_model, model)}
-    for name in VARIANTS:
-        files[f"model_{name}.tflite"] = functools.partial(tflite, model, variant=name)
-    return files
+    return {
+        name: functools.partial(saved_model, model)
+        if name == "saved_model"
+        else functools.partial(tflite, model, variant=variant(name))
+        for name in names
+    }
 
 
-def language_model_parts(model: LanguageModel, ids: np.ndarray) -> dict[str, Any]:
+def language_model_parts(
+    model: LanguageModel, ids: np.ndarray, names: Sequence[str] = FILES
+) -> dict[str, Any]:
     """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
 
     Args:
         model: a built language model.
         ids: int32 `[texts, time]`, beginnings of texts from their `<START>` on.
+        names: some of `FILES`.
 
     Example:
         >>> from gru_zoo.text.characters import CharacterTokenizer
@@ -85,7 +96,7 @@ def language_model_parts(model: LanguageModel, ids: np.ndarray) -> dict[str, Any
         }
 
     assets = tokenizer_files(model.tokenizer)
-    return {"files": language_model_files(model), "compare": compare, "assets": assets}
+    return {"files": language_model_files(model, names), "compare": compare, "assets": assets}
 
 
 def language_model_goldens(model: LanguageModel, ids: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,13 +1,20 @@
-"""Any model of this package from its `.keras` file."""
+"""Any model of this package from its `.keras` file, and into one."""
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 import zlib
 from pathlib import Path
 
 import keras
+import numpy as np
+
+from gru_zoo.files import write_beside
+
+# Where a `.keras` archive has its weights.
+_WEIGHTS = "model.weights.h5"
 
 
 def load_keras_file(path: str | os.PathLike) -> keras.Model:
@@ -28,3 +35,88 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
     except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, ValueError) as error:
         # Keras says "file not found" of a file that is there but no longer a zip archive.
         raise ValueError(f"path must be a whole .keras file; {path} is corrupt: {error}") from error
+
+
+def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:
+    """Write a model without its optimizer; weights that are all float16 numbers take two bytes.
+
+    Keras writes every float32 weight with four bytes, and reads one of two as well: what is loaded
+    is the same to the last bit. `round_to_half` makes such weights.
+
+    Args:
+        model: built, of a class that Keras has registered.
+        path: a new `.keras` file; an older one is replaced once the new one is whole.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((300,)), keras.layers.Dense(200)])
+        >>> save_keras_file(model, "whole.keras")
+        >>> round_to_half(model)
+        >>> save_keras_file(model, "half.keras")
+        >>> Path("half.keras").stat().st_size < 0.6 * Path("whole.keras").stat().st_size
+        True
+    """
+    with write_beside(path) as partial:
+        whole = partial.with_name(f"whole-{partial.name}")
+        model.save(whole, include_optimizer=False)
+        with zipfile.ZipFile(whole) as source, zipfile.ZipFile(partial, "w") as target:
+            for item in source.infolist():
+                content = source.read(item)
+                if item.filename == _WEIGHTS:
+                    # Not compressed: Keras jumps about in it.
+                    target.writestr(item, _narrowed(content))
+                else:
+                    target.writestr(item, content, zipfile.ZIP_DEFLATED)
+
+
+def round_to_half(model: keras.Model) -> None:
+    """Round each float32 weight to the nearest float16 number; it stays float32.
+
+    Raises:
+        ValueError: a weight is beyond what float16 holds.
+
+    Example:
+        >>> layer = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.1))
+        >>> model = keras.Sequential([keras.Input((1,)), layer])
+        >>> round_to_half(model)
+        >>> float(layer.kernel[0, 0])
+        0.0999755859375
+    """
+    for weight in model.weights:
+        if weight.dtype != "float32":
+            continue
+        values = np.asarray(weight)
+        if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+            raise ValueError(
+                f"model must have weights of at most {np.finfo(np.float16).max:.0f}; "
+                f"{weight.path} has {np.abs(values).max():g}."
+            )
+        weight.assign(values.astype(np.float16))
+
+
+def _narrowed(content: bytes) -> bytes:
+    """Return an HDF5 file with every data set in float16 that it loses nothing in."""
+    import h5py
+
+    written = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as source, h5py.File(written, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                made = target.create_group(name)
+            else:
+                values = item[()]
+                made = target.create_dataset(name, data=_half_if_lossless(values))
+            made.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    return written.getvalue()
+
+
+def _half_if_lossless(values: np.ndarray) -> np.ndarray:
+    """Return float32 numbers as float16 if every one stays what it is, else as they are."""
+    if values.dtype != np.float32:
+        return values
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    return half if np.array_equal(half, values) else values

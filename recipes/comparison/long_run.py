@@ -61,6 +61,7 @@ def run(config: LongRun, folder: Path) -> None:
     import keras
 
     from gru_zoo.models.budget import units_for
+    from gru_zoo.models.keras_file import save_keras_file
 
     keras.utils.set_random_seed(config.seed)
     data = Data(config)
@@ -92,8 +93,7 @@ def run(config: LongRun, folder: Path) -> None:
         rows = csv.DictWriter(file, list(training.history[0]))
         rows.writeheader()
         rows.writerows(training.history)
-    with write_beside(folder / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+    save_keras_file(model, folder / "model.keras")
 
 
 class Data:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from gru_zoo.training.runs import RunFolder
 from recipes.shared.publishing import is_run
+
+if TYPE_CHECKING:
+    import keras
 
 # Flags of a training, which such a run is not.
 _LEARNS = ("pretrained", "teachers", "words", "adversarial", "virtual_adversarial")
@@ -16,7 +19,7 @@ def check(config: Any) -> None:
     """Look at the flags of a run that has `mean_of`, before anything is read.
 
     Raises:
-        ValueError: a flag of a training stands beside it.
+        ValueError: a flag of a training stands beside it, or one of a mean without it.
         FileNotFoundError: it names something that is neither a run nor a preset.
     """
     for name in _LEARNS if config.mean_of else ():
@@ -24,14 +27,25 @@ def check(config: Any) -> None:
             raise ValueError(
                 f"{name} must not be given with mean_of, which trains nothing; got {given}."
             )
+    if config.half and not config.mean_of:
+        raise ValueError("half must go with mean_of, which may name one run; got none.")
     for place in config.mean_of:
         is_run(place)
 
 
-def note(run: RunFolder, places: Sequence[str], validation: Mapping[str, float]) -> None:
-    """Write the one line of such a run's history: the epochs and seconds of its parts' runs."""
-    parts = [row for place in places if is_run(place) for row in RunFolder.open(place).history]
-    row = {f"val_{name}": value for name, value in validation.items()}
+def finish(
+    run: RunFolder, config: Any, model: keras.Model, validate: Callable[[], Mapping[str, float]]
+) -> None:
+    """Round the mean if it is to be stored in half, validate it, write its line of history.
+
+    Epochs and seconds are those of its parts' runs.
+    """
+    from gru_zoo.models.keras_file import round_to_half
+
+    if config.half:
+        round_to_half(model)
+    row = {f"val_{name}": value for name, value in validate().items()}
+    parts = [each for p in config.mean_of if is_run(p) for each in RunFolder.open(p).history]
     seconds = sum(part["seconds"] for part in parts)
     run.history.append({"epoch": len(parts), **row, "seconds": seconds})
     run.save_checkpoint({})

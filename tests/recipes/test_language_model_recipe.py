@@ -79,6 +79,24 @@ def test_one_that_stopped_early_is_part_of_a_mean(place, trained):
         np.testing.assert_allclose(found, (a + b) / 2, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
+def test_a_larger_one_begins_where_the_smaller_ended(place, trained):
+    sizes = ["--units", "60", "--embedding-dim", "50", "--vocabulary-size", "60"]
+    flags = [*SMALL, "--name", "large", "--pretrained", str(trained), "--grow", *sizes]
+    done = recipe("language_model", place, "train", *flags, "--learning-rate", "1e-9")
+    assert done.returncode == 0, done.stderr
+    flags = ["--name", "rounded", "--mean-of", "runs/language_model/large", "--half"]
+    done = recipe("language_model", place, "train", *SMALL, *flags)
+    assert done.returncode == 0, done.stderr
+    runs = [RunFolder.open(trained.parent / name) for name in ("whole", "large", "rounded")]
+    small, large, rounded = (run.metrics()["validation"]["perplexity"] for run in runs)
+    # The small reviews have no further words, and the learning rate is none.
+    assert large == pytest.approx(small, rel=1e-5) and rounded == pytest.approx(large, rel=1e-3)
+    assert large != rounded
+    files = [run.path / "model.keras" for run in runs[1:]]
+    assert files[1].stat().st_size < 0.7 * files[0].stat().st_size
+
+
 def test_it_begins_as_a_model_of_the_same_tokens(trained, tmp_path, capsys):
     given = ["--dataset", "tiny_shakespeare", "--pretrained", str(trained)]
     assert language_model.main(["train", "--runs", str(tmp_path), *given]) == 2
@@ -105,6 +123,12 @@ def test_bad_sizes(flag, tmp_path, capsys):
             "pretrained must not be given with mean_of",
         ),
         (["--mean-of", "sentiment_imdb_gru_small"], "mean_of must hold a LanguageModel"),
+        (["--half"], "half must go with mean_of"),
+        (["--grow"], "pretrained must name what is to grow; got none"),
+        (
+            ["--grow", "--pretrained", "next_word_imdb_gru_small", "--units", "300"],
+            "units must be at least 384 to grow next_word_imdb_gru_small; got 300",
+        ),
     ],
 )
 def test_bad_flags_leave_no_run_behind(flags, message, tmp_path, capsys):

@@ -1,0 +1,54 @@
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from gru_zoo.models.keras_file import load_keras_file, round_to_half, save_keras_file
+from gru_zoo.models.language_model import LanguageModel
+from gru_zoo.text.tokenizers import WordTokenizer
+
+
+def model():
+    keras.utils.set_random_seed(3)
+    words = [f"word{number}" for number in range(400)]
+    return LanguageModel(WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", *words], 8), 32, 40)
+
+
+def check_same(first, second):
+    assert first.get_config() == second.get_config()
+    for a, b in zip(first.weights, second.weights, strict=True):
+        assert (a.path, a.dtype) == (b.path, b.dtype)
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_no_half_number_stays_what_it_is(tmp_path):
+    written = model()
+    written.token_bias.assign(np.linspace(1e5, 2e5, written.tokens))  # beyond float16
+    save_keras_file(written, tmp_path / "model.keras")
+    check_same(load_keras_file(tmp_path / "model.keras"), written)
+
+
+def test_half_numbers_take_half_the_room(tmp_path):
+    written = model()
+    save_keras_file(written, tmp_path / "whole.keras")
+    exact = written.get_weights()
+    round_to_half(written)
+    save_keras_file(written, tmp_path / "half.keras")
+    check_same(load_keras_file(tmp_path / "half.keras"), written)
+    check_same(keras.saving.load_model(tmp_path / "half.keras"), written)
+    for rounded, weight in zip(written.get_weights(), exact, strict=True):
+        np.testing.assert_allclose(rounded, weight, rtol=2**-11, atol=1e-7)
+    sizes = {}
+    for name in ("whole", "half"):
+        with zipfile.ZipFile(tmp_path / f"{name}.keras") as archive:
+            sizes[name] = archive.getinfo("model.weights.h5").file_size
+    numbers = written.count_params()
+    assert sizes["whole"] - sizes["half"] == pytest.approx(2 * numbers, rel=0.03)
+
+
+def test_what_float16_cannot_hold_is_not_rounded():
+    large = model()
+    large.token_bias.assign(np.full(large.tokens, 70_000.0))
+    with pytest.raises(ValueError, match=r"at most 65504; .*token_bias has 70000"):
+        round_to_half(large)
