@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recipes.shared.device_files import write_parts
+
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import About, Card
     from gru_zoo.artifacts.reader import Asked
@@ -92,21 +94,8 @@ def write_files(
         ValueError: the reader's cell has no TFLite files; the SavedModel is written.
     """
     from gru_zoo.artifacts.reader import reader_parts
-    from gru_zoo.files import write_beside
 
-    parts = reader_parts(model, asked_of(questions), probabilities)
-    for name, write in parts["files"].items():
-        with write_beside(out / name) as partial:
-            write(partial)
-            record = parts["compare"](partial, name)
-        print(
-            f"{out / name}: {record['bytes'] / 1e3:,.0f} KB, accuracy {100 * record['metric']:.2f} "
-            f"%, largest difference {record['largest_difference']:.1e}, "
-            f"{record['latency_ms']:.2f} ms a question"
-        )
-    for name, content in parts["assets"].items():
-        with write_beside(out / "assets" / name) as partial:
-            partial.write_bytes(content)
+    write_parts(out, reader_parts(model, asked_of(questions), probabilities), "a question")
     if model.cell != "gru":
         raise ValueError(
             f"cell must be 'gru' for TFLite files, whose loops are written for it; got "

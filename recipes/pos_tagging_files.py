@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
 from gru_zoo.text.words import split_words
 from recipes import pos_tagging_report
+from recipes.shared.device_files import write_parts
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import score_of
 
@@ -65,18 +65,7 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence]) -> None:
     """
     from gru_zoo.artifacts.tagger import tagger_parts
 
-    parts = tagger_parts(model, test)
-    for name, write in parts["files"].items():
-        with write_beside(out / name) as partial:
-            write(partial)
-            record = parts["compare"](partial, name)
-        print(
-            f"{out / name}: accuracy {100 * record['metric']:.2f} %, largest difference "
-            f"{record['largest_difference']:.1e}, {record['latency_ms']:.2f} ms a sentence"
-        )
-    for name, content in parts["assets"].items():
-        with write_beside(out / "assets" / name) as partial:
-            partial.write_bytes(content)
+    write_parts(out, tagger_parts(model, test), "a sentence")
 
 
 def write_again(name: str) -> Card:
