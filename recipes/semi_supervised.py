@@ -96,11 +96,11 @@ def _check(config: Train) -> None:
     check_sizes(config, (*sizes, "unlabelled_per_labelled"))
     if not 0 <= config.teachers_weight <= 1:
         raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
-    if config.adversarial and config.virtual_adversarial:
-        raise ValueError(
-            "adversarial must be 0 beside virtual_adversarial: one kind at a time; "
-            f"got {config.adversarial} and {config.virtual_adversarial}."
-        )
+    for name in "adversarial", "virtual_adversarial":
+        if getattr(config, name) < 0:
+            raise ValueError(f"{name} must be 0 or more; got {getattr(config, name)}.")
+    if not config.temperature > 0:
+        raise ValueError(f"temperature must be positive; got {config.temperature}.")
     if not 0 <= config.ema_momentum < 1:
         raise ValueError(f"ema_momentum must be 0 to below 1; got {config.ema_momentum}.")
     if not 0 <= config.stop_after <= config.epochs:
@@ -224,13 +224,18 @@ class _Training:
         # A step is traced for any length, and its GRU runs no step of padding: many of them.
         lengths = sorted({-(-config.sequence_length * part // 40) for part in range(1, 41)})
         self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
-        if config.adversarial:
-            self.model = adversarial.AdversarialTraining(model, config.adversarial)
         if config.virtual_adversarial:
-            self.model = adversarial.VirtualAdversarialTraining(model, config.virtual_adversarial)
+            self.model = adversarial.VirtualAdversarialTraining(
+                model,
+                config.virtual_adversarial,
+                temperature=config.temperature,
+                adversarial=config.adversarial,
+            )
             none = np.zeros((len(others), 0), np.float32)
             size = config.unlabelled_per_labelled * config.batch_size
             self.unlabelled = BucketedBatches(others, none, size, lengths, config.seed + 1)
+        elif config.adversarial:
+            self.model = adversarial.AdversarialTraining(model, config.adversarial)
 
     def __len__(self) -> int:
         return min(len(self.batches), len(self.unlabelled or self.batches))

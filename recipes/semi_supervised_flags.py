@@ -34,7 +34,11 @@ class Train(ReviewFlags):
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     virtual_adversarial: float = 0.0
-    """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none."""
+    """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none. Both
+    may go together (Sachan et al. 2019)."""
+    temperature: float = 1.0
+    """Of the answers that unlabelled reviews are to keep in virtual adversarial training; below 1
+    sharpens them (Xie et al. 2020)."""
     unlabelled_per_labelled: int = 2
     """Reviews without labels for each one with a label in virtual adversarial training."""
     teachers: tuple[Path, ...] = ()

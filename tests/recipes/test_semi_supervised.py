@@ -144,10 +144,9 @@ def test_backward_reading_turns_the_words_behind_start():
             "run must be a folder with a config.json, or one of comprehension_",
         ),
         (["--words", "none"], "run must be a folder with a config.json; got none"),
-        (
-            ["--adversarial", "0.3", "--virtual-adversarial", "0.2"],
-            "adversarial must be 0 beside virtual_adversarial: one kind at a time; got 0.3 and 0.2",
-        ),
+        (["--adversarial", "-0.3"], "adversarial must be 0 or more; got -0.3"),
+        (["--virtual-adversarial", "-1"], "virtual_adversarial must be 0 or more; got -1.0"),
+        (["--temperature", "0"], "temperature must be positive; got 0.0"),
         (
             ["--mean-of", "none", "--virtual-adversarial", "0.2"],
             "virtual_adversarial must not be given with mean_of, which trains nothing; got 0.2",

@@ -9,6 +9,7 @@ from gru_zoo.training.adversarial import (
     AdversarialTraining,
     VirtualAdversarialTraining,
     divergence,
+    sharpened,
 )
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
@@ -116,10 +117,62 @@ def test_an_adversarial_step_follows_both_losses():
         np.testing.assert_allclose(weight.numpy(), old - 0.5 * gradient, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"epsilon": 0.0}, {"epsilon": 1.0, "xi": -1.0}])
+def moves(training, batch, targets):
+    """Train one step of size 1; return how each weight moved."""
+    weights = training.classifier.trainable_variables
+    before = [np.array(weight) for weight in weights]
+    training.compile(keras.optimizers.SGD(1.0))
+    training.train_step((batch, targets))
+    return [np.array(weight) - old for weight, old in zip(weights, before, strict=True)]
+
+
+def test_a_mixed_step_follows_all_three_losses():
+    batch, targets = (tf.constant(IDS), tf.constant(IDS[::-1].copy())), tf.one_hot([1, 0, 1], 2)
+    mixed = VirtualAdversarialTraining(classifier(), 0.5, adversarial=0.4)
+    both = moves(mixed, batch, targets)
+    virtual = moves(VirtualAdversarialTraining(classifier(), 0.5), batch, targets)
+    labelled = moves(AdversarialTraining(classifier(), 0.4), IDS, targets)
+    model = classifier()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(cross_entropy(model, model.embedding(IDS), targets))
+    twice = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+    for found, one, other, double in zip(both, virtual, labelled, twice, strict=True):
+        np.testing.assert_allclose(found, one + other + tf.convert_to_tensor(double), atol=2e-6)
+
+
+def test_sharpened_answers_are_powers():
+    chances = np.random.default_rng(0).dirichlet([1, 1, 1], 5)
+    expected = chances**4 / (chances**4).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(sharpened(tf.constant(chances), 0.25), expected)
+    np.testing.assert_allclose(sharpened(tf.constant(chances), 1.0), chances)
+
+
+def test_unlabelled_texts_grow_certain_at_a_low_temperature():
+    entropies = []
+    for temperature in (1.0, 0.3):
+        model = classifier()
+        training = VirtualAdversarialTraining(model, epsilon=0.1, temperature=temperature)
+        training.compile(keras.optimizers.Adam(0.02))
+        step = tf.function(training.train_step)
+        for _ in range(40):  # labels say nothing
+            step(((tf.constant(IDS), tf.constant(IDS[::-1].copy())), tf.fill((3, 2), 0.5)))
+        given = model(IDS).numpy()
+        entropies.append(-(given * np.log(given)).sum(axis=1).mean())
+    assert entropies[1] < 0.9 * entropies[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epsilon": 0.0},
+        {"epsilon": 1.0, "xi": -1.0},
+        {"epsilon": 1.0, "temperature": 0.0},
+        {"epsilon": 1.0, "adversarial": -0.1},
+    ],
+)
 def test_lengths_are_positive(options):
-    with pytest.raises(ValueError, match="(epsilon|xi) must be positive; got"):
+    with pytest.raises(ValueError, match="(epsilon|xi|temperature|adversarial) must be positive"):
         VirtualAdversarialTraining(classifier(), **options)
-    if "xi" not in options:
+    if len(options) == 1:
         with pytest.raises(ValueError, match="epsilon must be positive; got"):
             AdversarialTraining(classifier(), **options)
