@@ -124,7 +124,8 @@ def _chosen(card: Card) -> str:
     """Say which of several trainings the weights are of."""
     if len(card.scores) > 1:
         return "The seed was chosen on validation data."
-    if any(" --mean-of " in command for command in card.trainings()[-1:]):
+    mean = "".join(card.trainings()[-1:]).partition(" --mean-of ")[2].partition(" --")[0]
+    if len(mean.split()) > 1:
         return "The weights are the mean of those of several trainings."
     return "One seed was trained."
 
@@ -153,6 +154,11 @@ def _files(card: Card) -> str:
         if partly:
             note += f", of which the Keras model has {metric.show(partly[0])}"
         note += "."
+    elif sampled := [e for e in card.exports if "scored_on" in e and e.get("model_metric")]:
+        note += (
+            f" Files are scored on {sampled[0]['scored_on']}, where the Keras model has "
+            f"{metric.show(sampled[0]['model_metric'])}."
+        )
     return f"## Files\n\n{table(columns, rows)}\n\n{note}\n"
 
 

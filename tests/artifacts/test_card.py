@@ -73,11 +73,24 @@ def test_the_text_says_which_trainings_weights_they_are(card):
     assert "The seed was chosen on validation data." in readme(card)
     one = dataclasses.replace(card, scores=card.scores[1:])
     runs = ["python -m recipes.a train --name a", "python -m recipes.a train --mean-of a b"]
-    for trained, wanted in ((runs[:1], "One seed was trained."), (runs, "are the mean of those")):
+    rounded = [runs[0], "python -m recipes.a train --mean-of runs/a --half"]
+    for trained, wanted in (
+        (runs[:1], "One seed was trained."),
+        (runs, "are the mean of those"),
+        (rounded, "One seed was trained."),
+    ):
         commands = [*trained, "python -m recipes.a publish runs/a/b --preset c"]
         text = readme(dataclasses.replace(one, commands=commands))
         assert wanted in text
         assert ("without that of what it began with" in text) == (len(trained) > 1)
+
+
+def test_the_text_says_what_files_were_scored_on(card):
+    export = {**card.exports[0], "scored_on": "two lines", "model_metric": 0.75}
+    text = readme(dataclasses.replace(card, exports=[export]))
+    assert "Files are scored on two lines, where the Keras model has 75.00 %." in text
+    for whole in (card.exports[0], {**export, "texts": 25}):
+        assert "Files are scored on" not in readme(dataclasses.replace(card, exports=[whole]))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "a"}', b"\xff\xfe"])
