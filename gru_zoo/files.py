@@ -62,6 +62,19 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def size_of(path: str | os.PathLike) -> int:
+    """Return the bytes of a file, or of all files in a folder.
+
+    Example:
+        >>> _ = Path("/tmp/three").write_bytes(b"abc")
+        >>> size_of("/tmp/three")
+        3
+    """
+    path = Path(path)
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_zoo.artifacts.card import About, Card
-from gru_zoo.files import sha256, write_beside
+from gru_zoo.files import sha256, size_of, write_beside
 from gru_zoo.models.keras_file import save_keras_file
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _write(
             write(partial / name)
             progress(f"exported {name}")
         for name in files:
-            known = {"file": name, "variant": variant(name), "bytes": _size(partial / name)}
+            known = {"file": name, "variant": variant(name), "bytes": size_of(partial / name)}
             exports.append({**known, **compare(partial / name, name)})
             progress(f"compared {name} with the model")
         card = Card(
@@ -206,11 +206,6 @@ def _write(
         )
         card.write(partial)
     return card
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _checksums(folder: Path) -> dict[str, dict[str, Any]]:

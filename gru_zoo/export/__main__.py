@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from gru_zoo.arguments import one_of
+from gru_zoo.files import size_of
 from gru_zoo.imports import import_without_optional
 
 if TYPE_CHECKING:
@@ -162,8 +163,6 @@ def _row(path: Path, difference: float | None) -> tuple[str, ...]:
     """Return what is to say about a file: name, size, difference, operators, runtime."""
     from gru_zoo.export import inspection
 
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    size = sum(file.stat().st_size for file in files)
     operators = runtime = ""
     if path.suffix == ".tflite":
         record = inspection.inspect(path)
@@ -171,7 +170,7 @@ def _row(path: Path, difference: float | None) -> tuple[str, ...]:
         runtime = record["min_runtime_version"] or ""
     # SavedModel and ONNX are held to 1e-5 and do not tell by how much they keep to it.
     shown = "below 1e-05" if difference is None else f"{difference:.1e}"
-    return path.name, f"{size / 1e3:,.0f}", shown, operators, runtime
+    return path.name, f"{size_of(path) / 1e3:,.0f}", shown, operators, runtime
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:

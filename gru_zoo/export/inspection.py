@@ -13,6 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from gru_zoo.export.operators import builtin
 from gru_zoo.export.seal import unsealed
+from gru_zoo.files import size_of
 
 
 class Refused(ValueError):
@@ -46,7 +47,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     if version is not None:
         version = bytes(model.buffers[version].data).rstrip(b"\0").decode()
     return {
-        "bytes": path.stat().st_size,
+        "bytes": size_of(path),
         "operators": dict(sorted(operators.items())),
         "subgraphs": len(model.subgraphs),
         "min_runtime_version": version,
@@ -68,5 +69,4 @@ def _inspect_saved_model(path: Path) -> dict[str, Any]:
         raise Refused(
             f"path must run on any device; {path} holds {', '.join([*device, *sorted(compiled)])}."
         )
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return {"bytes": size, "operators": dict(sorted(operators.items()))}
+    return {"bytes": size_of(path), "operators": dict(sorted(operators.items()))}

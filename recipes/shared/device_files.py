@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import size_of, write_beside
 
 
 def write_parts(out: Path, parts: Mapping[str, Any], one: str) -> None:
@@ -26,8 +26,9 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str) -> None:
             write(partial)
             record = parts["compare"](partial, name)
         print(
-            f"{out / name}: {record['bytes'] / 1e3:,.0f} KB, accuracy {100 * record['metric']:.2f} "
-            f"%, largest difference {record['largest_difference']:.1e}, "
+            f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB, "
+            f"accuracy {100 * record['metric']:.2f} %, "
+            f"largest difference {record['largest_difference']:.1e}, "
             f"{record['latency_ms']:.2f} ms {one}"
         )
     for name, content in parts["assets"].items():
