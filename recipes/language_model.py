@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from gru_zoo.artifacts.variants import SHIPPED
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import averaging, cli
 from recipes.shared.flags import OneRun, PublishFlags, ReviewFlags
@@ -134,12 +135,7 @@ class Publish(PublishFlags):
 
     preset: str = "next_word_imdb_gru_small"
     """Name in the zoo."""
-    variants: tuple[Literal["saved_model", "float32", "float16", "int8"], ...] = (
-        "saved_model",
-        "float32",
-        "float16",
-        "int8",
-    )
+    variants: tuple[Literal[SHIPPED], ...] = SHIPPED
     """Which files it has besides `model.keras`."""
 
 
@@ -351,8 +347,7 @@ def publish(config: Publish) -> None:
             _evaluate(run, "test")
     found = together("language_model", config.finished, Train(), config.preset)
     flags = Train(**found.best.config)
-    files = ["saved_model" if v == "saved_model" else f"model_{v}.tflite" for v in config.variants]
-    card = write_artifact(found.best, _model(found.best), flags, found.commands[0], files)
+    card = write_artifact(found.best, _model(found.best), flags, found.commands[0], config.variants)
     if config.variants != Publish.variants:
         found.commands[-1] += f" --variants {' '.join(config.variants)}"
     commands = [*before(found.best), *found.commands]

@@ -55,7 +55,7 @@ ABOUT = {
 
 
 def write_artifact(
-    run: RunFolder, model: LanguageModel, config: Train, command: str, files: Sequence[str]
+    run: RunFolder, model: LanguageModel, config: Train, command: str, variants: Sequence[str]
 ) -> Card:
     """Write `artifact/` into a run: its files, compared with the model, with their card.
 
@@ -64,7 +64,7 @@ def write_artifact(
         model: what it trained.
         config: its flags.
         command: that trained it.
-        files: some of `gru_zoo.artifacts.language_model.FILES`.
+        variants: some of `gru_zoo.artifacts.variants.SHIPPED`.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.language_model import language_model_goldens, language_model_parts
@@ -74,7 +74,7 @@ def write_artifact(
         run.path / "artifact",
         _about(run, model, config, command),
         model,
-        **language_model_parts(model, ids, files),
+        **language_model_parts(model, ids, variants),
         goldens=language_model_goldens(model, ids[:8]),
     )
 
@@ -96,8 +96,8 @@ def write_again(name: str) -> Card:
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
     flags = Train(dataset=about[model.card.dataset])
     require_same_data(model.card, read("test", flags)[1])
-    names = [export["file"] for export in model.card.exports]
-    parts = language_model_parts(model, beginnings(model, flags), names)
+    variants = [export["variant"] for export in model.card.exports]
+    parts = language_model_parts(model, beginnings(model, flags), variants)
     return publish_again(models_folder() / name, model, **parts)
 
 

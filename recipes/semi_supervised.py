@@ -147,7 +147,7 @@ def evaluate(config: Evaluate) -> None:
 def publish(config: Publish) -> None:
     """Score runs on the test split that have not been, and publish the best one."""
     from gru_zoo.artifacts.card import About
-    from gru_zoo.artifacts.classifier import SHIPPED, classifier_goldens, classifier_parts
+    from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
     from gru_zoo.artifacts.folder import publish as publish_artifact
     from gru_zoo.zoo import models_folder
 
@@ -158,8 +158,8 @@ def publish(config: Publish) -> None:
             evaluate(Evaluate((path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)
     found.commands[-1] += f" --compared {config.compared}" if config.compared else ""
-    found.commands[-1] += "" if config.mediapipe else " --no-mediapipe"
-    variants = [name for name in SHIPPED if config.mediapipe or name != "mediapipe"]
+    if config.variants != Publish.variants:
+        found.commands[-1] += f" --variants {' '.join(config.variants)}"
     model, metrics = load(found.best), found.best.metrics()
     test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
     found.best.pin_data(source.as_dict())
@@ -179,7 +179,7 @@ def publish(config: Publish) -> None:
         models_folder() / config.preset,
         about,
         model,
-        **classifier_parts(model, *some, variants, partly),
+        **classifier_parts(model, *some, config.variants, partly),
         goldens=classifier_goldens(model, GOLDEN_TEXTS),
     )
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")

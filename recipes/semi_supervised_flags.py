@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
+from gru_zoo.artifacts.variants import SHIPPED_OF_TEXTS
 from recipes.shared.flags import PublishFlags, ReviewFlags
 
 RUNS = Path("runs/semi_supervised")
@@ -94,5 +96,6 @@ class Publish(PublishFlags):
     """Name in the zoo."""
     compared: int = 0
     """Test reviews that every file is compared on, evenly spread; 0 takes all of them."""
-    mediapipe: bool = True
-    """Whether there is a file for MediaPipe, which grows with the words that the model reads."""
+    variants: tuple[Literal[SHIPPED_OF_TEXTS], ...] = SHIPPED_OF_TEXTS
+    """Which files it has besides `model.keras`. MediaPipe's grows with the words that the model
+    reads; float32 files and SavedModel with the weights, and a file may have 10 MB."""

@@ -74,7 +74,7 @@ def write_again(name: str) -> Card:
     from gru_zoo.zoo import load, models_folder
 
     model = load(name)
-    variants = [row["variant"] for row in model.card.exports if row["variant"] != "saved_model"]
+    variants = [row["variant"] for row in model.card.exports]
     compared = model.card.exports[0]
     some = reviews.spread(_same_data(model.card), compared["texts"])
     parts = classifier_parts(model, *some, variants, compared.get("scored_on", ""))

@@ -9,21 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from gru_zoo.artifacts.folder import variant
+from gru_zoo.artifacts.variants import SHIPPED_OF_TEXTS, file_of, variant_of
 from gru_zoo.export import check
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import VARIANTS, tflite
 from gru_zoo.models.classifier import SequenceClassifier
-
-# TFLite variants of a text classifier in the zoo; those of a step alone have no whole texts.
-SHIPPED = ("float32", "float16", "int8", "mediapipe")
 
 
 def classifier_parts(
     model: SequenceClassifier,
     texts: Sequence[bytes],
     targets: np.ndarray,
-    variants: Sequence[str] = SHIPPED,
+    variants: Sequence[str] = SHIPPED_OF_TEXTS,
     scored_on: str = "",
 ) -> dict[str, Any]:
     """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
@@ -34,7 +31,7 @@ def classifier_parts(
         model: a built classifier.
         texts: raw texts the files are compared and scored on, usually the whole test split.
         targets: `[texts]` true classes.
-        variants: some of `SHIPPED`.
+        variants: some of `SHIPPED_OF_TEXTS`.
         scored_on: what the texts are, where they are not what the card's scores were measured on.
 
     Raises:
@@ -50,7 +47,7 @@ def classifier_parts(
     reference = check.Reference.of(model, texts, targets)
 
     def compare(path: Path, name: str) -> dict[str, Any]:
-        found = check.check(path, reference, variant(name))
+        found = check.check(path, reference, variant_of(name))
         return found | ({"scored_on": scored_on} if scored_on else {})
 
     return {
@@ -64,14 +61,14 @@ def classifier_parts(
 
 
 def classifier_files(
-    model: SequenceClassifier, texts: Sequence[bytes], variants: Sequence[str] = SHIPPED
+    model: SequenceClassifier, texts: Sequence[bytes], variants: Sequence[str] = SHIPPED_OF_TEXTS
 ) -> dict[str, Any]:
     """Return what writes each file: name -> function of the path.
 
     Args:
         model: a built classifier.
         texts: some texts, for the files' own comparison with the model.
-        variants: some of `SHIPPED`.
+        variants: some of `SHIPPED_OF_TEXTS`.
 
     Example:
         >>> from gru_zoo.text.tokenizers import WordTokenizer
@@ -79,14 +76,15 @@ def classifier_files(
         >>> list(classifier_files(SequenceClassifier(words, units=5), ["fine"]))[-1]
         'model_mediapipe.tflite'
     """
-    files: dict[str, Any] = {"saved_model": partial(saved_model, model)}
-    for name in variants:
+
+    def writer(name: str) -> partial:
+        if name == "saved_model":
+            return partial(saved_model, model)
         # The demo page draws the gates of a model that reads from left to right.
         gates = VARIANTS[name].form == "both" and not model.bidirectional
-        files[f"model_{name}.tflite"] = partial(
-            tflite, model, variant=name, texts=texts, gates=gates
-        )
-    return files
+        return partial(tflite, model, variant=name, texts=texts, gates=gates)
+
+    return {file_of(name): writer(name) for name in variants}
 
 
 def classifier_goldens(model: SequenceClassifier, texts: Sequence[str]) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_zoo.artifacts.card import About, Card
+from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.files import sha256, size_of, write_beside
 from gru_zoo.models.keras_file import save_keras_file
 
@@ -140,17 +141,6 @@ def republish(artifact: Path, folder: Path, card: Card) -> None:
         card.write(partial)
 
 
-def variant(file: str) -> str:
-    """Return the variant that a file's name tells.
-
-    Example:
-        >>> variant("encoder_float16.tflite"), variant("model.onnx"), variant("saved_model")
-        ('float16', 'onnx', 'saved_model')
-    """
-    kind = Path(file).suffix[1:]
-    return Path(file).stem.partition("_")[2] or kind if kind else file
-
-
 def commit(folder: Path) -> str:
     """Return the commit a checkout is at, " with changes" if it was changed since; "" without git.
 
@@ -191,7 +181,7 @@ def _write(
             write(partial / name)
             progress(f"exported {name}")
         for name in files:
-            known = {"file": name, "variant": variant(name), "bytes": size_of(partial / name)}
+            known = {"file": name, "variant": variant_of(name), "bytes": size_of(partial / name)}
             exports.append({**known, **compare(partial / name, name)})
             progress(f"compared {name} with the model")
         card = Card(

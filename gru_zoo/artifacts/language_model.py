@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.folder import variant
+from gru_zoo.artifacts.variants import SHIPPED, file_of, variant_of
 from gru_zoo.export.check import LIMITS
 from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.export.lite_language_model import tokenizer_files
@@ -27,17 +27,15 @@ from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.language_model import LanguageModel
 
-FILES = ("saved_model", "model_float32.tflite", "model_float16.tflite", "model_int8.tflite")
-
 
 def language_model_files(
-    model: LanguageModel, names: Sequence[str] = FILES
+    model: LanguageModel, variants: Sequence[str] = SHIPPED
 ) -> dict[str, Callable[[Path], Any]]:
     """Return what writes each file: name -> function of the path.
 
     Args:
         model: a built language model.
-        names: some of `FILES`.
+        variants: some of `SHIPPED`.
 
     Example:
         >>> from gru_zoo.text.characters import CharacterTokenizer
@@ -46,22 +44,22 @@ def language_model_files(
         ['saved_model', 'model_float32.tflite']
     """
     return {
-        name: functools.partial(saved_model, model)
+        file_of(name): functools.partial(saved_model, model)
         if name == "saved_model"
-        else functools.partial(tflite, model, variant=variant(name))
-        for name in names
+        else functools.partial(tflite, model, variant=name)
+        for name in variants
     }
 
 
 def language_model_parts(
-    model: LanguageModel, ids: np.ndarray, names: Sequence[str] = FILES
+    model: LanguageModel, ids: np.ndarray, variants: Sequence[str] = SHIPPED
 ) -> dict[str, Any]:
     """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
 
     Args:
         model: a built language model.
         ids: int32 `[texts, time]`, beginnings of texts from their `<START>` on.
-        names: some of `FILES`.
+        variants: some of `SHIPPED`.
 
     Example:
         >>> from gru_zoo.text.characters import CharacterTokenizer
@@ -71,7 +69,7 @@ def language_model_parts(
     """
 
     def compare(path: Path, name: str) -> dict[str, Any]:
-        kind, read = variant(name), _open(path)
+        kind, read = variant_of(name), _open(path)
         worst, losses, model_losses, times = 0.0, [], [], []
         for row in ids:
             wanted = tf.nn.softmax(model(row[None, :-1]))[0].numpy()  # [time - 1, tokens]
@@ -96,7 +94,7 @@ def language_model_parts(
         }
 
     assets = tokenizer_files(model.tokenizer)
-    return {"files": language_model_files(model, names), "compare": compare, "assets": assets}
+    return {"files": language_model_files(model, variants), "compare": compare, "assets": assets}
 
 
 def language_model_goldens(model: LanguageModel, ids: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.folder import variant
+from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.export import check, signatures
 from gru_zoo.export.inspection import inspect
 from gru_zoo.export.lite_reader import ANSWERS, TEXT, LiteReader
@@ -116,7 +116,7 @@ def reader_parts(model: Reader, asked: Asked, probabilities: np.ndarray) -> dict
         return {
             **inspect(path),
             "texts": len(texts),
-            "largest_difference": check.judge(path, given, reference, variant(name), LIMITS),
+            "largest_difference": check.judge(path, given, reference, variant_of(name), LIMITS),
             "latency_ms": _latency_ms(ask, asked),
             "metric": reference.accuracy(given),
             "model_metric": reference.accuracy(probabilities),

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.artifacts.folder import variant
+from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.decoding.tagging import true_tags
 from gru_zoo.export import check
@@ -148,7 +148,7 @@ def _compare(
     name: str,
 ) -> dict[str, Any]:
     """Return a file's record for the card; raise Refused if it differs."""
-    kind = "onnx" if path.suffix == ".onnx" else variant(name)
+    kind = "onnx" if path.suffix == ".onnx" else variant_of(name)
     read = _open(path, model)
     found, times = [], []
     for words in sentences:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.folder import variant
+from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.decoding.beam_search import Found
 from gru_zoo.decoding.translating import translate
 from gru_zoo.export import check, translator
@@ -178,7 +178,7 @@ class _Comparison:
 
     def __call__(self, path: Path, name: str) -> dict[str, Any]:
         """Return a file's record for the card; raise Refused if it differs."""
-        kind = variant(name)
+        kind = variant_of(name)
         translated = self._translated(path, kind)
         limit = check.LIMITS[kind].difference
         if path.is_dir():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.artifacts.folder import variant
 from gru_zoo.artifacts.reader import Asked, reader_files, reader_goldens, reader_parts
+from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.export import check
 from gru_zoo.export.lite_reader import LiteReader
 from gru_zoo.export.story_graph import StoryGraph
@@ -62,7 +62,7 @@ def test_every_file_was_compared(written):
     assert list(records) == ["saved_model", *(f"model_{kind}.tflite" for kind in kinds)]
     for name, record in records.items():
         assert record["texts"] == 3 and record["latency_ms"] > 0
-        limit = check.LIMITS[variant(name)].difference
+        limit = check.LIMITS[variant_of(name)].difference
         assert record["largest_difference"] <= limit
     sizes = [records[name]["bytes"] for name in ("model_float32.tflite", "model_int8.tflite")]
     assert sizes[1] < 0.8 * sizes[0]
