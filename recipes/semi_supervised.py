@@ -263,9 +263,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
     from gru_zoo.models.transfer import classifier_from, give_words, mean_of
     from gru_zoo.text.tokenizers import WordTokenizer
 
-    if config.mean_of:
-        return mean_of([pretrained(place) for place in config.mean_of])
-    if not config.pretrained:
+    if not (config.mean_of or config.pretrained):
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
         )
@@ -274,7 +272,9 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model
-    source = pretrained(config.pretrained)
+    source = mean_of([pretrained(place) for place in config.mean_of or [config.pretrained]])
+    if config.mean_of and not isinstance(source, SequenceClassifier):
+        raise ValueError(f"mean_of must name classifiers; got a {type(source).__name__}.")
     return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 

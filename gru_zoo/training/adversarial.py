@@ -46,7 +46,7 @@ class AdversarialTraining(keras.Model):
         """Learn from ids [batch, time] and targets [batch, labels]."""
         ids, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
         losses, gradients = _adversarial(self.classifier, ids, targets, self.epsilon)
-        _apply(self, gradients)
+        self.optimizer.apply(gradients, self.classifier.trainable_variables)
         return _track(self, *losses)
 
     @property
@@ -121,7 +121,8 @@ class VirtualAdversarialTraining(keras.Model):
             near = classifier.read(vectors, mask, training=True)
             smoothness = divergence(sharpened(clean, self.temperature), near)
             mean = tf.reduce_mean(smoothness)
-        _apply(self, _sums(gradients, tape.gradient(mean, weights)))
+        gradients = _sums(gradients, tape.gradient(mean, weights))
+        self.optimizer.apply(gradients, classifier.trainable_variables)
         return _track(self, losses[0], smoothness)
 
     def _worst(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -186,30 +187,25 @@ def _adversarial(
 
     loss, gradients, moved = at(tf.zeros(()))
     if not epsilon:
-        return [loss], gradients
+        return [loss], _dense(gradients)
     worst = _direction(moved, _real(classifier, ids))
     hard, others, _ = at(epsilon * _unit(classifier, ids) * worst)
     return [loss, hard], _sums(gradients, others)
 
 
+def _dense(gradients: list) -> list[tf.Tensor]:
+    """Return gradients whole: an embedding's comes as rows with repeats, which no norm may see."""
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
 def _sums(first: list, second: list) -> list[tf.Tensor]:
-    """Return sums of gradients, of which an embedding's comes as rows with repeats."""
-    return [
-        tf.convert_to_tensor(a) + tf.convert_to_tensor(b)
-        for a, b in zip(first, second, strict=True)
-    ]
+    return [a + b for a, b in zip(_dense(first), _dense(second), strict=True)]
 
 
 def _positive(name: str, value: float) -> float:
     if not value > 0:
         raise ValueError(f"{name} must be positive; got {value!r}.")
     return value
-
-
-def _apply(training: keras.Model, gradients: list) -> None:
-    # The embedding's gradient comes as rows with repeats, which a norm must not see.
-    dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    training.optimizer.apply(dense, training.classifier.trainable_variables)
 
 
 def _track(training: keras.Model, *values: tf.Tensor) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def test_the_test_split_is_read_when_asked(place, runs):
 def test_the_mean_of_runs_is_a_run(place, runs):
     # Of a run with itself: its own weights, and the effort of both.
     parts = ["runs/semi_supervised/teacher"] * 2
-    done = recipe("semi_supervised", place, "train", "--name", "mean", "--mean-of", *parts)
+    flags = "--name mean --sequence-length 20 --mean-of".split()
+    done = recipe("semi_supervised", place, "train", *flags, *parts)
     assert done.returncode == 0, done.stderr
     mean, part = (RunFolder.open(runs / name) for name in ("mean", "teacher"))
     weights = [semi_supervised.load(run).get_weights() for run in (mean, part)]
@@ -73,6 +74,18 @@ def test_the_mean_of_runs_is_a_run(place, runs):
         max(r["val_accuracy"] for r in part.history)
     )
     assert row["seconds"] == pytest.approx(2 * sum(r["seconds"] for r in part.history))
+
+
+@pytest.mark.slow
+def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
+    flags = "--name longer --sequence-length 30 --no-opinions --mean-of".split()
+    done = recipe("semi_supervised", place, "train", *flags, "runs/semi_supervised/teacher")
+    assert done.returncode == 0, done.stderr
+    model = semi_supervised.load(RunFolder.open(runs / "longer"))
+    assert model.tokenizer.sequence_length == 30
+    flags = "--name wrong --mean-of runs/language_model/words".split()
+    done = recipe("semi_supervised", place, "train", *flags)
+    assert done.returncode == 2 and "mean_of must name classifiers; got a Lang" in done.stderr
 
 
 @pytest.mark.slow
