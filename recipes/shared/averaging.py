@@ -38,14 +38,25 @@ def finish(
 ) -> None:
     """Round the mean if it is to be stored in half, validate it, write its line of history.
 
-    Epochs and seconds are those of its parts' runs.
+    Epochs and seconds are those of its parts, runs or presets.
     """
     from gru_zoo.models.keras_file import round_to_half
 
     if config.half:
         round_to_half(model)
     row = {f"val_{name}": value for name, value in validate().items()}
-    parts = [each for p in config.mean_of if is_run(p) for each in RunFolder.open(p).history]
-    seconds = sum(part["seconds"] for part in parts)
-    run.history.append({"epoch": len(parts), **row, "seconds": seconds})
+    epochs, seconds = map(sum, zip(*map(_effort, config.mean_of), strict=True))
+    run.history.append({"epoch": epochs, **row, "seconds": seconds})
     run.save_checkpoint({})
+
+
+def _effort(place: str) -> tuple[int, float]:
+    """Return the epochs and seconds of a run's training, or of the seed that a preset is."""
+    if is_run(place):
+        history = RunFolder.open(place).history
+        return int(history[-1]["epoch"]), sum(row["seconds"] for row in history)
+    from gru_zoo.zoo import card
+
+    about = card(place)
+    shipped = next(score for score in about.scores if score.seed == about.shipped_seed)
+    return shipped.epochs, shipped.train_seconds

@@ -83,6 +83,14 @@ def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
     assert done.returncode == 0, done.stderr
     model = semi_supervised.load(RunFolder.open(runs / "longer"))
     assert model.tokenizer.sequence_length == 30
+    preset = "sentiment_imdb_gru_supervised"
+    flags = f"--name preset --source packaged --limit 20 --no-opinions --mean-of {preset}".split()
+    done = recipe("semi_supervised", place, "train", *flags)
+    assert done.returncode == 0, done.stderr
+    (row,) = RunFolder.open(runs / "preset").history
+    shipped = load(preset).card
+    (score,) = [score for score in shipped.scores if score.seed == shipped.shipped_seed]
+    assert (row["epoch"], row["seconds"]) == (score.epochs, score.train_seconds)
     flags = "--name wrong --mean-of runs/language_model/words".split()
     done = recipe("semi_supervised", place, "train", *flags)
     assert done.returncode == 2 and "mean_of must name classifiers; got a Lang" in done.stderr
