@@ -1,7 +1,11 @@
 """Each shipped artifact proves itself: checksums, goldens in every format, its card's figure."""
 
+import importlib
+import shlex
+
 import numpy as np
 import pytest
+import tyro
 
 from gru_zoo import list_models, load, verify
 from gru_zoo.artifacts.card import Card
@@ -48,6 +52,17 @@ def test_the_card_says_what_a_reader_asks(name):
     assert {export["file"] for export in about.exports} <= {
         path.partition("/")[0] for path in about.files
     }
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_todays_flags_take_the_cards_commands(name):
+    # A flag that was renamed would leave weights that nobody can make again.
+    for command in card(name).commands:
+        _, _, module, *words = shlex.split(command)
+        steps = importlib.import_module(module).COMMANDS
+        step = words.pop(0) if words[0] in steps else next(iter(steps))
+        flags, _ = steps[step]
+        assert isinstance(tyro.cli(flags, args=words), flags), command
 
 
 @pytest.mark.parametrize("name", list_models())
