@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gru_zoo.artifacts.variants import file_of
+from gru_zoo.files import size_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -83,9 +86,8 @@ def write_files(model: LanguageModel, out: Path) -> None:
     from gru_zoo import export
 
     for variant in VARIANTS:
-        path = out / f"model_{variant}.tflite"
+        path = out / file_of(variant)
         difference = export.tflite(model, path, variant, overwrite=True)
-        size = path.stat().st_size / 1e3
-        print(f"{path}: {size:,.0f} KB, largest difference {difference:.1e}")
+        print(f"{path}: {size_of(path) / 1e3:,.0f} KB, largest difference {difference:.1e}")
     export.saved_model(model, out / "saved_model", overwrite=True)
     print(f"{out / 'saved_model'}: SavedModel, largest difference below 1e-05")

@@ -40,6 +40,7 @@ def train(config: Train) -> None:
     """Train; write the model and what it says about every review it may be asked for."""
     _check(config)
     teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
+    mean = _mean(config)
     run = start_run(config)
 
     from gru_zoo.models.keras_file import save_keras_file
@@ -56,7 +57,7 @@ def train(config: Train) -> None:
         print(f"teachers: their mean's validation accuracy {accuracy:.4f}")
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
     more = splits.get("unsupervised", none)
-    model = _model(config, [*labelled.texts, *more.texts])
+    model = _model(config, [*labelled.texts, *more.texts], mean)
     held_out = reviews.encode(model, validation.texts, config.backward)
 
     def validate() -> dict[str, float]:
@@ -257,13 +258,28 @@ class _Training:
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
-def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
-    """Return a new classifier, or one with the words and weights of a pretrained run."""
+def _mean(config: Train) -> SequenceClassifier | None:
+    """Return the mean of what is named, or None; refuse what has no mean before a run is made."""
+    if not config.mean_of:
+        return None
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.transfer import classifier_from, give_words, mean_of
+    from gru_zoo.models.transfer import mean_of
+
+    mean = mean_of([pretrained(place) for place in config.mean_of])
+    if not isinstance(mean, SequenceClassifier):
+        raise ValueError(f"mean_of must name classifiers; got a {type(mean).__name__}.")
+    return mean
+
+
+def _model(
+    config: Train, texts: list[bytes], mean: SequenceClassifier | None
+) -> SequenceClassifier:
+    """Return a new classifier, or one with the words and weights of a mean or pretrained run."""
+    from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.models.transfer import classifier_from, give_words
     from gru_zoo.text.tokenizers import WordTokenizer
 
-    if not (config.mean_of or config.pretrained):
+    if mean is None and not config.pretrained:
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
         )
@@ -272,9 +288,7 @@ def _model(config: Train, texts: list[bytes]) -> SequenceClassifier:
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model
-    source = mean_of([pretrained(place) for place in config.mean_of or [config.pretrained]])
-    if config.mean_of and not isinstance(source, SequenceClassifier):
-        raise ValueError(f"mean_of must name classifiers; got a {type(source).__name__}.")
+    source = pretrained(config.pretrained) if mean is None else mean
     return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 

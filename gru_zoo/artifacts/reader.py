@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.variants import variant_of
+from gru_zoo.artifacts.variants import file_of, variant_of
 from gru_zoo.export import check, signatures
 from gru_zoo.export.inspection import inspect
 from gru_zoo.export.lite_reader import ANSWERS, TEXT, LiteReader
@@ -85,7 +85,7 @@ def reader_files(model: Reader) -> dict[str, Callable[[Path], None]]:
     """
     files = {"saved_model": functools.partial(write_saved_model, model)}
     for name in VARIANTS if model.cell == "gru" else ():
-        files[f"model_{name}.tflite"] = functools.partial(write_tflite, model, variant=name)
+        files[file_of(name)] = functools.partial(write_tflite, model, variant=name)
     return files
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.artifacts.variants import variant_of
+from gru_zoo.artifacts.variants import file_of, variant_of
 from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.decoding.tagging import true_tags
 from gru_zoo.export import check
@@ -101,7 +101,7 @@ def tagger_files(model: Tagger) -> dict[str, Callable[[Path], Any]]:
     }
     for name in SHIPPED:
         write = partial(tflite, model, variant=name, sequence_length=_LENGTH)
-        files[f"model_{name}.tflite"] = write
+        files[file_of(name)] = write
     return files
 
 

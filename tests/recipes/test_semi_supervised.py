@@ -94,6 +94,7 @@ def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
     flags = "--name wrong --mean-of runs/language_model/words".split()
     done = recipe("semi_supervised", place, "train", *flags)
     assert done.returncode == 2 and "mean_of must name classifiers; got a Lang" in done.stderr
+    assert not (runs / "wrong").exists()
 
 
 @pytest.mark.slow
