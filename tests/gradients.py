@@ -71,7 +71,11 @@ def _jax(layer: Any, run: Any, arrays: dict[str, np.ndarray]) -> tuple[Any, Any,
 def _torch(layer: Any, run: Any, arrays: dict[str, np.ndarray]) -> tuple[Any, Any, Any]:
     import torch
 
-    tensors = {name: torch.tensor(a, requires_grad=True) for name, a in arrays.items()}
+    # On Keras' device: PyTorch's cuDNN is asked for there only.
+    tensors = {
+        name: ops.convert_to_tensor(array).detach().requires_grad_()
+        for name, array in arrays.items()
+    }
     outputs, last, loss = run(**tensors)
     sources = [*tensors.values(), *(weight.value for weight in layer.trainable_weights)]
     return outputs, last, torch.autograd.grad(loss, sources)
