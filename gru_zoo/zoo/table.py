@@ -68,9 +68,11 @@ def _row(card: Card) -> tuple[str, ...]:
     sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
     seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
     what = "a seed, the last step" if card.goes_on() else "a seed"
+    # Perplexities compare over one vocabulary only.
+    words = f" over {card.configuration['tokens']:,} words" if card.metric == "perplexity" else ""
     return (
         f"[`{card.name}`](saved_models/{card.name}/README.md)",
-        f"{metric.title}, {card.scored_on}",
+        f"{metric.title}{words}, {card.scored_on}",
         metric.show(card.value),
         card.spread(),
         "; ".join(f"{row['system']} {row['value']}" for row in card.published) or "–",
