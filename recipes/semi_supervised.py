@@ -152,6 +152,8 @@ def publish(config: Publish) -> None:
     from gru_zoo.artifacts.folder import publish as publish_artifact
     from gru_zoo.zoo import models_folder
 
+    if config.mediapipe_length < 0:
+        raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
         if RunFolder.open(path).config["backward"]:
             raise ValueError(f"finished must read forwards, as files do; {path} reads backwards.")
@@ -161,6 +163,8 @@ def publish(config: Publish) -> None:
     found.commands[-1] += f" --compared {config.compared}" if config.compared else ""
     if config.variants != Publish.variants:
         found.commands[-1] += f" --variants {' '.join(config.variants)}"
+    if config.mediapipe_length:
+        found.commands[-1] += f" --mediapipe-length {config.mediapipe_length}"
     model, metrics = load(found.best), found.best.metrics()
     test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
     found.best.pin_data(source.as_dict())
@@ -180,7 +184,7 @@ def publish(config: Publish) -> None:
         models_folder() / config.preset,
         about,
         model,
-        **classifier_parts(model, *some, config.variants, partly),
+        **classifier_parts(model, *some, config.variants, partly, config.mediapipe_length or None),
         goldens=classifier_goldens(model, GOLDEN_TEXTS),
     )
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")

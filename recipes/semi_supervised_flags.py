@@ -99,3 +99,5 @@ class Publish(PublishFlags):
     variants: tuple[Literal[SHIPPED_OF_TEXTS], ...] = SHIPPED_OF_TEXTS
     """Which files it has besides `model.keras`. MediaPipe's grows with the words that the model
     reads; float32 files and SavedModel with the weights, and a file may have 10 MB."""
+    mediapipe_length: int = 0
+    """Words that MediaPipe's file reads, for it pads every text to so many; 0: as the model."""

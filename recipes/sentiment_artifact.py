@@ -77,7 +77,10 @@ def write_again(name: str) -> Card:
     variants = [row["variant"] for row in model.card.exports]
     compared = model.card.exports[0]
     some = reviews.spread(_same_data(model.card), compared["texts"])
-    parts = classifier_parts(model, *some, variants, compared.get("scored_on", ""))
+    short = next(
+        (row["sequence_length"] for row in model.card.exports if "sequence_length" in row), None
+    )
+    parts = classifier_parts(model, *some, variants, compared.get("scored_on", ""), short)
     return publish_again(models_folder() / name, model, **parts)
 
 

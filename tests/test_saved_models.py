@@ -117,10 +117,12 @@ def test_the_real_test_split_gives_the_cards_figure(name, monkeypatch):
 def test_mediapipe_on_two_hundred_real_reviews(name, monkeypatch):
     pytest.importorskip("mediapipe")
     from gru_zoo.data import imdb
-    from gru_zoo.export.mediapipe import classify
+    from gru_zoo.export.inspection import steps_of
+    from gru_zoo.export.mediapipe import classify, resized
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
     dataset, _ = imdb.load("test", "tfds")
     texts = [row["text"].decode() for row in dataset.take(200).as_numpy_iterator()]
-    scores = classify(models_folder() / name / "model_mediapipe.tflite", texts)
-    np.testing.assert_allclose(scores, load(name).predict(texts, verbose=0), atol=1e-3)
+    path = models_folder() / name / "model_mediapipe.tflite"
+    model = resized(load(name), steps_of(path))
+    np.testing.assert_allclose(classify(path, texts), model.predict(texts, verbose=0), atol=1e-3)

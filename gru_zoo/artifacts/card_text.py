@@ -159,6 +159,12 @@ def _files(card: Card) -> str:
             f" Files are scored on {sampled[0]['scored_on']}, where the Keras model has "
             f"{metric.show(sampled[0]['model_metric'])}."
         )
+    for export in card.exports:
+        if steps := export.get("sequence_length"):
+            note += (
+                f" `{export['file']}` reads at most {steps - 1} words, and was compared with the "
+                "Keras model as it reads so many."
+            )
     return f"## Files\n\n{table(columns, rows)}\n\n{note}\n"
 
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from gru_zoo.artifacts.variants import SHIPPED_OF_TEXTS, file_of, variant_of
 from gru_zoo.export import check
+from gru_zoo.export.inspection import steps_of
+from gru_zoo.export.mediapipe import resized
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import VARIANTS, tflite
 from gru_zoo.models.classifier import SequenceClassifier
@@ -22,6 +24,7 @@ def classifier_parts(
     targets: np.ndarray,
     variants: Sequence[str] = SHIPPED_OF_TEXTS,
     scored_on: str = "",
+    mediapipe_length: int | None = None,
 ) -> dict[str, Any]:
     """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
 
@@ -33,6 +36,8 @@ def classifier_parts(
         targets: `[texts]` true classes.
         variants: some of `SHIPPED_OF_TEXTS`.
         scored_on: what the texts are, where they are not what the card's scores were measured on.
+        mediapipe_length: words that MediaPipe's file reads, which pads every text to so many; None
+            for as many as the model. It is compared with the model as it reads so many.
 
     Raises:
         ValueError: no texts, another number of targets, or probabilities that are not finite.
@@ -47,11 +52,16 @@ def classifier_parts(
     reference = check.Reference.of(model, texts, targets)
 
     def compare(path: Path, name: str) -> dict[str, Any]:
-        found = check.check(path, reference, variant_of(name))
-        return found | ({"scored_on": scored_on} if scored_on else {})
+        variant, wanted = variant_of(name), reference
+        more: dict[str, Any] = {"scored_on": scored_on} if scored_on else {}
+        # The file itself says its length, for whoever compares it later.
+        if variant == "mediapipe" and (steps := steps_of(path)) != model.tokenizer.sequence_length:
+            wanted = check.Reference.of(resized(model, steps), texts, targets)
+            more["sequence_length"] = steps
+        return check.check(path, wanted, variant) | more
 
     return {
-        "files": classifier_files(model, texts[:32], variants),
+        "files": classifier_files(model, texts[:32], variants, mediapipe_length),
         "compare": compare,
         "assets": {
             "vocabulary.txt": model.tokenizer.vocabulary_bytes(),
@@ -61,7 +71,10 @@ def classifier_parts(
 
 
 def classifier_files(
-    model: SequenceClassifier, texts: Sequence[bytes], variants: Sequence[str] = SHIPPED_OF_TEXTS
+    model: SequenceClassifier,
+    texts: Sequence[bytes],
+    variants: Sequence[str] = SHIPPED_OF_TEXTS,
+    mediapipe_length: int | None = None,
 ) -> dict[str, Any]:
     """Return what writes each file: name -> function of the path.
 
@@ -69,6 +82,7 @@ def classifier_files(
         model: a built classifier.
         texts: some texts, for the files' own comparison with the model.
         variants: some of `SHIPPED_OF_TEXTS`.
+        mediapipe_length: as for `classifier_parts`.
 
     Example:
         >>> from gru_zoo.text.tokenizers import WordTokenizer
@@ -82,7 +96,9 @@ def classifier_files(
             return partial(saved_model, model)
         # The demo page draws the gates of a model that reads from left to right.
         gates = VARIANTS[name].form == "both" and not model.bidirectional
-        return partial(tflite, model, variant=name, texts=texts, gates=gates)
+        length = mediapipe_length if name == "mediapipe" else None
+        options = {"texts": texts, "gates": gates, "sequence_length": length}
+        return partial(tflite, model, variant=name, **options)
 
     return {file_of(name): writer(name) for name in variants}
 

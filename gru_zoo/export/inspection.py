@@ -29,10 +29,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     path = Path(path)
     if path.is_dir():
         return _inspect_saved_model(path)
-    try:
-        model = schema.ModelT.InitFromPackedBuf(unsealed(path))
-    except ValueError as error:
-        raise Refused(str(error)) from error
+    model = _parsed(path)
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     codes = [names[builtin(code)] for code in model.operatorCodes]
     operators = collections.Counter(
@@ -52,6 +49,23 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
         "subgraphs": len(model.subgraphs),
         "min_runtime_version": version,
     }
+
+
+def steps_of(path: str | os.PathLike) -> int:
+    """Return how many steps a `.tflite` file's first input has, `[batch, time, ...]`.
+
+    Raises:
+        Refused: the file is broken.
+    """
+    graph = _parsed(Path(path)).subgraphs[0]
+    return int(graph.tensors[graph.inputs[0]].shape[1])
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return schema.ModelT.InitFromPackedBuf(unsealed(path))
+    except ValueError as error:
+        raise Refused(str(error)) from error
 
 
 def _inspect_saved_model(path: Path) -> dict[str, Any]:

@@ -93,6 +93,14 @@ def test_the_text_says_what_files_were_scored_on(card):
         assert "Files are scored on" not in readme(dataclasses.replace(card, exports=[whole]))
 
 
+def test_the_text_says_how_much_a_shorter_file_reads(card):
+    export = {**card.exports[0], "sequence_length": 501}
+    assert "`model_int8.tflite` reads at most 500 words" in readme(
+        dataclasses.replace(card, exports=[export])
+    )
+    assert "reads at most" not in readme(card)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "a"}', b"\xff\xfe"])
 def test_a_corrupt_card_is_named(tmp_path, content):
     (tmp_path / "card.json").write_bytes(content)
