@@ -10,6 +10,7 @@ import tyro
 from gru_zoo import list_models, load, verify
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
+from gru_zoo.export.inspection import steps_of
 from gru_zoo.zoo import card, models_folder
 from gru_zoo.zoo.goldens import replay
 from gru_zoo.zoo.table import preset_table, within
@@ -93,11 +94,13 @@ def test_mediapipe_runs_the_file_as_it_is(name):
     pytest.importorskip("mediapipe")
     from gru_zoo.export.mediapipe import classify
 
+    path = models_folder() / name / "model_mediapipe.tflite"
     with np.load(models_folder() / name / "golden.npz") as archive:
         texts, expected = archive["texts"].tolist(), archive["probabilities"]
-    path = models_folder() / name / "model_mediapipe.tflite"
+        fits = ~archive["ids"][:, steps_of(path) :].any(axis=1)  # it may read fewer words
+    assert fits.sum() >= len(fits) - 1
     scores = classify(path, [text.decode() for text in texts])
-    np.testing.assert_allclose(scores, expected, atol=1e-3)
+    np.testing.assert_allclose(scores[fits], expected[fits], atol=1e-3)
 
 
 @pytest.mark.slow
@@ -117,7 +120,6 @@ def test_the_real_test_split_gives_the_cards_figure(name, monkeypatch):
 def test_mediapipe_on_two_hundred_real_reviews(name, monkeypatch):
     pytest.importorskip("mediapipe")
     from gru_zoo.data import imdb
-    from gru_zoo.export.inspection import steps_of
     from gru_zoo.export.mediapipe import classify, resized
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))

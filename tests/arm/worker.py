@@ -58,7 +58,8 @@ def rows_for(name, about, goldens, runs):
             rows = rows[: max(1, np.count_nonzero(steps <= WHOLE_STEPS))]
             rows[1:] = [np.trim_zeros(row, "b") for row in rows[1:]]
         elif rows[0].dtype.kind == "i":
-            rows = rows[:LONG_ROWS]
+            # MediaPipe's file may read fewer words than the goldens have places for.
+            rows = [row[: about["shape"][-1]] for row in rows[:LONG_ROWS]]
         return [to_type(row, about) for row in rows]
     random = np.random.default_rng(0)
     drawn = random.normal(size=(min(runs, STREAMS), *about["shape"]))
