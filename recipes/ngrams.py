@@ -15,13 +15,12 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from recipes.shared import cli, reviews
+from recipes.shared import cli, reviews, teachers
 from recipes.shared.flags import OneRun, ReviewFlags
 from recipes.shared.publishing import open_run
 from recipes.shared.starting import check_sizes, start_run
 
 RUNS = Path("runs/ngrams")
-_MODEL = "ngrams.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +51,9 @@ def train(config: Train) -> None:
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
     model = NGrams.fit(*splits["train"], config.longest, config.strength, config.seed)
-    model.save(run.path / _MODEL)
+    model.save(run.path / teachers.NGRAMS)
     said = {split: model.predict(given.texts) for split, given in splits.items()}
-    reviews.keep_opinions(run, said)
+    teachers.keep_opinions(run, said)
     accuracy = reviews.score(said["validation"], splits["validation"].labels)["accuracy"]
     print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
 
@@ -66,7 +65,7 @@ def evaluate(config: Evaluate) -> None:
     run = open_run(config.run, RUNS)
     test, source = reviews.read("test", run.config["source"], run.config["limit"])
     run.pin_data(source.as_dict())
-    model = NGrams.load(run.path / _MODEL)
+    model = NGrams.load(run.path / teachers.NGRAMS)
     accuracy = reviews.score(model.predict(test.texts), test.labels)["accuracy"]
     metric = {"name": "accuracy", "value": accuracy, "split": "test"}
     run.write_metrics({"metric": metric, "data": source.as_dict()})

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from gru_zoo.training.runs import RunFolder
 from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
-from recipes.shared import averaging, cli, report, reviews, sentiment_card
+from recipes.shared import averaging, cli, report, reviews, sentiment_card, teachers
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import before, is_run, open_run, pretrained, together
 from recipes.shared.starting import check_sizes, start_run
@@ -39,7 +39,8 @@ LABELS = ("negative", "positive")
 def train(config: Train) -> None:
     """Train; write the model and what it says about every review it may be asked for."""
     _check(config)
-    teachers = [reviews.opinions(RunFolder.open(path)) for path in config.teachers]
+    taught_by = [RunFolder.open(path) for path in config.teachers]
+    opinions = [teachers.opinions(teacher) for teacher in taught_by]
     mean = _mean(config)
     run = start_run(config)
 
@@ -51,8 +52,8 @@ def train(config: Train) -> None:
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
     labelled, validation = splits["train"], splits["validation"]
-    if teachers:
-        together = sum(said["validation"] for said in teachers) / len(teachers)
+    if opinions:
+        together = sum(said["validation"] for said in opinions) / len(opinions)
         accuracy = reviews.score(together, validation.labels)["accuracy"]
         print(f"teachers: their mean's validation accuracy {accuracy:.4f}")
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
@@ -66,7 +67,7 @@ def train(config: Train) -> None:
     if config.mean_of:
         averaging.finish(run, config, model, validate)
     else:
-        given = _Training(config, model, labelled, more, teachers)
+        given = _Training(config, model, labelled, more, opinions, taught_by)
         _compile(given.model, config, len(given))
         fit(
             given.model,
@@ -79,7 +80,7 @@ def train(config: Train) -> None:
         )
     save_keras_file(model, run.path / "model.keras")
     if config.opinions:
-        reviews.keep_opinions(
+        teachers.keep_opinions(
             run,
             {
                 split: predict_by_length(model, reviews.encode(model, given.texts, config.backward))
@@ -100,6 +101,8 @@ def _check(config: Train) -> None:
     for name in "adversarial", "virtual_adversarial":
         if getattr(config, name) < 0:
             raise ValueError(f"{name} must be 0 or more; got {getattr(config, name)}.")
+    if config.excerpts < 0 or (config.excerpts and not config.teachers):
+        raise ValueError(f"excerpts must be 0 or more, with teachers; got {config.excerpts}.")
     if not config.temperature > 0:
         raise ValueError(f"temperature must be positive; got {config.temperature}.")
     if not 0 <= config.ema_momentum < 1:
@@ -206,7 +209,8 @@ class _Training:
         model: SequenceClassifier,
         labelled: reviews.Reviews,
         more: reviews.Reviews,
-        teachers: list[dict[str, np.ndarray]],
+        opinions: list[dict[str, np.ndarray]],
+        taught_by: list[RunFolder],
     ) -> None:
         import numpy as np
 
@@ -217,15 +221,21 @@ class _Training:
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
         self.model, self.unlabelled = model, None
         others = ids  # of a source without unlabelled reviews
-        if len(more.texts) and (teachers or config.virtual_adversarial):
+        if len(more.texts) and (opinions or config.virtual_adversarial):
             others = reviews.encode(model, more.texts, config.backward)
-        if teachers:
-            said = {split: np.mean([t[split] for t in teachers], axis=0) for split in teachers[0]}
+        if opinions:
+            said = {split: np.mean([t[split] for t in opinions], axis=0) for split in opinions[0]}
             share = config.teachers_weight
             targets = share * said["train"] + (1 - share) * targets
-            ids = np.concatenate([ids, others[: len(more.texts)]])
+            ids = [ids, others[: len(more.texts)]]
             taught = [targets, *([said["unsupervised"]] if len(more.texts) else [])]
-            targets = np.concatenate(taught).astype(np.float32)
+            for number in range(config.excerpts):
+                some = teachers.excerpts(
+                    [*labelled.texts, *more.texts], 1000 * config.seed + number
+                )
+                ids.append(reviews.encode(model, some, config.backward))
+                taught.append(np.mean([teachers.ask(run, some) for run in taught_by], axis=0))
+            ids, targets = np.concatenate(ids), np.concatenate(taught).astype(np.float32)
         # A step is traced for any length, and its GRU runs no step of padding: many of them.
         lengths = sorted({-(-config.sequence_length * part // 40) for part in range(1, 41)})
         self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)

@@ -47,6 +47,9 @@ class Train(ReviewFlags):
     """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
     teachers_weight: float = 0.5
     """Share of the teachers in the targets of labelled reviews."""
+    excerpts: int = 0
+    """Excerpts of each review, 15 to 150 words of it, that it learns too: the teachers answer them,
+    as their reviews' labels need not be theirs."""
 
     words: Path | None = None
     """Run whose word vectors it begins with: their principal components, as many as fit."""

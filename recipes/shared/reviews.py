@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gru_zoo.files import write_beside
-
 if TYPE_CHECKING:
     import numpy as np
 
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.training.runs import RunFolder
-
-_OPINIONS = "opinions.npz"
 
 
 class Reviews(NamedTuple):
@@ -58,29 +53,6 @@ def for_training(source: str, limit: int) -> tuple[dict[str, Reviews], Source]:
     if record.splits.get("unsupervised"):
         splits["unsupervised"] = read("unsupervised", source, limit)[0]
     return splits, record
-
-
-def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
-    """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
-    import numpy as np
-
-    with write_beside(run.path / _OPINIONS) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, **said)
-
-
-def opinions(run: RunFolder) -> dict[str, np.ndarray]:
-    """Return what `keep_opinions` wrote into a run.
-
-    Raises:
-        FileNotFoundError: it wrote nothing there.
-    """
-    import numpy as np
-
-    path = run.path / _OPINIONS
-    if not path.exists():
-        raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no {path.name}.")
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
 
 
 def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False) -> np.ndarray:

@@ -2,10 +2,9 @@
 
     python -m tests.arm --set-up        needs qemu-user, apt, dpkg-deb, pip and their mirrors
 
-Debian's Python for arm64 comes through apt, with a state of its own, so that neither the system's
-packages nor its list of architectures change; the wheels of LiteRT and NumPy, of the versions that
-are installed here, through pip. Nothing is installed: everything is unpacked below the folder
-`GRU_ZOO_AARCH64`, by default the user's cache.
+Debian's Python for arm64 comes through apt, with a state of its own; the wheels of LiteRT and
+NumPy, of the versions that are installed here, through pip. Nothing is installed: everything is
+unpacked below the folder `GRU_ZOO_AARCH64`, by default the user's cache.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 from gru_zoo.files import write_beside
+from tests import debian
 
 # CPU -> its part number and what it has beyond ARMv8.0, as Linux says it in /proc/cpuinfo. Without
 # this file LiteRT reads the x86 one and dies. QEMU's "max" is no CPU of a phone, and its emulated
@@ -70,9 +70,8 @@ def set_up() -> None:
     """
     with write_beside(folder()) as machine:
         machine.mkdir()
-        packages = _debian_packages(machine)
-        for package in packages:
-            subprocess.run(["dpkg-deb", "-x", package, machine / "debian"], check=True)
+        names = ("python3", "libstdc++6")
+        debian.unpack(debian.download(folder().parent / "apt", names, "arm64"), machine / "debian")
         (python,) = (machine / "debian" / "usr" / "bin").glob("python3.[0-9]*")
         _wheels(machine, python.name.removeprefix("python"))
         for cpu, (part, features) in CPUS.items():
@@ -102,28 +101,6 @@ def start(cpu: str, script: Path, *arguments: str | Path) -> subprocess.Popen:
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-
-
-def _debian_packages(machine: Path) -> list[Path]:
-    """Download Python and all it needs for arm64, from the system's own sources."""
-    state = machine.parent / "apt"
-    options = {
-        "APT::Architecture": "arm64",
-        "APT::Architectures::": "arm64",
-        "APT::Sandbox::User": "root",
-        "Dir::State": state / "state",
-        "Dir::State::lists": state / "lists",
-        "Dir::State::status": "/dev/null",  # As if nothing were installed.
-        "Dir::Cache": state / "cache",
-    }
-    for place in ("state", "lists/partial", "cache/archives/partial"):
-        (state / place).mkdir(parents=True, exist_ok=True)
-    apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    subprocess.run([*apt, "update"], check=True)
-    names = ["python3", "libstdc++6"]
-    command = [*apt, "install", "--yes", "--download-only", "--no-install-recommends", *names]
-    subprocess.run(command, check=True)
-    return sorted((state / "cache" / "archives").glob("*.deb"))
 
 
 def _wheels(machine: Path, python: str) -> None:

@@ -12,7 +12,7 @@ import java.util.Map;
 
 /**
  * Stands in for Android's interpreter of that name: the methods that README's Kotlin calls, as
- * their documentation has them, answered by LiteRT for Python (worker.py) through a pipe.
+ * their documentation has them, answered by LiteRT for Python (step_worker.py) through a pipe.
  */
 public final class Interpreter {
     public static final class Options {

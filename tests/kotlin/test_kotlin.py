@@ -50,7 +50,7 @@ def program(tmp_path_factory):
 def test_the_class_streams_as_python_does(program, variant):
     path = models_folder() / PRESET / f"model_{variant}.tflite"
     ids = [1, *np.random.default_rng(5).integers(3, 5000, 9)]
-    worker = f"-Dworker={sys.executable}\n{HERE / 'worker.py'}"
+    worker = f"-Dworker={sys.executable}\n{HERE.parent / 'step_worker.py'}"
     command = ["java", "-cp", program, worker, "MainKt", str(path), *map(str, ids)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

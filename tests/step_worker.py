@@ -1,4 +1,7 @@
-"""Answers Interpreter.java: one step of a TFLite file's signature for each "run"."""
+"""Answers the stand-ins for a phone's interpreter: one step of a signature for each "run".
+
+They are kotlin/Interpreter.java and swift/TensorFlowLite.swift, at the other end of a pipe.
+"""
 
 import sys
 
@@ -14,7 +17,7 @@ def main() -> None:
     for kind, tensors in (("input", given), ("output", step.get_output_details())):
         for name, about in tensors.items():
             size = int(np.prod(about["shape"])) * np.dtype(about["dtype"]).itemsize
-            print(kind, name, size)
+            print(kind, name, size, *about["shape"])
     print(flush=True)
     inputs = {}
     for line in sys.stdin:

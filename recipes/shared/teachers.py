@@ -1,0 +1,78 @@
+"""What trained classifiers say of reviews, and of excerpts from them, for others to learn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gru_zoo.files import write_beside
+from recipes.shared import reviews
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gru_zoo.training.runs import RunFolder
+
+_OPINIONS = "opinions.npz"
+NGRAMS = "ngrams.npz"
+# Words of an excerpt: from a sentence to a long paragraph.
+_SHORTEST, _LONGEST = 15, 150
+
+
+def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
+    """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
+    import numpy as np
+
+    with write_beside(run.path / _OPINIONS) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **said)
+
+
+def opinions(run: RunFolder) -> dict[str, np.ndarray]:
+    """Return what `keep_opinions` wrote into a run.
+
+    Raises:
+        FileNotFoundError: it wrote nothing there.
+    """
+    import numpy as np
+
+    path = run.path / _OPINIONS
+    if not path.exists():
+        raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no {path.name}.")
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:
+    """Return an excerpt of each text: words in a row, 15 to 150 of them or half of a short text.
+
+    Small numbers are as probable as large ones (of their logarithm), and so is every place.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    found = np.empty(len(texts), object)
+    for row, text in enumerate(texts):
+        words = re.split(rb"\s+", text.replace(b"<br />", b" ").strip())
+        size = int(np.exp(random.uniform(np.log(_SHORTEST), np.log(_LONGEST + 1))))
+        size = min(size, max(1, len(words) // 2))
+        start = random.integers(len(words) - size + 1)
+        found[row] = b" ".join(words[start : start + size])
+    return found
+
+
+def ask(run: RunFolder, texts: np.ndarray) -> np.ndarray:
+    """Return what a run of `recipes.semi_supervised` or `recipes.ngrams` says of any texts.
+
+    Returns:
+        Probabilities `[texts, labels]` float32.
+    """
+    if (run.path / NGRAMS).exists():
+        from gru_zoo.models.ngrams import NGrams
+
+        return NGrams.load(run.path / NGRAMS).predict(texts)
+    from gru_zoo.models.classifier import load_classifier
+    from gru_zoo.training.batching import predict_by_length
+
+    model = load_classifier(run.path / "model.keras")
+    return predict_by_length(model, reviews.encode(model, texts, run.config["backward"]))
