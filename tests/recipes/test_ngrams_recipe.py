@@ -16,7 +16,7 @@ from recipes import ngrams, semi_supervised
 assert ngrams.main(["train", "--name", "trigrams", "--source", "packaged"]) == 0
 assert ngrams.main(["evaluate"]) == 0
 student = "--source packaged --vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 1".split()
-teacher = ["--name", "student", "--teachers", "runs/ngrams/trigrams"]
+teacher = ["--name", "student", "--teachers", "runs/ngrams/trigrams", "--excerpts", "1"]
 sys.exit(semi_supervised.main(["train", *student, "--sequence-length", "20", *teacher]))
 """
 

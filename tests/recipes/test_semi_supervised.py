@@ -175,6 +175,8 @@ def test_backward_reading_turns_the_words_behind_start():
         ),
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
+        (["--excerpts", "-1"], "excerpts must be 0 or more, with teachers; got -1"),
+        (["--excerpts", "2"], "excerpts must be 0 or more, with teachers; got 2"),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
         (["--ema-momentum", "1"], "ema_momentum must be 0 to below 1; got 1.0"),
         (["--sequence-length", "0"], "sequence_length must be an integer of at least 1; got 0"),

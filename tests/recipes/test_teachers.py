@@ -1,0 +1,54 @@
+"""Excerpts of reviews, and what teachers of either kind say of any text."""
+
+import numpy as np
+import pytest
+
+from gru_zoo.models.keras_file import save_keras_file
+from gru_zoo.models.ngrams import NGrams
+from gru_zoo.training.runs import RunFolder
+from recipes.shared import teachers
+from tests.export.conftest import make_classifier
+
+LONG = b" ".join(b"w%d" % number for number in range(400))
+
+
+def test_an_excerpt_is_words_in_a_row():
+    found = teachers.excerpts([LONG] * 300, seed=3)
+    sizes = [len(excerpt.split()) for excerpt in found]
+    assert all(excerpt in LONG for excerpt in found)
+    assert min(sizes) == 15 and 120 < max(sizes) <= 150
+    # As many below the middle of the logarithm, sqrt(15 * 151) = 48, as above it.
+    assert 0.4 < np.mean(np.array(sizes) < 48) < 0.6
+    starts = [int(excerpt.split()[0][1:]) for excerpt in found]
+    assert min(starts) < 20 and max(starts) > 330
+
+
+def test_a_short_text_gives_half_of_it():
+    found = teachers.excerpts([b"one", b"a<br />b  c d", b""], seed=0)
+    assert found[0] == b"one" and found[2] == b""
+    assert found[1] in (b"a b", b"b c", b"c d")
+
+
+def test_excerpts_depend_on_the_seed_alone():
+    texts = [LONG, LONG[:200]]
+    same = teachers.excerpts(texts, 1), teachers.excerpts(texts, 1)
+    np.testing.assert_array_equal(*same)
+    assert list(teachers.excerpts(texts, 2)) != list(same[0])
+
+
+def test_a_classifier_is_asked(tmp_path):
+    run = RunFolder(tmp_path / "run", {"backward": False}, False)
+    model = make_classifier()
+    save_keras_file(model, run.path / "model.keras")
+    texts = np.array([b"a fine film", b"bad"], object)
+    said = teachers.ask(run, texts)
+    np.testing.assert_allclose(said, model.predict(list(texts), verbose=0), atol=1e-5)
+
+
+def test_n_grams_are_asked(tmp_path):
+    pytest.importorskip("sklearn")
+    run = RunFolder(tmp_path / "run", {}, False)
+    texts = [b"good film", b"good", b"bad film", b"bad"]
+    model = NGrams.fit(texts, [1, 1, 0, 0], longest=2)
+    model.save(run.path / teachers.NGRAMS)
+    np.testing.assert_array_equal(teachers.ask(run, texts), model.predict(texts))
