@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -68,7 +68,8 @@ def mean_of(models: Sequence[_Model]) -> _Model:
     costs no more to run (Wortsman et al. 2022, "Model soups"); of others it is nonsense.
 
     Args:
-        models: one or more of one class; the first one is changed and returned.
+        models: one or more of one class; the first one is changed and returned. They may read
+            different lengths, and begin with different dropout.
 
     Raises:
         ValueError: none, or models of other classes, words, labels or sizes.
@@ -81,10 +82,10 @@ def mean_of(models: Sequence[_Model]) -> _Model:
     """
     if not models:
         raise ValueError("models must be one or more; got none.")
-    first, apart = models[0], ("name", "dropout", "dtype")
+    first = models[0]
     if len(kinds := {type(model).__name__ for model in models}) > 1:
         raise ValueError(f"models must be of one class; got {', '.join(sorted(kinds))}.")
-    known = [{k: v for k, v in m.get_config().items() if k not in apart} for m in models]
+    known = [_fixed(model) for model in models]
     for config in known[1:]:
         for key in sorted(known[0]):
             if config[key] != known[0][key]:
@@ -92,6 +93,14 @@ def mean_of(models: Sequence[_Model]) -> _Model:
     weights = zip(*(model.get_weights() for model in models), strict=True)
     first.set_weights([np.mean(each, axis=0, dtype=np.float64) for each in weights])
     return first
+
+
+def _fixed(model: keras.Model) -> dict[str, Any]:
+    """Return the part of a model's config in which models must be alike to have a mean."""
+    apart = ("name", "dropout", "dtype")
+    config = {key: value for key, value in model.get_config().items() if key not in apart}
+    words = {k: v for k, v in config["tokenizer"].items() if k != "sequence_length"}
+    return {**config, "tokenizer": words}
 
 
 def give_words(model: SequenceClassifier, other: keras.Model) -> int:

@@ -25,7 +25,8 @@ def test_a_classifier_goes_on_as_itself():
 
 def test_the_mean_of_models_has_the_mean_of_their_weights():
     models = [
-        classifier_from(language_model(), ("no", "yes"), 8, dropout) for dropout in (0.2, 0.0, 0.1)
+        classifier_from(language_model(), ("no", "yes"), length, dropout)
+        for length, dropout in ((8, 0.2), (9, 0.0), (8, 0.1))
     ]
     random = np.random.default_rng(4)
     for model in models:
@@ -38,7 +39,9 @@ def test_the_mean_of_models_has_the_mean_of_their_weights():
 
 
 def test_only_models_that_are_alike_have_a_mean():
-    one, other = (classifier_from(language_model(), ("no", "yes"), n, 0.1) for n in (8, 9))
+    one = classifier_from(language_model(), ("no", "yes"), 8, 0.1)
+    words = WordTokenizer((*WORDS[:-1], "another"), 8)
+    other = SequenceClassifier(words, ("no", "yes"), one.embedding_dim, one.units)
     with pytest.raises(ValueError, match="models must be alike in their tokenizer"):
         mean_of([one, other])
     labelled = classifier_from(language_model(), ("yes", "no"), 8, 0.1)
