@@ -52,6 +52,12 @@ def unpack(packages: Iterable[Path], folder: Path) -> None:
         subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
 
 
+def own() -> str:
+    """Return the system's own architecture."""
+    command = ["dpkg", "--print-architecture"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def _mirror() -> str:
     """Return where the system has Debian's own packages from."""
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]

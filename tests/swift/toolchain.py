@@ -49,7 +49,7 @@ def set_up() -> None:
     with write_beside(folder()) as root:
         root.mkdir()
         state = root / "apt"
-        debian.unpack(debian.download(state, _PACKAGES, "amd64", _RELEASE), root)
+        debian.unpack(debian.download(state, _PACKAGES, debian.own(), _RELEASE), root)
         shutil.rmtree(state)
         for place in ("bin", "lib", "lib64"):
             if not (root / place).exists():
