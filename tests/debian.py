@@ -28,11 +28,12 @@ def download(state: Path, names: Iterable[str], architecture: str, release: str 
         "APT::Sandbox::User": "root",
         "Dir::State": state / "state",
         "Dir::State::lists": state / "lists",
-        "Dir::State::status": "/dev/null",  # As if nothing were installed.
+        "Dir::State::status": state / "status",  # Empty, as if nothing were installed.
         "Dir::Cache": state / "cache",
     }
     for place in ("state", "lists/partial", "cache/archives/partial"):
         (state / place).mkdir(parents=True, exist_ok=True)
+    (state / "status").touch()
     if release:
         (state / "sources.list").write_text(f"deb {_mirror()} {release} main\n")
         options |= {

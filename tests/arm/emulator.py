@@ -71,7 +71,7 @@ def set_up() -> None:
     with write_beside(folder()) as machine:
         machine.mkdir()
         names = ("python3", "libstdc++6")
-        debian.unpack(debian.download(folder().parent / "apt", names, "arm64"), machine / "debian")
+        debian.unpack(debian.download(machine.parent / "apt", names, "arm64"), machine / "debian")
         (python,) = (machine / "debian" / "usr" / "bin").glob("python3.[0-9]*")
         _wheels(machine, python.name.removeprefix("python"))
         for cpu, (part, features) in CPUS.items():

@@ -26,17 +26,16 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def folder():
     """A folder below the compiler's root, with the program of README's class and main.swift."""
-    root = toolchain.folder()
-    made = Path(tempfile.mkdtemp(dir=root / "tmp"))
-    (made / "Streamer.swift").write_text(readme_streamer.text("swift"), encoding="utf-8")
-    for name in ("TensorFlowLite.swift", "main.swift"):
-        shutil.copy(HERE / name, made)
-    library = ["-emit-module", "-emit-library", "-static", "-module-name", "TensorFlowLite"]
-    compile_in(made, *library, "TensorFlowLite.swift")
-    program = ["-I.", "-L.", "-lTensorFlowLite", "-warnings-as-errors", "-o", "program"]
-    compile_in(made, *program, "main.swift", "Streamer.swift")
-    yield made
-    shutil.rmtree(made)
+    with tempfile.TemporaryDirectory(dir=toolchain.folder() / "tmp") as place:
+        made = Path(place)
+        (made / "Streamer.swift").write_text(readme_streamer.text("swift"), encoding="utf-8")
+        for name in ("TensorFlowLite.swift", "main.swift"):
+            shutil.copy(HERE / name, made)
+        library = ["-emit-module", "-emit-library", "-static", "-module-name", "TensorFlowLite"]
+        compile_in(made, *library, "TensorFlowLite.swift")
+        program = ["-I.", "-L.", "-lTensorFlowLite", "-warnings-as-errors", "-o", "program"]
+        compile_in(made, *program, "main.swift", "Streamer.swift")
+        yield made
 
 
 def compile_in(made, *arguments):

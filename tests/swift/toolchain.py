@@ -9,7 +9,6 @@ default the user's cache, and run with that folder as their root; nothing is ins
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -48,9 +47,8 @@ def set_up() -> None:
     """
     with write_beside(folder()) as root:
         root.mkdir()
-        state = root / "apt"
+        state = root.parent / "apt"
         debian.unpack(debian.download(state, _PACKAGES, debian.own(), _RELEASE), root)
-        shutil.rmtree(state)
         for place in ("bin", "lib", "lib64"):
             if not (root / place).exists():
                 (root / place).symlink_to(f"usr/{place}")
