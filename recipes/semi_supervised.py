@@ -114,6 +114,10 @@ def _check(config: Train) -> None:
     averaging.check(config)
     if config.words:
         RunFolder.open(config.words)
+    if config.bidirectional and (config.pretrained or config.mean_of or config.backward):
+        raise ValueError(
+            "bidirectional must be False with pretrained, mean_of or backward; got True."
+        )
     if config.pretrained:
         known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
         if known != config.backward:
@@ -297,8 +301,14 @@ def _model(
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
         )
-        sizes = {"embedding_dim": config.embedding_dim, "units": config.units}
-        model = SequenceClassifier(tokenizer, LABELS, dropout=config.dropout, **sizes)
+        model = SequenceClassifier(
+            tokenizer,
+            LABELS,
+            embedding_dim=config.embedding_dim,
+            units=config.units,
+            dropout=config.dropout,
+            bidirectional=config.bidirectional,
+        )
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model

@@ -65,6 +65,8 @@ class Train(ReviewFlags):
     """Size of a word vector, unless pretrained."""
     units: int = 128
     """Size of the recurrent state, unless pretrained."""
+    bidirectional: bool = False
+    """Read in both directions, so many units each; such a model cannot stream."""
     dropout: float = 0.5
     """Share of word vectors' and pooled features dropped in training."""
 

@@ -179,7 +179,8 @@ def from_onnx(
 
     Args:
         source: path of an ONNX file, an `onnx.ModelProto`, or a GRU's `onnx.NodeProto`.
-        node: which node of a model, by its name (or, where it has none, its first output's);
+        node: which node of a model, by its name (or, where it has none or
+            shares it, its first output's);
             None if the model has a single GRU node.
         initializers: for a `NodeProto`: NumPy arrays or `onnx.TensorProto` by the names that the
             node gives its inputs.
@@ -285,7 +286,10 @@ def _label(proto: Any) -> str:
 
 
 def _find_node(graph: Any, name: str | None) -> Any:
-    grus = {_label(proto): proto for proto in graph.node if proto.op_type == "GRU"}
+    found = [proto for proto in graph.node if proto.op_type == "GRU"]
+    grus = {_label(proto): proto for proto in found}
+    if len(grus) < len(found):  # names need not be unique, outputs must be
+        grus = {next(filter(None, proto.output), ""): proto for proto in found}
     if not grus:
         raise ValueError("source must hold a GRU node in its main graph; got none.")
     if name is None and len(grus) > 1:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from gru_zoo.arguments import one_of
+from gru_zoo.layers.checks import activation_name
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
 
@@ -91,7 +92,7 @@ def keep_weights(layer: GRU) -> Weights:
 def require_default_activations(layer: GRU, target: str) -> None:
     """Raise unless the activations are tanh and sigmoid, the only ones that `target` has."""
     for name, wanted in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
-        given = keras.activations.serialize(getattr(layer.cell, name))
+        given = activation_name(getattr(layer.cell, name))
         if given != wanted:
             raise ValueError(f"{name} must be {wanted!r} for {target}; got {given!r}.")
 
@@ -140,7 +141,7 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
     require_gru(layer, GRU, StackedGRU)
     stacked = isinstance(layer, StackedGRU)
     grus = [gru for level in layer.grus for gru in level] if stacked else [layer]
-    activation = keras.activations.serialize(grus[0].cell.recurrent_activation)
+    activation = activation_name(grus[0].cell.recurrent_activation)
     one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
     weights = [negate_update_columns(read_weights(gru)) for gru in grus]
     other = "write" if grus[0].cell.update_gate == "keep" else "keep"
@@ -156,7 +157,8 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
 
 
 def copy_into(target: Any, weights: Weights, source: Any) -> None:
-    """Set the weights of `target`, and the running states if `source` is stateful."""
+    """Set the weights of `target`, the running states of a stateful one, and what is frozen."""
+    target.trainable = source.trainable
     states = source.states if source.stateful else None
     write_weights(target, weights, batch=states[0].shape[0] if states else None)
     for mine, theirs in zip(target.states or (), states or (), strict=True):

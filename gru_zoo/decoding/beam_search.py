@@ -79,7 +79,8 @@ def beam_search(
         that did not end within `longest` is cut there, where none ended.
 
     Raises:
-        ValueError: `beams` or a `longest` is no positive integer, or `alpha` is negative.
+        ValueError: `beams`, `sentences` or a `longest` is no positive integer, or `alpha` is
+            negative.
 
     Example:
         >>> table = np.log(np.array([[0.1, 0.6, 0.3], [0.1, 0.2, 0.7], [1, 1, 1]], "float32"))
@@ -89,6 +90,7 @@ def beam_search(
         [1]
     """
     positive_int("beams", beams)
+    positive_int("sentences", sentences)
     limits = np.broadcast_to(longest, (sentences,))
     for limit in limits:
         positive_int("longest", limit)

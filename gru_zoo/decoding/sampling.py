@@ -48,7 +48,7 @@ def distribution(
     if not weights.any():
         raise ValueError("banned must leave a token with a probability above 0; got none.")
     if temperature == 0:
-        return np.eye(len(weights))[weights.argmax()]
+        return (np.arange(len(weights)) == weights.argmax()).astype(np.float64)
     with np.errstate(divide="ignore"):
         logits = np.log(weights) / temperature
     weights = np.exp(logits - logits.max())

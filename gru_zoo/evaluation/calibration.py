@@ -19,7 +19,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) ->
         labels: `[examples]` true classes.
 
     Raises:
-        ValueError: no examples, or another number of labels.
+        ValueError: no examples, another number of labels, or a label without a column.
 
     Example:
         >>> error = expected_calibration_error(np.array([[0.2, 0.8], [0.3, 0.7]]), np.array([1, 0]))
@@ -40,7 +40,7 @@ def negative_log_likelihood(
     """Return the mean of -log p of the true class, after scaling by a temperature.
 
     Raises:
-        ValueError: no examples, or another number of labels.
+        ValueError: no examples, another number of labels, or a label without a column.
 
     Example:
         >>> round(negative_log_likelihood(np.array([[0.5, 0.5]]), np.array([1])), 4)
@@ -55,10 +55,15 @@ def negative_log_likelihood(
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return `softmax(log p / T)`, float64 `[examples, labels]`.
 
+    Raises:
+        ValueError: T is not above 0.
+
     Example:
         >>> with_temperature(np.array([[0.2, 0.8]]), 2.0).round(3).tolist()
         [[0.333, 0.667]]
     """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be a number above 0; got {temperature!r}.")
     logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
     logits -= logits.max(axis=1, keepdims=True)
     exponentials = np.exp(logits)
@@ -76,7 +81,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         labels: `[examples]` true classes.
 
     Raises:
-        ValueError: no examples, or another number of labels.
+        ValueError: no examples, another number of labels, or a label without a column.
 
     Example:
         >>> sure = np.array([[0.01, 0.99]] * 4)
@@ -94,8 +99,13 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _check(probabilities: np.ndarray, labels: np.ndarray) -> None:
-    if not len(labels) or len(labels) != len(probabilities):
+    rows, classes = np.shape(probabilities)
+    if not rows or np.shape(labels) != (rows,):
         raise ValueError(
-            f"labels must be one for each of {len(probabilities)} rows of probabilities, at least "
-            f"one; got {len(labels)}."
+            f"labels must be one for each of {rows} rows of probabilities, at least one, on one "
+            f"axis; got shape {np.shape(labels)}."
+        )
+    if np.min(labels) < 0 or np.max(labels) >= classes:
+        raise ValueError(
+            f"labels must be 0 to {classes - 1}; got {np.min(labels)} to {np.max(labels)}."
         )

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from gru_zoo.export.onnx_graph import Graph, Value
+from gru_zoo.layers.checks import activation_name
 
 # Types of tensors, as ONNX numbers them.
 _BOOL, _INT32, _FLOAT = 9, 6, 1
@@ -30,7 +31,7 @@ _ONE_NODE: dict[str, tuple[str, dict[str, float]]] = {
 
 def apply_activation(graph: Graph, function: Any, x: str, layer: Any) -> str:
     """Add an activation function of Keras'; refuse by name what has no operator here."""
-    name = keras.activations.serialize(function)
+    name = activation_name(function)
     if name == "linear":
         return x
     if name == "relu6":

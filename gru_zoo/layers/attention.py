@@ -17,7 +17,8 @@ from keras import ops
 from gru_zoo.arguments import one_of, positive_int
 
 KINDS = ("additive", "dot")
-HIDDEN = -1e9  # a score whose weight is 0 in float32
+# Scores beside which any other vanishes: their weight is 0, or the same for all if all have them.
+_HIDDEN = {"float32": -1e9, "float64": -1e18}
 
 
 def rows_of(tensor: Any) -> tuple[Any, Any]:
@@ -69,9 +70,10 @@ class Attention(keras.layers.Layer):
         self.kind = one_of("kind", kind, KINDS)
         if self.units % self.heads:
             raise ValueError(f"units must be a multiple of heads={heads}; got {units}.")
-        self.query = keras.layers.Dense(self.units, name="query")
-        self.key = keras.layers.Dense(self.units, use_bias=False, name="key")
-        self.value = keras.layers.Dense(self.units, name="value")
+        same = {"dtype": self.dtype_policy}
+        self.query = keras.layers.Dense(self.units, name="query", **same)
+        self.key = keras.layers.Dense(self.units, use_bias=False, name="key", **same)
+        self.value = keras.layers.Dense(self.units, name="value", **same)
 
     def build(self, query_shape: tuple, memory_shape: tuple) -> None:
         """Make the weights for queries and a memory of these shapes."""
@@ -105,9 +107,11 @@ class Attention(keras.layers.Layer):
             sums = ops.tanh(q[:, :, :, None] + k[:, :, None])  # [batch, heads, steps, time, size]
             scores = ops.sum(sums * self.combine, axis=-1)
         if mask is not None:
-            hidden = ops.cast(ops.logical_not(mask), scores.dtype)
-            scores = scores + HIDDEN * hidden[:, None, None, :]
-        weights = ops.softmax(scores, axis=-1)
+            # Half precision has no number as small, and its softmax is better taken in float32.
+            wide = keras.backend.result_type(scores.dtype, "float32")
+            hidden = ops.cast(ops.logical_not(mask), wide)
+            scores = ops.cast(scores, wide) + _HIDDEN[wide] * hidden[:, None, None, :]
+        weights = ops.cast(ops.softmax(scores, axis=-1), v.dtype)
         contexts = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
         return ops.reshape(contexts, (*rows_of(query), self.units)), weights
 

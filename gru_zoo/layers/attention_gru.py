@@ -18,6 +18,7 @@ from keras import ops
 
 from gru_zoo.arguments import positive_int
 from gru_zoo.layers import kernels
+from gru_zoo.layers.checks import check_float, check_shape
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -45,7 +46,8 @@ class AttentionGRU(keras.layers.Layer):
         The last state, `[batch, units]`.
 
     Raises:
-        ValueError: `units` is no positive integer.
+        ValueError: `units` is no positive integer; or an array of another shape, or inputs or a
+            gate that are not float.
 
     Example:
         >>> layer = AttentionGRU(7)
@@ -73,6 +75,15 @@ class AttentionGRU(keras.layers.Layer):
 
     def call(self, inputs: Any, gate: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Return the last state `[batch, units]`."""
+        rows = inputs.shape[:2]
+        check_float("inputs", inputs)
+        check_float("gate", gate)
+        check_shape("gate", gate, ("batch", "time"), rows)
+        if mask is not None:
+            check_shape("mask", mask, ("batch", "time"), rows)
+        if initial_state is not None:
+            sizes = (rows[0], self.units)
+            check_shape("initial_state", initial_state, ("batch", "units"), sizes)
         if initial_state is None:
             initial_state = ops.zeros((ops.shape(inputs)[0], self.units), inputs.dtype)
         if mask is not None:  # what stands on a masked step, NaN included, must not come through

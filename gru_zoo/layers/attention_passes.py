@@ -25,7 +25,7 @@ _LENGTHS = [2**n for n in range(3, 31)]  # a program is compiled for each that i
 def attention_sequence(
     inputs: Any, gate: Any, state: Any, kernel: Any, recurrent: Any, bias: Any
 ) -> tf.Tensor:
-    """Return the last state of an AttentionGRU; differentiable in every argument.
+    """Return the last state of an AttentionGRU; differentiable twice in every argument.
 
     Arrays are padded to 8, 16, 32, ... steps, because XLA compiles a program for each length; the
     loop counts to the true one.
@@ -56,16 +56,32 @@ def attention_sequence(
     arguments[1] = tf.pad(arguments[1], [[0, 0], [0, more]])
 
     @tf.custom_gradient
-    def run(*arguments: tf.Tensor) -> Any:
+    def run(*given: tf.Tensor) -> Any:
         # Without stop_gradient an eager tape would record the island too.
-        arguments = tuple(map(tf.stop_gradient, arguments))
-        last, *saved = _forward(count, *arguments)
-        return last, lambda upstream: _backward(count, upstream, arguments, saved)
+        arguments = tuple(map(tf.stop_gradient, given))
+        last, *saved = _forward_program(count, *arguments)
+
+        @tf.custom_gradient
+        def gradient(upstream: tf.Tensor, *given: tf.Tensor) -> Any:
+            slope = tf.stop_gradient(upstream)
+            first = _backward(count, slope, tuple(map(tf.stop_gradient, given)), saved)
+            return first, lambda *seconds: _second(count, (upstream, *given), seconds)
+
+        return last, lambda upstream: gradient(upstream, *given)
 
     return tf.cast(run(*arguments), inputs.dtype)
 
 
-@tf.function(jit_compile=True, autograph=False)
+@tf.function(autograph=False)
+def _second(
+    count: tf.Tensor, given: tuple[tf.Tensor, ...], upstream: tuple[tf.Tensor, ...]
+) -> list[tf.Tensor]:
+    """Return the gradient of `_backward`, by TensorFlow's own differentiation of the loop."""
+    zero = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
+    first = tf.gradients(_forward(count, *given[1:])[0], given[1:], given[0], **zero)
+    return tf.gradients(first, given, upstream, **zero)
+
+
 def _forward(
     count: tf.Tensor,
     inputs: tf.Tensor,
@@ -89,6 +105,9 @@ def _forward(
 
     last, saved = loop(step, state, tf.shape(inputs)[1], count, 4)
     return last, *saved
+
+
+_forward_program = tf.function(_forward, jit_compile=True, autograph=False)
 
 
 @tf.function(jit_compile=True, autograph=False)

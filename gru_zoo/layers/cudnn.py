@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from gru_zoo.layers.checks import activation_name
+
 if TYPE_CHECKING:
     from gru_zoo.layers.gru import GRU
 
@@ -54,7 +56,7 @@ def why_not_these_equations(cell: Any) -> str | None:
     if keras.backend.backend() != "tensorflow":
         return f"it needs the TensorFlow backend, and Keras runs on {keras.backend.backend()}"
     for argument, wanted in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
-        given = keras.activations.serialize(getattr(cell, argument))
+        given = activation_name(getattr(cell, argument))
         if given != wanted:
             return f"it needs {argument} {wanted!r}, and the layer has {given!r}"
     return None

@@ -204,13 +204,14 @@ class Transformer(keras.layers.Layer):
         self.num_layers = positive_int("num_layers", num_layers)
         self.causal, self.dropout = bool(causal), fraction("dropout", dropout)
         self.supports_masking = True
-        self.project = keras.layers.Dense(self.units, name="project")
-        self.input_dropout = keras.layers.Dropout(self.dropout)
+        same = {"dtype": self.dtype_policy}
+        self.project = keras.layers.Dense(self.units, name="project", **same)
+        self.input_dropout = keras.layers.Dropout(self.dropout, **same)
         self.blocks = [
-            _Block(self.units, self.dropout, name=f"block_{number}")
+            _Block(self.units, self.dropout, name=f"block_{number}", **same)
             for number in range(self.num_layers)
         ]
-        self.norm = keras.layers.LayerNormalization(name="norm")
+        self.norm = keras.layers.LayerNormalization(name="norm", **same)
 
     def build(self, input_shape: tuple) -> None:
         """Make the weights, for inputs `[batch, time, features]`."""
@@ -257,16 +258,17 @@ class _Block(keras.layers.Layer):
 
     def __init__(self, units: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm")
+        same = {"dtype": self.dtype_policy}
+        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **same)
         # With one feature a head Keras 3 adds the heads' bias [4, 1] to a sequence of four steps
         # along its time: to `keras.ops.add` it looks like the bias of channels that come first.
         size = max(2, units // _HEADS)
-        self.attention = keras.layers.MultiHeadAttention(_HEADS, size, name="attention")
-        self.forward_norm = keras.layers.LayerNormalization(name="forward_norm")
-        self.widen = keras.layers.Dense(4 * units, activation="relu", name="widen")
-        self.narrow = keras.layers.Dense(units, name="narrow")
-        self.attention_dropout = keras.layers.Dropout(dropout)
-        self.forward_dropout = keras.layers.Dropout(dropout)
+        self.attention = keras.layers.MultiHeadAttention(_HEADS, size, name="attention", **same)
+        self.forward_norm = keras.layers.LayerNormalization(name="forward_norm", **same)
+        self.widen = keras.layers.Dense(4 * units, activation="relu", name="widen", **same)
+        self.narrow = keras.layers.Dense(units, name="narrow", **same)
+        self.attention_dropout = keras.layers.Dropout(dropout, **same)
+        self.forward_dropout = keras.layers.Dropout(dropout, **same)
 
     def build(self, input_shape: tuple) -> None:
         self.attention.build(input_shape, input_shape)

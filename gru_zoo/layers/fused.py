@@ -51,7 +51,8 @@ def gru_sequence(
     """Run a GRU over a sequence and return every state and the last one.
 
     Differentiable in `inputs`, `initial_state`, both kernels, bias and gain, any number of times
-    (the first time fast). Half precision is computed in float32.
+    (the first time fast), and forwards too (`tf.autodiff`) in eager mode: inside a `tf.function`
+    that gives zeros. Half precision is computed in float32.
 
     Args:
         inputs: [batch, time, features], float32, float64 or a half type; at least one step.
@@ -95,7 +96,10 @@ def gru_sequence(
     dtype = inputs.dtype
     math = tf.float64 if dtype == tf.float64 else tf.float32
     inputs, kernel = tf.cast(inputs, math), tf.cast(kernel, math)
-    state, recurrent = tf.cast(initial_state, math), tf.cast(recurrent_kernel, math)
+    recurrent = tf.cast(recurrent_kernel, math)
+    state = tf.cast(initial_state, math)
+    if state.shape[-1] is None:  # traced so; the programs are made for a known width
+        state = tf.ensure_shape(state, [None, recurrent.shape[0]])
     bias = tf.zeros([recurrent.shape[-1]], math) if bias is None else tf.cast(bias, math)
     weights = [kernel, recurrent, bias, *([] if gain is None else [tf.cast(gain, math)])]
     if mask is not None:  # what stands on a masked step, NaN included, must not come through
@@ -160,7 +164,7 @@ def _sizes(inputs: tf.Tensor, parts: int | None) -> list[Any]:
         most = tf.maximum(fewest, -(-rows // parts))
         return [tf.clip_by_value(rows - i * most, 0, most) for i in range(parts)]
     most = max(fewest, -(-rows // parts))
-    return [min(rows - start, most) for start in range(0, rows, most)]
+    return [min(rows - start, most) for start in range(0, max(rows, 1), most)]
 
 
 def _divide(tensor: tf.Tensor, sizes: list[Any]) -> list[tf.Tensor]:
@@ -210,7 +214,8 @@ def _differentiable(
                 found = [run_backward(c, part, u, r[0], r[2:]) for c, part, u, r in jobs]
                 states, *weights = zip(*(rest for rest, _ in found), strict=True)
                 # Programs of their own, so that a graph drops them if nobody asks for the result.
-                inputs = [run_input_gradient(given[4], by_x) for _, by_x in found]
+                kernel = tf.stop_gradient(given[4])
+                inputs = [run_input_gradient(kernel, by_x) for _, by_x in found]
                 weights = [w[0] if len(w) == 1 else tf.add_n(w) for w in weights]
                 gradients = (_join(inputs), _join(states), *weights)
                 return gradients, functools.partial(_second, context, convention, given)
@@ -229,17 +234,25 @@ def _second(
     *upstream: tf.Tensor,
 ) -> list[tf.Tensor]:
     """Return the gradient of the gradient, by TensorFlow's own differentiation of the loop."""
-    with tf.GradientTape() as outer:
-        outer.watch(given)
-        with tf.GradientTape() as inner:
-            inner.watch(given[2:])
-            results = forward(context, *given[2:], convention=convention, save=False)
-        first = inner.gradient(
-            results, given[2:], given[:2], unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-    return outer.gradient(
-        first, given, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
+    return _second_program(convention)(context, given, upstream)
+
+
+@functools.cache
+def _second_program(convention: Convention) -> Any:
+    """Return the program of `_second`.
+
+    A graph and `tf.gradients`, because forward-mode differentiation (`tf.autodiff`) comes here with
+    every tape stopped, where tapes would give zeros.
+    """
+
+    @tf.function(autograph=False)
+    def second(context: Context, given: tuple[tf.Tensor, ...], upstream: tuple[tf.Tensor, ...]):
+        results = forward(context, *given[2:], convention=convention, save=False)
+        zero = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
+        first = tf.gradients(results, given[2:], given[:2], **zero)
+        return tf.gradients(first, given, upstream, **zero)
+
+    return second
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from typing import Any
 
@@ -10,6 +11,9 @@ from keras import ops, tree
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers import kernels
+from gru_zoo.layers.checks import check_float, check_shape
+
+_SIGNATURE = inspect.signature(keras.layers.GRUCell)
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -69,8 +73,9 @@ class GRUCell(keras.layers.GRUCell):
         layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
+        given = _SIGNATURE.bind(units, *args, **kwargs).arguments
         for rate in ("dropout", "recurrent_dropout"):
-            fraction(rate, kwargs.get(rate, 0.0))
+            fraction(rate, given.get(rate, 0.0))
         super().__init__(positive_int("units", units), *args, **kwargs)
         self.update_gate = one_of("update_gate", update_gate, ("keep", "write"))
         self.zoneout = fraction("zoneout", zoneout)
@@ -174,7 +179,7 @@ class GRUCell(keras.layers.GRUCell):
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
         """Run one step; see the class."""
-        _check_float("inputs", inputs)
+        check_float("inputs", inputs)
         state = tree.flatten(states)[0]
         of_inputs, of_state = self.dropout_masks(inputs, state, training)
         kept = self.zoneout_share(inputs, training)
@@ -312,17 +317,17 @@ class GRU(keras.layers.RNN):
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
         """Run the layer; see the class."""
-        _check_float("inputs", sequences)
+        check_float("inputs", sequences)
         batch, time, _ = sequences.shape
         if time == 0:
             raise ValueError(f"inputs must have at least one step; got {tuple(sequences.shape)}.")
         for given in _tensors(mask):
-            _check_shape("mask", given, ("batch", "time"), (batch, time))
+            check_shape("mask", given, ("batch", "time"), (batch, time))
         states = _tensors(initial_state)
         if len(states) > 1:
             raise ValueError(f"initial_state must be one state; got {len(states)}.")
         for given in states:
-            _check_shape("initial_state", given, ("batch", "units"), (batch, self.cell.units))
+            check_shape("initial_state", given, ("batch", "units"), (batch, self.cell.units))
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def inner_loop(
@@ -359,7 +364,9 @@ class GRU(keras.layers.RNN):
         return cls(**config)
 
 
-for _name in set(GRUCell(1).get_config()) - {"name", "trainable", "dtype"}:
+# No cell is made for this: it would start TensorFlow, and draw a seed, at import.
+_OF_KERAS = set(_SIGNATURE.parameters) - {"kwargs"}
+for _name in _OF_KERAS | {"update_gate", "zoneout", "layer_norm"}:
     setattr(GRU, _name, property(operator.attrgetter(f"cell.{_name}"), doc=f"Cell's `{_name}`."))
 
 
@@ -379,19 +386,3 @@ def _layer_norm(a: Any) -> Any:
 
 def _tensors(nested: Any) -> list[Any]:
     return [tensor for tensor in tree.flatten(nested) if tensor is not None]
-
-
-def _check_float(name: str, tensor: Any) -> None:
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    if "float" not in dtype:
-        raise ValueError(f"{name} must be of a float type (embed ids first); got {dtype}.")
-
-
-def _check_shape(name: str, tensor: Any, axes: tuple[str, str], sizes: tuple[Any, Any]) -> None:
-    shape = tuple(tensor.shape)
-    if len(shape) != 2 or any(
-        None not in (given, size) and given != size
-        for given, size in zip(shape, sizes, strict=True)
-    ):
-        allowed = ", ".join(f"{axis} {size}" for axis, size in zip(axes, sizes, strict=True))
-        raise ValueError(f"{name} must have shape ({allowed}); got {shape}.")

@@ -20,8 +20,11 @@ def _initializer_for(initializer: Any, number: int) -> keras.initializers.Initia
     if not isinstance(initializer, keras.initializers.Initializer):
         return initializer
     config = initializer.get_config()
-    if isinstance(config.get("seed"), int):
-        config["seed"] += number
+    seed = config.get("seed")
+    if isinstance(seed, dict):  # a SeedGenerator, of which every copy would begin again
+        seed = seed["config"]["seed"]
+    if isinstance(seed, int):
+        config["seed"] = seed + number
     return type(initializer).from_config(config)
 
 

@@ -44,8 +44,8 @@ class AdversarialTraining(keras.Model):
 
     def train_step(self, data: tuple) -> dict[str, Any]:
         """Learn from ids [batch, time] and targets [batch, labels]."""
-        ids, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        losses, gradients = _adversarial(self.classifier, ids, targets, self.epsilon)
+        ids, targets = _unweighted(data)
+        losses, gradients = _adversarial(self, ids, targets, self.epsilon)
         self.optimizer.apply(gradients, self.classifier.trainable_variables)
         return _track(self, *losses)
 
@@ -110,17 +110,16 @@ class VirtualAdversarialTraining(keras.Model):
 
     def train_step(self, data: tuple) -> dict[str, Any]:
         """Learn from labelled ids [batch, time], targets [batch, labels], and unlabelled ids."""
-        (labelled, unlabelled), targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        (labelled, unlabelled), targets = _unweighted(data)
         classifier = self.classifier
         weights = [weight.value for weight in classifier.trainable_variables]
-        losses, gradients = _adversarial(classifier, labelled, targets, self.adversarial)
+        losses, gradients = _adversarial(self, labelled, targets, self.adversarial)
         clean, perturbation = self._worst(unlabelled)
         with tf.GradientTape() as tape:
-            vectors = classifier.embedding(unlabelled) + perturbation
-            mask = classifier.embedding.compute_mask(unlabelled)
-            near = classifier.read(vectors, mask, training=True)
+            vectors, mask = _vectors(classifier, unlabelled)
+            near = _answers(classifier, vectors + perturbation, mask, training=True)
             smoothness = divergence(sharpened(clean, self.temperature), near)
-            mean = tf.reduce_mean(smoothness)
+            mean = self.optimizer.scale_loss(tf.reduce_mean(smoothness))
         gradients = _sums(gradients, tape.gradient(mean, weights))
         self.optimizer.apply(gradients, classifier.trainable_variables)
         return _track(self, losses[0], smoothness)
@@ -128,17 +127,16 @@ class VirtualAdversarialTraining(keras.Model):
     def _worst(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return probabilities, and the step [batch, time, dim] that changes them the most."""
         classifier = self.classifier
-        vectors = classifier.embedding(ids)
-        mask = classifier.embedding.compute_mask(ids)
+        vectors, mask = _vectors(classifier, ids)
         real, unit = _real(classifier, ids), _unit(classifier, ids)
-        clean = classifier.read(vectors, mask)
+        clean = _answers(classifier, vectors, mask)
         seed = tf.cast(self.seeds.next(), tf.int32)
         step = (
             self.xi * unit * _direction(tf.random.stateless_normal(tf.shape(vectors), seed), real)
         )
         with tf.GradientTape() as tape:
             tape.watch(step)
-            near = classifier.read(vectors + step, mask, save_gates=True)
+            near = _answers(classifier, vectors + step, mask, save_gates=True)
             change = divergence(clean, near)
         worst = _direction(tape.gradient(change, step), real)
         return clean, self.epsilon * unit * worst
@@ -171,18 +169,32 @@ def sharpened(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
     return tf.nn.softmax(tf.math.log(tf.maximum(probabilities, 1e-7)) / temperature)
 
 
+def _unweighted(data: tuple) -> tuple[Any, tf.Tensor]:
+    """Return a batch's inputs and targets; refuse weights of its texts, which no loss here has."""
+    inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if weights is not None:
+        raise ValueError("sample_weight and class_weight must be None; got weights.")
+    return inputs, targets
+
+
 def _adversarial(
-    classifier: SequenceClassifier, ids: tf.Tensor, targets: tf.Tensor, epsilon: float
+    training: keras.Model, ids: tf.Tensor, targets: tf.Tensor, epsilon: float
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Return the loss, that `epsilon` away if it is not 0, and the gradients of their sum."""
+    """Return the loss, that `epsilon` away if it is not 0, and the gradients of their sum.
+
+    The gradients are those of the loss as the optimizer scales it (of mixed precision).
+    """
+    classifier = training.classifier
     weights = [weight.value for weight in classifier.trainable_variables]
 
     def at(step: tf.Tensor) -> tuple:
         with tf.GradientTape() as tape:
-            vectors = classifier.embedding(ids) + step
-            given = classifier.read(vectors, classifier.embedding.compute_mask(ids), training=True)
+            vectors, mask = _vectors(classifier, ids)
+            vectors += step
+            given = _answers(classifier, vectors, mask, training=True)
             loss = tf.reduce_mean(keras.losses.categorical_crossentropy(targets, given))
-        *gradients, moved = tape.gradient(loss, [*weights, vectors])
+            scaled = training.optimizer.scale_loss(loss)
+        *gradients, moved = tape.gradient(scaled, [*weights, vectors])
         return loss, gradients, moved
 
     loss, gradients, moved = at(tf.zeros(()))
@@ -214,6 +226,17 @@ def _track(training: keras.Model, *values: tf.Tensor) -> dict[str, Any]:
     return {tracker.name: tracker.result() for tracker in training.trackers}
 
 
+def _vectors(classifier: SequenceClassifier, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return word vectors `[batch, time, dim]` in float32 (steps are too small for a half type)."""
+    vectors = classifier.embedding(ids)
+    return tf.cast(vectors, tf.float32), classifier.embedding.compute_mask(ids)
+
+
+def _answers(classifier: SequenceClassifier, vectors: tf.Tensor, mask: tf.Tensor, **how: bool):
+    """Return the classifier's probabilities in float32."""
+    return tf.cast(classifier.read(vectors, mask, **how), tf.float32)
+
+
 def _real(classifier: SequenceClassifier, ids: tf.Tensor) -> tf.Tensor:
     """Return `[batch, time, 1]`: one where a word is, zero at padding."""
     return tf.cast(classifier.embedding.compute_mask(ids), tf.float32)[:, :, None]
@@ -222,7 +245,7 @@ def _real(classifier: SequenceClassifier, ids: tf.Tensor) -> tf.Tensor:
 def _unit(classifier: SequenceClassifier, ids: tf.Tensor) -> tf.Tensor:
     """Return the mean norm of the batch's word vectors, in which lengths of steps are given."""
     real = _real(classifier, ids)
-    norms = tf.norm(classifier.embedding(ids), axis=-1, keepdims=True)
+    norms = tf.norm(_vectors(classifier, ids)[0], axis=-1, keepdims=True)
     return tf.reduce_sum(norms * real) / tf.reduce_sum(real)
 
 

@@ -138,9 +138,18 @@ class StreamBatches:
             yield ids[:, piece], targets[:, piece], np.full(self.streams, start > 0, np.float32)
 
     def dataset(self, first_part: int, parts: int, parts_per_epoch: int) -> tf.data.Dataset:
-        """Return the batches of parts `first_part` to `parts - 1`, equal parts of an epoch each."""
+        """Return the batches of parts `first_part` to `parts - 1`, equal parts of an epoch each.
+
+        Raises:
+            ValueError: an epoch has fewer batches than parts.
+        """
         import tensorflow as tf
 
+        if not 1 <= parts_per_epoch <= len(self):
+            raise ValueError(
+                f"parts_per_epoch must be 1 to {len(self)}, the batches of an epoch; "
+                f"got {parts_per_epoch}."
+            )
         size = len(self) // parts_per_epoch
 
         def generate() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -191,7 +200,7 @@ def predict_by_length(
         `[examples, outputs]` in the order of `ids`.
 
     Raises:
-        ValueError: there are no examples.
+        ValueError: there are no examples, or `batch_size` is no positive integer.
 
     Example:
         >>> import keras
@@ -201,6 +210,7 @@ def predict_by_length(
     """
     import tensorflow as tf
 
+    positive_int("batch_size", batch_size)
     if not len(ids):
         raise ValueError(f"ids must have at least one row; got shape {ids.shape}.")
     # Keras' own predict traces every length anew.

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gru_zoo.arguments import one_of
 from gru_zoo.training.runs import RunFolder
 
 
@@ -60,8 +61,9 @@ def fit(
         monitor: which of `validate`'s figures is to rise, or "loss", which is to fall.
 
     Raises:
-        FloatingPointError: the loss is no longer finite.
-        ValueError: the checkpoint is corrupt or belongs to another model.
+        FloatingPointError: the loss, or the figure that is monitored, is no longer finite.
+        ValueError: `monitor` is none of `validate`'s figures; or the checkpoint is corrupt or
+            belongs to another model.
     """
     keeper = _Keeper(run, validate, patience, monitor)
     model.optimizer.build(model.trainable_variables)
@@ -117,7 +119,14 @@ class _Keeper(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(f"loss must stay finite; epoch {epoch + 1} gave {logs}.")
         with _averaged(self.model):
-            validation = {f"val_{name}": value for name, value in self.validate().items()}
+            figures = self.validate()
+            watched = figures[one_of("monitor", self.monitor, figures)]
+            if not math.isfinite(watched):
+                raise FloatingPointError(
+                    f"{self.monitor} must stay finite; validation after epoch {epoch + 1} gave "
+                    f"{figures}."
+                )
+            validation = {f"val_{name}": value for name, value in figures.items()}
             weights = [np.array(weight) for weight in self.model.weights]
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         took = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
@@ -165,7 +174,8 @@ def _numbered(name: str, values: list) -> dict[str, np.ndarray]:
 
 
 def _collect(name: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
+    count = sum(key.startswith(f"{name}_") for key in arrays)
+    return [arrays[f"{name}_{index:03}"] for index in range(count)]
 
 
 def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:

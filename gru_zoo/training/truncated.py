@@ -72,7 +72,8 @@ class TruncatedTraining(keras.Model):
             state = self.carried * keep[:, None]
             projected, last = self.language_model.read(ids, state, training=True)
             loss = tf.reduce_mean(self._cross_entropy(projected, targets))
-        gradients = tape.gradient(loss, [weight.value for weight in weights])
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, [weight.value for weight in weights])
         # The embedding's gradient comes as rows with repeats, which a norm must not see.
         self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], weights)
         self.carried.assign(last)

@@ -207,3 +207,23 @@ def test_an_option_only_ours_has_is_refused(convert, option):
 def test_wrong_update_gate():
     with pytest.raises(ValueError, match="update_gate must be one of 'keep', 'write'; got 'z'"):
         from_keras(keras.layers.GRU(U), update_gate="z")
+
+
+def test_flip_leaves_frozen_what_was():
+    layer = StackedGRU(U, 2)
+    layer.build((None, None, D))
+    layer.grus[0][0].trainable = False
+    flipped = flip_update_gate(layer)
+    assert [len(gru.trainable_weights) for (gru,) in flipped.grus] == [0, 3]
+
+
+def test_functions_that_are_only_called_like_keras_have_no_counterpart():
+    def sigmoid(x):
+        return keras.ops.relu(x)
+
+    layer = GRU(U, recurrent_activation=sigmoid)
+    layer.build((None, None, D))
+    with pytest.raises(ValueError, match=r"recurrent_activation must be one of .*sigmoid'"):
+        flip_update_gate(layer)
+    with pytest.raises(ValueError, match="recurrent_activation must be 'sigmoid' for"):
+        to_torch(layer)

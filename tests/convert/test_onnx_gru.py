@@ -205,6 +205,12 @@ def test_wrong_nodes():
     with pytest.raises(ValueError, match="node must say which GRU: 'gru', 'Z'; got None"):
         from_onnx(model)
     assert from_onnx(model, "Z").units == U
+    second.name = "gru"  # names may repeat, and say nothing then
+    with pytest.raises(ValueError, match="node must say which GRU: 'Y', 'Z'; got None"):
+        from_onnx(model)
+    with pytest.raises(ValueError, match="node must be one of 'Y', 'Z'; got 'gru'"):
+        from_onnx(model, "gru")
+    assert from_onnx(model, "Y").units == U
     del model.graph.node[:]
     with pytest.raises(ValueError, match="must hold a GRU node in its main graph; got none"):
         from_onnx(model)

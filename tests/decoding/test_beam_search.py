@@ -145,9 +145,14 @@ def test_a_sentence_may_have_a_limit_of_its_own():
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"beams": 0}, "beams must be"), ({"longest": 0}, "longest must"), ({"alpha": -1}, "alpha")],
+    [
+        ({"beams": 0}, "beams must be"),
+        ({"longest": 0}, "longest must"),
+        ({"alpha": -1}, "alpha"),
+        ({"sentences": 0}, "sentences must be"),
+    ],
 )
 def test_bad_arguments(changed, message):
-    arguments = {"beams": 2, "longest": 3, "start": 0, "end": 2, **changed}
+    arguments = {"sentences": 1, "beams": 2, "longest": 3, "start": 0, "end": 2, **changed}
     with pytest.raises(ValueError, match=message):
-        beam_search(stepper(tables(1, 0)), start_state(1, 2), 1, **arguments)
+        beam_search(stepper(tables(1, 0)), start_state(1, 2), **arguments)

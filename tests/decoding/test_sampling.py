@@ -87,3 +87,10 @@ def test_a_seed_repeats_itself():
 def test_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         list(continuation(lambda _: P, **{"ids": [0], "length": 3, **options}))
+
+
+def test_the_most_probable_of_many_tokens_takes_no_table_of_them():
+    probabilities = np.full(200_000, 1e-6)
+    probabilities[123_456] = 0.5
+    chances = distribution(probabilities, temperature=0)  # a square of them is 320 GB
+    assert chances[123_456] == chances.sum() == 1.0 and chances.dtype == np.float64

@@ -50,5 +50,20 @@ def test_certainty_that_is_wrong_costs_much_and_not_everything():
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_labels_must_fit(rows):
-    with pytest.raises(ValueError, match=f"labels must be one for each of 2 rows.*got {rows}"):
+    with pytest.raises(ValueError, match=f"labels must be one for each of 2 rows.*got shape .{rows},"):
         expected_calibration_error(np.full((2, 2), 0.5), np.zeros(rows, int))
+
+
+@pytest.mark.parametrize("labels", [[[1], [0]], [1, 2], [-1, 0]])
+@pytest.mark.parametrize(
+    "figure", [expected_calibration_error, negative_log_likelihood, fit_temperature]
+)
+def test_labels_are_numbers_of_columns(figure, labels):
+    with pytest.raises(ValueError, match="labels must be"):
+        figure(np.array([[0.2, 0.8], [0.6, 0.4]]), np.array(labels))
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
+def test_a_temperature_is_positive(temperature):
+    with pytest.raises(ValueError, match="temperature must be a number above 0"):
+        with_temperature(np.array([[0.2, 0.8]]), temperature)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from gru_zoo.layers.attention import Attention
 
@@ -53,6 +54,25 @@ def test_equations_and_mask(kind, heads):
     contexts, weights = layer.attend(query.astype("float32"), keys, values, mask)
     np.testing.assert_allclose(contexts, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(weights, shares, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["dot", "additive"])
+@pytest.mark.parametrize("policy", ["float64", "mixed_float16", "mixed_bfloat16", "float16"])
+def test_every_type_hides_what_is_masked(kind, policy):
+    random = np.random.default_rng(3)
+    query, memory = random.normal(size=(B, S, Q)), random.normal(size=(B, T, M))
+    mask = np.arange(T) < np.array([[7], [2], [0]])
+    layer = Attention(U, kind, 2, dtype=policy, name="attention")
+    w = weighted(layer, random)
+    _, shares = reference(w, kind, 2, query, memory, mask | (mask.sum(1) == 0)[:, None])
+    shares[2] = 1 / T  # all hidden: the mean
+    dtype = layer.compute_dtype
+    keys, values = layer.prepare(ops.cast(memory, dtype))
+    contexts, weights = layer.attend(ops.cast(query, dtype), keys, values, mask)
+    assert {contexts.dtype.name, weights.dtype.name} == {dtype}
+    near = {"float64": 1e-12, "float16": 2e-2, "bfloat16": 1e-1}[dtype]
+    np.testing.assert_allclose(ops.cast(weights, "float64"), shares, atol=near)
+    assert not np.any(ops.cast(weights, "float64")[1, :, :, 2:])
 
 
 def test_config_comes_back():

@@ -154,3 +154,54 @@ def test_saved_and_loaded(tmp_path):
 def test_bad_units():
     with pytest.raises(ValueError, match="units must be an integer of at least 1; got 0"):
         attention_gru.AttentionGRU(0)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_second_gradients_equal_the_loop_s(graph):
+    case = random_case(3)
+    layer = made(case, "float64")
+    arguments = [tf.constant(case[name]) for name in ("inputs", "gate", "state")]
+    watched = [*arguments, *(weight.value for weight in layer.weights)]
+
+    def second():
+        with tf.GradientTape() as outer:
+            outer.watch(watched)
+            with tf.GradientTape() as inner:
+                inner.watch(watched)
+                x, gate, state = arguments
+                total = tf.reduce_sum(layer(x, gate, initial_state=state) ** 2)
+            first = inner.gradient(total, watched)
+            penalty = tf.add_n([tf.reduce_sum(gradient**2) for gradient in first])
+        return outer.gradient(penalty, watched)
+
+    found = (tf.function(second, autograph=False) if graph else second)()
+    with forced("loop"):
+        expected = second()
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(other).max() > 0.01
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+X = np.ones((BATCH, TIME, FEATURES), "float32")
+GATE = np.ones((BATCH, TIME), "float32")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"inputs": X.astype("int32")}, r"inputs must be of a float type .*; got int32\."),
+        ({"gate": GATE.astype("int32")}, r"gate must be of a float type .*; got int32\."),
+        ({"gate": GATE[:, 1:]}, r"gate must have shape \(batch 3, time 5\); got \(3, 4\)\."),
+        ({"mask": GATE[1:] > 0}, r"mask must have shape \(batch 3, time 5\); got \(2, 5\)\."),
+        (
+            {"initial_state": np.ones((BATCH, UNITS + 1))},
+            r"initial_state must have shape \(batch 3, units 7\); got \(3, 8\)\.",
+        ),
+    ],
+)
+def test_bad_calls(arguments, message):
+    arguments = {
+        name: tf.constant(a) for name, a in {"inputs": X, "gate": GATE, **arguments}.items()
+    }
+    with pytest.raises(ValueError, match=message):
+        AttentionGRU(UNITS)(arguments.pop("inputs"), arguments.pop("gate"), **arguments)

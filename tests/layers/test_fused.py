@@ -207,6 +207,29 @@ def test_second_gradients_equal_finite_differences(reset_after, graph):
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
+def test_forward_mode_equals_finite_differences(reset_after):
+    tensors = [tf.constant(a) for a in _arguments(11, reset_after=reset_after)]
+    random = np.random.default_rng(4)
+    directions = [tf.constant(random.normal(size=t.shape)) for t in tensors]
+
+    def total_and_gradient(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            total = tf.reduce_sum(_run(tensors, MASKS["any"], reset_after, "keep")[0] ** 2)
+        return total, tape.gradient(total, tensors[0])
+
+    with tf.autodiff.ForwardAccumulator(tensors, directions) as forwards:
+        results = total_and_gradient(*tensors)
+    found = [forwards.jvp(result) for result in results]  # the second is a product with a Hessian
+    ends = [
+        total_and_gradient(*[t + e * d for t, d in zip(tensors, directions, strict=True)])
+        for e in (1e-5, -1e-5)
+    ]
+    for i in (0, 1):
+        np.testing.assert_allclose(found[i], (ends[0][i] - ends[1][i]) / 2e-5, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
 def test_an_absent_bias_is_zero(reset_after):
     arguments = [*_arguments(3, np.float32)[:-1], None]
     expected, _ = _loop(arguments, None, reset_after, "keep")
@@ -225,6 +248,24 @@ def test_half_precision_computes_in_float32():
     outputs, last = _run(arguments, None, True, "keep")
     assert outputs.dtype == last.dtype == tf.float16
     np.testing.assert_allclose(outputs, expected, atol=1e-3)
+
+
+def test_no_rows_in_a_graph_give_no_rows():
+    arguments = _arguments(5, np.float32, batch=0)
+    outputs, last = tf.function(lambda: _run(arguments, None, True, "keep"), autograph=False)()
+    assert outputs.shape == (0, TIME, UNITS) and last.shape == (0, UNITS)
+
+
+def test_a_state_of_a_width_not_known_while_tracing():
+    x, h, *weights = _arguments(6, np.float32)
+    signature = [tf.TensorSpec([None, None])]
+    run = tf.function(
+        lambda h: _run([x, h, *weights], None, True, "keep")[1], signature, autograph=False
+    )
+    expected = _loop([x, h, *weights], None, True, "keep")[1]
+    np.testing.assert_allclose(run(h), expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible"):
+        run(h[:, 1:])
 
 
 def test_changing_lengths_share_few_programs():

@@ -1,5 +1,7 @@
 """Wrong arguments, shapes and types: one line names the argument, what is allowed and given."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -96,3 +98,11 @@ def test_a_mask_that_is_too_long_inside_a_model():
     model = keras.Model(inputs, GRU(UNITS)(inputs[0], mask=inputs[1]))
     with pytest.raises(ValueError, match=r"mask must have shape"):
         model([X, np.ones((BATCH, TIME + 1), bool)])
+
+
+@pytest.mark.parametrize(("rate", "place"), [("dropout", 14), ("recurrent_dropout", 15)])
+def test_rates_of_a_cell_by_their_place(rate, place):
+    arguments = list(inspect.signature(keras.layers.GRUCell).parameters.values())[1:place]
+    assert arguments[-1].name == rate
+    with pytest.raises(ValueError, match=rf"{rate} must be a number in \[0, 1\); got 1\.5\."):
+        GRUCell(UNITS, *[argument.default for argument in arguments[:-1]], 1.5)

@@ -186,3 +186,28 @@ def test_compute_output_shape_and_mask():
     ids = np.array([[3, 4, 0, 0], [3, 4, 5, 6]])
     padded, alone = numpy(model(ids)), numpy(model(ids[:1, :2]))
     np.testing.assert_allclose(padded[0], alone[0], rtol=1e-5, atol=1e-6)
+
+
+def test_functions_that_are_only_called_like_keras_are_run_as_they_are():
+    def tanh(x):
+        return 1.7159 * keras.ops.tanh(2 / 3 * x)
+
+    def sigmoid(x):
+        return keras.ops.hard_sigmoid(x)
+
+    for own in ({"activation": tanh}, {"recurrent_activation": sigmoid}):
+        ours, theirs = GRU(UNITS, **own), keras.layers.GRU(UNITS, **own)
+        ours.build(X.shape)
+        theirs.build(X.shape)
+        theirs.set_weights(ours.get_weights())
+        np.testing.assert_allclose(numpy(ours(X)), numpy(theirs(X)), rtol=1e-5, atol=1e-6)
+        assert ours.kernel_used == "loop"
+        if TENSORFLOW:
+            assert "tanh" in ours.kernel_reason or "sigmoid" in ours.kernel_reason
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="the fused kernel is TensorFlow's")
+def test_functions_of_tensorflow_are_the_same_functions():
+    layer = GRU(UNITS, activation=tf.nn.tanh, recurrent_activation=tf.sigmoid)
+    layer(X)
+    assert layer.kernel_used == "fused"

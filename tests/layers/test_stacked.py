@@ -230,3 +230,12 @@ def test_wrong_initial_state(shape):
     layer = StackedGRU(U, num_layers=2, bidirectional=True)
     with pytest.raises(ValueError, match=r"initial_state must have shape .*\[4, 3, 7\]; got \["):
         layer(draw(B, T, D), initial_state=draw(*shape))
+
+
+def test_a_seed_generator_gives_every_gru_other_weights():
+    for seed in (1, keras.random.SeedGenerator(1)):
+        initializer = keras.initializers.GlorotUniform(seed=seed)
+        layer = StackedGRU(U, 1, bidirectional=True, kernel_initializer=initializer)
+        layer.build((None, None, D))
+        forwards, backwards = (gru.get_weights()[0] for gru in layer.grus[0])
+        assert np.abs(forwards - backwards).max() > 0.1

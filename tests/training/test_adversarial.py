@@ -176,3 +176,44 @@ def test_lengths_are_positive(options):
     if len(options) == 1:
         with pytest.raises(ValueError, match="epsilon must be positive; got"):
             AdversarialTraining(classifier(), **options)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("virtual", [False, True])
+def test_half_precision_learns_as_float32_does(policy, virtual):
+    kept = keras.config.dtype_policy()
+
+    def losses(policy):
+        keras.config.set_dtype_policy(policy)
+        model = classifier(kernel="auto")
+        if virtual:
+            training = VirtualAdversarialTraining(model, 0.3, adversarial=0.2)
+        else:
+            training = AdversarialTraining(model, 0.3)
+        training.compile(keras.optimizers.SGD(0.05))
+        batch = (IDS, IDS[:2]) if virtual else IDS
+        targets = np.eye(2, dtype=np.float32)[[0, 1, 1]]
+        figures = []
+        for _ in range(8):
+            training.reset_metrics()
+            figures.append(float(training.train_on_batch(batch, targets, return_dict=True)["loss"]))
+        return figures
+
+    try:
+        half, whole = losses(policy), losses("float32")
+    finally:
+        keras.config.set_dtype_policy(kept)
+    assert half[-1] < 0.9 * half[0]
+    np.testing.assert_allclose(half, whole, rtol=0.1, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [AdversarialTraining, VirtualAdversarialTraining],
+)
+def test_weights_of_texts_are_refused(training):
+    training = training(classifier(), 0.3)
+    training.compile("sgd")
+    ids = IDS if isinstance(training, AdversarialTraining) else (IDS, IDS)
+    with pytest.raises(ValueError, match="sample_weight and class_weight must be None"):
+        training.train_step((ids, np.eye(2, dtype="float32")[[0, 1, 1]], np.ones(3, "float32")))

@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.training.fitting import fit
+from gru_zoo.training.fitting import _collect, _numbered, fit
 from gru_zoo.training.runs import RunFolder
 
 RATE, MOMENTUM, STEPS, EPOCHS = 0.03, 0.75, 3, 2
 
 
-def _trained(path, seen, resume=False, epochs=EPOCHS, **average):
-    """Fit w of w x = 2 x, from w = 0 with x = 1, 2, 3 in turn; `seen` gets what was validated."""
+def _trained(path, seen, resume=False, epochs=EPOCHS, broken=None, **average):
+    """Fit w of w x = 2 x, from w = 0 with x = 1, 2, 3 in turn; `seen` gets what was validated.
+
+    The validation after epoch `broken` gives no number.
+    """
     keras.utils.clear_session()
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, use_bias=False)])
     model.set_weights([np.zeros([1, 1])])
@@ -24,7 +27,7 @@ def _trained(path, seen, resume=False, epochs=EPOCHS, **average):
 
     def validate():
         seen.append(float(model.get_weights()[0][0, 0]))
-        return {"loss": -len(seen)}  # better each time
+        return {"loss": np.nan if len(seen) == broken else -len(seen)}  # better each time
 
     run = RunFolder(path, {}, resume)
     fit(model, batches, STEPS, validate, run, epochs, patience=EPOCHS, monitor="loss")
@@ -58,3 +61,33 @@ def test_a_moving_average_survives_an_interruption(tmp_path):
     _trained(tmp_path / "run", seen, epochs=1, **average)
     _trained(tmp_path / "run", seen, resume=True, **average)
     np.testing.assert_allclose(seen, _by_hand()[:, 1], rtol=1e-5)
+
+
+def test_a_figure_that_is_not_finite_ends_a_training(tmp_path):
+    with pytest.raises(FloatingPointError, match="loss must stay finite; validation after epoch 2"):
+        _trained(tmp_path / "run", [], broken=2)
+    seen = []  # the first epoch is in the checkpoint, and the training goes on from there
+    _trained(tmp_path / "run", seen, resume=True)
+    np.testing.assert_allclose(seen, _by_hand()[1:, 0], rtol=1e-5)
+
+
+def test_what_is_monitored_is_one_of_the_figures(tmp_path):
+    model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    ones = np.ones((1, 1, 1), np.float32)
+    message = "monitor must be one of 'loss', 'f1'; got 'accuracy'"
+    with pytest.raises(ValueError, match=message):
+        fit(
+            model,
+            lambda first, last: tf.data.Dataset.from_tensor_slices((ones, ones)),
+            steps_per_epoch=1,
+            validate=lambda: {"loss": 1.0, "f1": 0.5},
+            run=RunFolder(tmp_path / "run", {}, False),
+            epochs=1,
+            patience=1,
+        )
+
+
+def test_a_thousand_variables_come_back_in_their_order():
+    numbers = list(np.arange(1203.0))
+    assert _collect("best", dict(reversed(_numbered("best", numbers).items()))) == numbers

@@ -97,3 +97,23 @@ def test_bad_input():
         streams(streams=0)
     with pytest.raises(ValueError, match="sampled must be 0 to 9, all tokens; got 10"):
         TruncatedTraining(language_model(), streams=2, sampled=10)
+
+
+def test_half_precision_learns():
+    kept = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        training = TruncatedTraining(language_model(dropout=0.0), streams=3)
+        training.compile(keras.optimizers.SGD(1.0))  # Keras scales its loss
+        batches = streams()
+        options = {"epochs": 4, "steps_per_epoch": len(batches), "shuffle": False, "verbose": 0}
+        losses = training.fit(batches.dataset(0, 4, 1), **options).history["loss"]
+    finally:
+        keras.config.set_dtype_policy(kept)
+    assert losses[-1] < 0.98 * losses[0]
+
+
+@pytest.mark.parametrize("parts", [0, len(streams()) + 1])
+def test_an_epoch_has_parts_of_a_batch_or_more(parts):
+    with pytest.raises(ValueError, match=f"parts_per_epoch must be 1 to {len(streams())}"):
+        streams().dataset(0, 1, parts)

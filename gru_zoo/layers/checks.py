@@ -1,0 +1,63 @@
+"""Checks of the arrays that a layer is called with, and of the functions that it is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+def check_float(name: str, tensor: Any) -> None:
+    """Raise unless a tensor is of a float type.
+
+    Example:
+        >>> check_float("inputs", keras.ops.ones((2, 3), "int32"))
+        Traceback (most recent call last):
+        ValueError: inputs must be of a float type (embed ids first); got int32.
+    """
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if "float" not in dtype:
+        raise ValueError(f"{name} must be of a float type (embed ids first); got {dtype}.")
+
+
+def check_shape(name: str, tensor: Any, axes: tuple[str, ...], sizes: tuple[Any, ...]) -> None:
+    """Raise unless a tensor has axes of these sizes; a size that is None fits every other.
+
+    Example:
+        >>> check_shape("mask", keras.ops.ones((2, 3)), ("batch", "time"), (2, 5))
+        Traceback (most recent call last):
+        ValueError: mask must have shape (batch 2, time 5); got (2, 3).
+    """
+    shape = tuple(tensor.shape)
+    if len(shape) != len(sizes) or any(
+        None not in (given, size) and given != size
+        for given, size in zip(shape, sizes, strict=True)
+    ):
+        allowed = ", ".join(f"{axis} {size}" for axis, size in zip(axes, sizes, strict=True))
+        raise ValueError(f"{name} must have shape ({allowed}); got {shape}.")
+
+
+def activation_name(function: Any) -> Any:
+    """Return Keras' name of an activation, and the full name of somebody else's function.
+
+    Keras tells functions by their `__name__` alone: one of a user's that is called `tanh`, and may
+    compute anything, has the name "tanh" there.
+
+    Returns:
+        What `keras.activations.serialize` gives, or "module.name" of a function which has the name
+        of one of Keras' and is neither Keras' nor TensorFlow's.
+
+    Example:
+        >>> activation_name(keras.ops.tanh)
+        'tanh'
+        >>> def tanh(x):
+        ...     return 1.7159 * keras.ops.tanh(2 / 3 * x)
+        >>> tanh.__module__ = "lecun"
+        >>> activation_name(tanh)
+        'lecun.tanh'
+    """
+    name = keras.activations.serialize(function)
+    module = getattr(function, "__module__", None) or ""
+    if not isinstance(name, str) or module.split(".")[0] in ("keras", "tensorflow"):
+        return name
+    return f"{module}.{name}"
