@@ -114,10 +114,8 @@ def _check(config: Train) -> None:
     averaging.check(config)
     if config.words:
         RunFolder.open(config.words)
-    if config.bidirectional and (config.pretrained or config.mean_of or config.backward):
-        raise ValueError(
-            "bidirectional must be False with pretrained, mean_of or backward; got True."
-        )
+    if config.bidirectional and (config.pretrained or config.mean_of):
+        raise ValueError("bidirectional must be False with pretrained or mean_of; got True.")
     if config.pretrained:
         known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
         if known != config.backward:

@@ -66,7 +66,7 @@ class Train(ReviewFlags):
     units: int = 128
     """Size of the recurrent state, unless pretrained."""
     bidirectional: bool = False
-    """Read in both directions, so many units each; such a model cannot stream."""
+    """Read in both directions, so many units each, unless pretrained; it cannot stream then."""
     dropout: float = 0.5
     """Share of word vectors' and pooled features dropped in training."""
 

@@ -27,7 +27,7 @@ def classifier_from(
     labels gives its last layer too.
 
     Args:
-        source: a model of one causal GRU over words.
+        source: a model of one GRU over words.
         labels: of the new classifier.
         sequence_length: words that it reads.
         dropout: as for `SequenceClassifier`.
@@ -53,6 +53,7 @@ def classifier_from(
         embedding_dim=source.embedding_dim,
         units=source.units,
         dropout=dropout,
+        bidirectional=isinstance(source, SequenceClassifier) and source.bidirectional,
     )
     model.embedding.set_weights(source.embedding.get_weights())
     model.rnn.set_weights(source.rnn.get_weights())

@@ -50,7 +50,8 @@ def test_certainty_that_is_wrong_costs_much_and_not_everything():
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_labels_must_fit(rows):
-    with pytest.raises(ValueError, match=f"labels must be one for each of 2 rows.*got shape .{rows},"):
+    message = f"labels must be one for each of 2 rows.*got shape .{rows},"
+    with pytest.raises(ValueError, match=message):
         expected_calibration_error(np.full((2, 2), 0.5), np.zeros(rows, int))
 
 
