@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export.check import LIMITS
 from gru_zoo.export.inspection import Refused
+from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import answers
 from gru_zoo.export.signatures import STEP, WHOLE
@@ -22,6 +25,7 @@ from gru_zoo.export.streamer import Streamer
 LENGTHS = (1, 7)
 # Steps of a representative sequence that an integer step is compared on.
 STREAMED = 50
+_SECONDS = 300  # that the first step of a file may take
 
 
 def length(network: Network) -> int | None:
@@ -48,7 +52,8 @@ def compare(
         sequences: for a file of integers, what it was calibrated on, by name.
 
     Raises:
-        Refused: it differs by more than the limit.
+        Refused: it differs by more than the limit, or a runtime cannot run it.
+        ConversionFailed: a file of integers does not run. A ValueError.
 
     Example:
         >>> from gru_zoo import GRU, export
@@ -58,6 +63,8 @@ def compare(
         True
     """
     if sequences is not None:
+        require_step(model)
+        _require_run(path, variant, sequences[0])
         worst = 0.0
         for sequence in sequences[:3]:
             inputs = {name: rows[:STREAMED] for name, rows in sequence.items()}
@@ -66,18 +73,53 @@ def compare(
         return worst
     known = list(Interpreter(model_path=os.fspath(path)).get_signature_list())
     network, worst = Network(model), 0.0
+    if variant == "float32" and _in_half_precision(model):
+        variant = "float16"  # The model itself is as far off.
     free = network.program.any_length
     for time in dict.fromkeys((*LENGTHS, longest) if free else (length(network),)):
         inputs = _random(model, network, time)
         wanted = answers(model, network, inputs)
         if WHOLE in known:
             given = Interpreter(model_path=os.fspath(path), num_threads=1)
-            outputs = given.get_signature_runner(WHOLE)(**inputs)
+            try:
+                outputs = given.get_signature_runner(WHOLE)(**inputs)
+            except RuntimeError as error:  # LiteRT's only one
+                raise Refused(f"{path} ({variant}) does not run: {error}") from error
             worst = max(worst, _judge(path, variant, outputs, wanted))
         if STEP in known and (time != longest or not free):
             rows = {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
             worst = max(worst, _judge(path, variant, streamed(path, rows, wanted), wanted))
     return worst
+
+
+def _in_half_precision(model: keras.Model) -> bool:
+    return any(layer.compute_dtype.endswith("float16") for layer in model._flatten_layers())
+
+
+def require_step(model: keras.Model) -> None:
+    """Raise `Refused` unless the float step, of which integers are made, is right: as the model."""
+    network, what = Network(model), f"one step of model {model.name!r}"
+    time = length(network) or LENGTHS[-1]
+    inputs = _random(model, network, time)
+    rows = {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
+    found = _streamed_graph(model, rows)
+    wanted = answers(model, network, inputs)
+    last = {n: x[:, -1] if x.ndim > found[n].ndim else x for n, x in wanted.items()}
+    _judge(what, "float32", found, last)
+
+
+def _require_run(path: str | os.PathLike, variant: str, inputs: Mapping[str, np.ndarray]) -> None:
+    """Raise unless the runtime can run a step of integers, which it may not survive trying."""
+    with tempfile.TemporaryDirectory() as place:
+        first = Path(place, "first.npz")
+        np.savez(first, **{name: rows[0] for name, rows in inputs.items()})
+        what = f"the first step of {path} ({variant})"
+        arguments = [os.fspath(path), os.fspath(first)]
+        try:
+            isolated("gru_zoo.export.trial", arguments, what=what, seconds=_SECONDS)
+        except ConversionFailed as error:
+            message = f"{error} Is something zero throughout the representative data?"
+            raise ConversionFailed(message) from None
 
 
 def streamed(
@@ -106,7 +148,7 @@ def _streamed_graph(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> dic
     graph = step_graph(model)
     states = outputs = graph.initial()
     for t in range(max(len(rows) for rows in inputs.values())):
-        given = {name: rows[t : t + 1] for name, rows in inputs.items()}
+        given = {n: x[t : t + 1] if len(x) > 1 else x for n, x in inputs.items()}
         outputs = graph.step(**given, **states)
         states = {name: outputs[name] for name in states}
     return {name: outputs[name].numpy() for name in graph.outputs}
@@ -137,10 +179,11 @@ def _random(model: keras.Model, network: Network, time: int) -> dict[str, np.nda
     rows = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
     inputs = {}
     for name, given in network.inputs.items():
+        steps = given.length or time
         if given.kind == "ids":
-            array = random.integers(1, max(2, min(rows, default=2)), (1, time), np.int32)
+            array = random.integers(1, max(2, min(rows, default=2)), (1, steps), np.int32)
         else:
-            shape = (1, *([] if given.kind == "vector" else [time]), *given.shape)
+            shape = (1, *([] if given.kind == "vector" else [steps]), *given.shape)
             array = random.normal(size=shape).astype(np.float32)
         inputs[name] = array
     return inputs

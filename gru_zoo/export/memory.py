@@ -81,7 +81,7 @@ class Memory:
         """Return the layer's output after the step: Steps of one row, or [1, size].
 
         Raises:
-            ValueError: the layer looks ahead.
+            ValueError: the layer looks ahead, or its state has the name of another's.
         """
         if reason := looks_ahead(layer):
             raise ValueError(f"layer {name!r} cannot run step by step: {reason}.")
@@ -89,7 +89,8 @@ class Memory:
             return self._gru(name, layer, x)
         if isinstance(layer, StackedGRU):
             return self._stacked(name, layer, x)
-        return self._pooling(name, layer, x)
+        pooled = self._pooling(name, layer, x)
+        return pooled[:, None] if getattr(layer, "keepdims", False) else pooled
 
     def _gru(self, name: str, gru: GRU, x: Steps) -> Any:
         cell, state = gru.cell, self._name(name)
@@ -137,13 +138,14 @@ class Memory:
         if x.bounded:
             return self._update(x, state, lowest, lambda m: tf.maximum(m, x.rows))
         begun = self._name(name, "begun")
-        self._update(x, begun, tf.zeros((1, 1)), tf.ones_like)
-        before = self._value(begun, self.initial[begun])
+        self._update(x, begun, tf.zeros((1, 1)), lambda n: tf.maximum(n, tf.ones_like(n)))
+        before = self.initial[begun] if self._before is None else self._before[begun]
+        started = before > 0
         return self._update(
             x,
             state,
             lowest,
-            lambda m: tf.where(before > 0, tf.maximum(m, x.rows), x.rows),
+            lambda m: tf.where(started, tf.maximum(m, x.rows), x.rows),
         )
 
     def _update(
@@ -173,5 +175,9 @@ class Memory:
 
     def _value(self, state: str, initial: tf.Tensor) -> tf.Tensor:
         """Return a state before the step."""
+        if state in self.initial:
+            raise ValueError(
+                f"layers must have names that give their states different ones; two give {state!r}."
+            )
         self.initial[state] = initial
         return initial if self._before is None else self._before[state]

@@ -17,6 +17,7 @@ import keras
 
 from gru_zoo.arguments import one_of
 from gru_zoo.export.arena import ALIGNMENT, FITS
+from gru_zoo.export.arrays import require_step
 from gru_zoo.export.calibrated import VARIANTS, integer_step
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.micro_step import LARGEST, MicroStep
@@ -61,8 +62,11 @@ def step_file(
             f"got {'none' if representative is None else 'one'} with {variant}."
         )
     if variant in VARIANTS:
-        return integer_step(model, variant, representative, for_micro=True)
+        content = integer_step(model, variant, representative, for_micro=True)
+        require_step(model)
+        return content
     graph = step_graph(model)
+    require_step(model)
     step = graph.step.get_concrete_function(**graph.inputs, **graph.states)
     return convert({STEP: step}, graph, "float32")
 

@@ -119,7 +119,7 @@ class Network:
             Keras' names.
 
     Raises:
-        ValueError: another kind of model, or a weight that is NaN or infinite.
+        ValueError: another kind of model, a weight that is NaN or infinite, or a stateful layer.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 4)), layers.GRU(7), layers.Dense(2)])
@@ -135,20 +135,24 @@ class Network:
         self.model = model
         self._look_ups = look_ups or {}
         self._ours: dict[int, keras.layers.Layer] = {}
+        self._names = {layer.name for layer in model._flatten_layers()}
         self.program = program_of(model)
         self.inputs, self.output_names = self.program.inputs, self.program.output_names
         require_finite(model)
+        _require_no_state(model)
 
     def walk(
         self,
         inputs: Mapping[str, Steps | tf.Tensor],
         timed: Callable[[str, keras.layers.Layer, Any], Any],
+        masked: bool = True,
     ) -> dict[str, Any]:
         """Run the model.
 
         Args:
             inputs: name -> Steps, or a tensor [1, features] for a vector.
             timed: (name that is unique in the model, layer of `TIMED`, its input) -> its output.
+            masked: whether embeddings and `Masking` mask steps.
 
         Returns:
             name -> Steps, or a tensor [1, ...] where the time is gone.
@@ -166,13 +170,14 @@ class Network:
             if unknown:
                 raise _not_alike(unknown[0].operation)
             if isinstance(layer, TIMED):
-                calls[layer.name] = count = calls.get(layer.name, 0) + 1
-                name = layer.name if count == 1 else f"{layer.name}_{count}"
+                name = self._unique(layer.name, calls)
                 return timed(name, layer, _only_steps(layer, args, kwargs))
             if isinstance(layer, (keras.Sequential, Functional)):
                 return run_functional(functional(layer), apply, *args)
             if type(layer) is layers.Embedding and isinstance(args[0], Steps):
-                return self._embedded(layer, args[0].rows)
+                return self._embedded(layer, args[0].rows, masked)
+            if type(layer) is layers.Masking and not masked:
+                return args[0]
             return _alike(layer, apply, args, kwargs)
 
         results = self.program.run(apply, *(inputs[name] for name in self.inputs))
@@ -204,9 +209,22 @@ class Network:
         found = {id(v): v.value for layer in held for v in layer.variables}
         return list(found.values())
 
-    def _embedded(self, layer: layers.Embedding, ids: tf.Tensor) -> Steps:
+    def _unique(self, name: str, calls: dict[str, int]) -> str:
+        """Return a layer's name, with a number at its further calls that no layer's name ends in.
+
+        Keras itself calls its third GRU `gru_2`, as one would the second call of `gru`.
+        """
+        if name not in calls:
+            calls[name] = 1
+            return name
+        calls[name] += 1
+        while f"{name}_{calls[name]}" in self._names:
+            calls[name] += 1
+        return f"{name}_{calls[name]}"
+
+    def _embedded(self, layer: layers.Embedding, ids: tf.Tensor, masked: bool) -> Steps:
         """Look ids up; not by the Keras layer, which adds operators for negative ones."""
-        mask = tf.not_equal(ids, 0) if layer.mask_zero else None
+        mask = tf.not_equal(ids, 0) if layer.mask_zero and masked else None
         look_up = self._look_ups.get(layer.name)
         return Steps(look_up(ids) if look_up else tf.gather(layer.embeddings.value, ids), mask)
 
@@ -236,6 +254,15 @@ def require_finite(model: keras.Model) -> None:
         if value.dtype.kind == "f" and not keras.ops.all(keras.ops.isfinite(value)):
             raise ValueError(
                 f"model must have finite weights; {weight.path} holds NaN or infinity."
+            )
+
+
+def _require_no_state(model: keras.Model) -> None:
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
+            raise ValueError(
+                f"layer {layer.name!r} must have stateful=False; got True. A file's step takes and "
+                "gives every state, and keeps none."
             )
 
 
@@ -279,12 +306,17 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         return Steps(rows, mask, known=x.known)
     if kind is layers.TimeDistributed and not isinstance(layer.layer, TIMED):
         return apply(layer.layer, x)
-    if kind in _ROWWISE and getattr(layer, "axis", -1) in (-1, 2):
+    if kind in _ROWWISE and getattr(layer, "axis", -1) == -1:
         return x.like(layer(x.rows))
+    if kind in _ROWWISE and layer.axis == 2:
+        return x.like(layer(x.rows[None])[0])
     if kind in _NORMALIZATIONS and _last_axis_only(layer):
         return x.like(layer(x.rows[None])[0])
     if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
-        return _merged(layer, given).like(layer([x.rows for x in given]))
+        rows = [x.rows for x in given]
+        if getattr(layer, "axis", -1) == 2:  # counted with the batch
+            return _merged(layer, given).like(layer([one[None] for one in rows])[0])
+        return _merged(layer, given).like(layer(rows))
     raise _not_alike(f"layer {layer.name!r} ({kind.__name__})")
 
 

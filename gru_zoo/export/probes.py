@@ -45,6 +45,11 @@ class Probe:
         worst = 0.0
         for name, wanted in self.outputs.items():
             given = np.asarray(outputs[name])
+            if given.shape != wanted.shape:
+                raise Refused(
+                    f"{path} must give what the model gives; output {name!r} has shape "
+                    f"{given.shape}, the model's {wanted.shape}."
+                )
             # Equal NaN is equal: Keras' average over no step at all is one.
             difference = np.where(np.isnan(wanted) & np.isnan(given), 0, np.abs(given - wanted))
             if not (difference <= LIMIT * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():

@@ -180,14 +180,25 @@ def _own_masks(node: Any) -> list[Any]:
     return [mask for mask in masks if mask is not None]
 
 
+def _embedded(tensor: Any) -> bool:
+    """Return whether an input is looked up in an embedding, one inside of another model too."""
+    for node in tensor._keras_history.operation._outbound_nodes:
+        if isinstance(node.operation, layers.Embedding):
+            return True
+        if isinstance(node.operation, (keras.Sequential, Functional)):
+            inside = functional(node.operation).inputs
+            given = zip(node.arguments.keras_tensors, inside, strict=False)
+            if any(one is tensor and _embedded(inner) for one, inner in given):
+                return True
+    return False
+
+
 def _inputs(function: Any) -> dict[str, Given]:
     """Return the inputs of a functional model by name."""
     found = {}
     for tensor in function.inputs:
         name = tensor.name
-        readers = [n.operation for n in tensor._keras_history.operation._outbound_nodes]
-        embedded = any(isinstance(reader, layers.Embedding) for reader in readers)
-        if len(tensor.shape) == 2 and (embedded or "int" in tensor.dtype):
+        if len(tensor.shape) == 2 and (_embedded(tensor) or "int" in tensor.dtype):
             given = Given("ids", (), tensor.shape[1])
         elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
             given = Given("steps", (tensor.shape[2],), tensor.shape[1])

@@ -2,8 +2,9 @@
 
     outputs_t, states_t = step(inputs_t, states_(t-1))        states_0 = initial()
 
-The outputs of step t are those of the model for a sequence that ends there. Every step counts:
-there is no padding in a stream. A state begins as zeros, and one whose name ends in "_max" as -1.
+The outputs of step t are those of the model for a sequence that ends there. Every step counts, one
+that `Masking` or an embedding would mask too: there is no padding in a stream, and who has nothing
+to say pushes nothing. A state begins as zeros, and one whose name ends in "_max" as -1.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.export.memory import Memory
+from gru_zoo.export.memory import STATE, Memory
 from gru_zoo.export.network import Network, Steps
 
 
@@ -38,6 +39,8 @@ class StepGraph(tf.Module):
         }
         # A plain function: tf.Module would track, and try to save, the Keras model itself.
         self._run = functools.partial(_step, network, gates, memory)
+        if taken := [name for name in self.inputs if name.startswith(STATE)]:
+            raise ValueError(f"inputs must not be called as states are, {STATE}...; got {taken}.")
         zeros = {name: tf.zeros(spec.shape, spec.dtype) for name, spec in self.inputs.items()}
         outputs, memory = self._run(zeros, None)
         self._initial = {name: value.numpy() for name, value in memory.initial.items()}
@@ -93,9 +96,12 @@ def _step(
     memory = kind(states, network.program.aliases)
     outputs = {
         name: value.rows if isinstance(value, Steps) else value
-        for name, value in network.walk(network.rows(inputs), memory).items()
+        for name, value in network.walk(network.rows(inputs), memory, masked=False).items()
     }
-    return {**outputs, **(memory.gates if gates else {})}, memory
+    more = memory.gates if gates else {}
+    if taken := sorted(outputs.keys() & {*memory.after, *more}):
+        raise ValueError(f"outputs must have names of their own; {taken} are states' or gates'.")
+    return {**outputs, **more}, memory
 
 
 def _specs(values: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.TensorSpec]:

@@ -54,7 +54,7 @@ class Streamer:
         self.state = {
             name: _quantized(np.full(about["shape"], LOWEST[name.endswith("max")]), about)
             for name, about in self._given.items()
-            if name.startswith(STATE)
+            if name.startswith(STATE) and name in self._results
         }
 
     def push(self, x: Any = None, /, **inputs: Any) -> dict[str, np.ndarray]:

@@ -33,7 +33,8 @@ class WholeGraph(tf.Module):
     Attributes:
         inputs: name -> TensorSpec: "ids" [1, None] int32, "inputs" [1, None, features].
         timed: names of the outputs [1, time, ...]; the others are [1, ...].
-        causal: whether no output needs later steps, so that there is a graph of one step.
+        causal: whether no output needs later steps, so that there is a graph of one step; of
+            several sequences none may have a length of its own.
         whole: tf.function of all inputs by name; returns a dict of all outputs by name.
 
     Raises:
@@ -58,9 +59,12 @@ class WholeGraph(tf.Module):
         # A walk over one step refuses what is not known.
         results = network.walk(_one_step(network), functools.partial(_noted, found))
         self.timed = [name for name, value in results.items() if isinstance(value, Steps)]
-        self.causal = not any(looks_ahead(layer) for layer in found)
+        lengths = [given.length for given in network.inputs.values() if given.kind != "vector"]
+        ahead = any(looks_ahead(layer) for layer in found)
+        self.causal = not ahead and len(set(lengths)) == 1
         hides = any(getattr(layer, "zero_output_for_mask", False) for layer in found)
-        one_loop = self.causal and not hides and not self.timed
+        # Two sequences need not be equally long.
+        one_loop = self.causal and not hides and not self.timed and len(lengths) == 1
         read = _in_one_loop if one_loop else _layer_by_layer
         # A plain function: tf.Module would track, and try to save, the Keras model itself.
         self._read = functools.partial(read, network)

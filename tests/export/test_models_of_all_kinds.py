@@ -1,0 +1,213 @@
+"""Models that a user may bring, and what an exporter may get wrong in them."""
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from keras import Input, layers
+
+from gru_zoo import export
+from gru_zoo.export import arrays
+from gru_zoo.export.inspection import Refused
+from gru_zoo.export.isolated import ConversionFailed
+from gru_zoo.export.memory import Memory
+from gru_zoo.export.streamer import Streamer
+
+F = 5
+RANDOM = np.random.default_rng(0)
+
+
+def sequential(*stack, shape=(None, F)):
+    keras.utils.set_random_seed(3)
+    return keras.Sequential([Input(shape), *stack])
+
+
+def towers(first=None, second=None, one="question", other="answer"):
+    a, b = Input((first, F), name=one), Input((second, F), name=other)
+    return keras.Model(
+        [a, b], layers.Dense(2)(layers.Concatenate()([layers.GRU(7)(a), layers.GRU(6)(b)]))
+    )
+
+
+def frames(*shape):
+    return RANDOM.normal(size=shape).astype("float32")
+
+
+def whole(path, **inputs):
+    return Interpreter(str(path)).get_signature_runner("serving_default")(**inputs)["outputs"]
+
+
+def streamed(path, x):
+    stream = Streamer(path)
+    return [stream.push(row) for row in x[0]][-1]["outputs"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(9, 4), (3, 8), (6, 6)])
+def test_two_sequences_need_not_be_equally_long(tmp_path, first, second):
+    model = towers()
+    export.tflite(model, tmp_path / "m.tflite")
+    question, answer = frames(1, first, F), frames(1, second, F)
+    found = whole(tmp_path / "m.tflite", question=question, answer=answer)
+    np.testing.assert_allclose(found, model([question, answer]), atol=1e-6)
+
+
+def test_sequences_of_lengths_of_their_own_have_no_common_step(tmp_path):
+    model = towers(9, 4)
+    export.tflite(model, tmp_path / "m.tflite")
+    assert list(Interpreter(str(tmp_path / "m.tflite")).get_signature_list()) == ["serving_default"]
+    question, answer = frames(1, 9, F), frames(1, 4, F)
+    found = whole(tmp_path / "m.tflite", question=question, answer=answer)
+    np.testing.assert_allclose(found, model([question, answer]), atol=1e-6)
+
+
+def calls_and_layers():
+    """A model whose layer `gru` is called twice, and which has a layer `gru_2`, as Keras' third."""
+    keras.utils.set_random_seed(3)
+    a, b = Input((None, F), name="a"), Input((None, F), name="b")
+    one, third = layers.GRU(7, name="gru"), layers.GRU(7, name="gru_2")
+    read = layers.Concatenate()([one(a), one(b), third(a)])
+    return keras.Model([a, b], layers.Dense(2)(read))
+
+
+def test_every_call_has_a_state_of_its_own(tmp_path):
+    model = calls_and_layers()
+    export.tflite(model, tmp_path / "m.tflite")
+    stream, a, b = Streamer(tmp_path / "m.tflite"), frames(1, 6, F), frames(1, 6, F)
+    assert sorted(stream.state) == ["state_gru", "state_gru_2", "state_gru_3"]
+    for t in range(6):
+        found = stream.push(a=a[0, t], b=b[0, t])
+    np.testing.assert_allclose(found["outputs"], model([a, b]), atol=1e-6)
+
+
+def test_two_layers_cannot_share_a_state():
+    memory, gru = Memory(), layers.GlobalMaxPooling1D()
+    rows = arrays.Network(sequential(layers.Dense(3))).rows({"inputs": frames(1, F)})["inputs"]
+    memory("pooled", gru, rows)
+    with pytest.raises(ValueError, match="two give 'state_pooled_begun'"):
+        memory("pooled", gru, rows)
+
+
+def test_a_wrong_step_is_no_ground_for_integers(monkeypatch):
+    model = sequential(layers.GRU(7), layers.Dense(2))
+    arrays.require_step(model)
+    unharmed = Memory._gru
+    monkeypatch.setattr(
+        Memory, "_gru", lambda self, name, gru, x: 1.01 * unharmed(self, name, gru, x)
+    )
+    with pytest.raises(Refused, match=f"one step of model '{model.name}' .*must be within 1e-05"):
+        arrays.require_step(model)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        [layers.GRU(7, return_sequences=True), layers.Dense(6, "relu")],
+        [layers.GRU(7, activation="relu", return_sequences=True)],
+    ],
+    ids=["dense", "relu"],
+)
+def test_a_maximum_of_anything_in_float16(tmp_path, stack):
+    model = sequential(*stack, layers.GlobalMaxPooling1D(), layers.Dense(3))
+    export.tflite(model, tmp_path / "m.tflite", "float16")
+    x = frames(1, 6, F)
+    for found in whole(tmp_path / "m.tflite", inputs=x), streamed(tmp_path / "m.tflite", x):
+        np.testing.assert_allclose(found, model(x), atol=2e-3)
+
+
+@pytest.mark.parametrize("pooling", [layers.GlobalMaxPooling1D, layers.GlobalAveragePooling1D])
+def test_pooling_that_keeps_its_axis(tmp_path, pooling):
+    stack = [layers.GRU(7, return_sequences=True), pooling(keepdims=True), layers.Dense(2)]
+    model = sequential(*stack)
+    export.tflite(model, tmp_path / "m.tflite")
+    x = frames(1, 6, F)
+    for found in whole(tmp_path / "m.tflite", inputs=x), streamed(tmp_path / "m.tflite", x):
+        np.testing.assert_allclose(found, model(x), atol=1e-6)
+
+
+def test_the_last_axis_may_be_counted_from_the_front(tmp_path):
+    x = Input((None, F))
+    read = layers.Concatenate(axis=2)([layers.GRU(7, return_sequences=True)(x), x])
+    model = keras.Model(x, layers.Softmax(axis=2)(read))
+    export.tflite(model, tmp_path / "m.tflite")
+    given = frames(1, 6, F)
+    np.testing.assert_allclose(whole(tmp_path / "m.tflite", inputs=given), model(given), atol=1e-6)
+
+
+def test_an_embedding_inside_of_another_model_reads_ids(tmp_path):
+    encoder = sequential(layers.Embedding(30, 8), layers.GRU(7), shape=(None,))
+    model = sequential(encoder, layers.Dense(2), shape=(None,))
+    export.tflite(model, tmp_path / "m.tflite")
+    ids = np.array([[4, 29, 1, 17]], np.int32)
+    np.testing.assert_allclose(whole(tmp_path / "m.tflite", ids=ids), model(ids), atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
+    kept = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        model = sequential(layers.GRU(16), layers.Dense(3))
+    finally:
+        keras.config.set_dtype_policy(kept)
+    assert 1e-5 < export.tflite(model, tmp_path / "m.tflite") < 5e-3
+
+
+def test_a_stateful_layer_is_refused_and_left_alone(tmp_path):
+    model = keras.Sequential([Input(batch_shape=(1, None, F)), layers.GRU(7, stateful=True)])
+    with pytest.raises(ValueError, match=r"layer 'gru.*' must have stateful=False; got True"):
+        export.tflite(model, tmp_path / "m.tflite")
+    assert not np.any(model.layers[0].states[0]) and not list(tmp_path.iterdir())
+
+
+def test_names_that_states_and_gates_have(tmp_path):
+    with pytest.raises(ValueError, match=r"inputs must not be called as states.*\['state_a'\]"):
+        export.tflite(towers(one="state_a"), tmp_path / "m.tflite")
+    x = Input((None, F))
+    read = layers.GRU(7, name="gru")(x)
+    outputs = [layers.Dense(2, name="state_gru")(read), layers.Dense(2, name="gru_z")(read)]
+    for output, gates in zip(outputs, (False, True), strict=True):
+        model = keras.Model(x, {"a": output, "b": read})
+        model.output_names[0] = output._keras_history.operation.name
+        with pytest.raises(ValueError, match="outputs must have names of their own"):
+            export.tflite(model, tmp_path / "m.tflite", gates=gates)
+
+
+def masking():
+    return sequential(layers.Masking(0.0), layers.GRU(7), layers.Dense(2))
+
+
+def test_a_masked_step_is_left_out_of_a_sequence_and_counts_in_a_stream(tmp_path):
+    model = masking()
+    export.tflite(model, tmp_path / "m.tflite")
+    x = frames(1, 6, F)
+    x[0, 2] = 0
+    np.testing.assert_allclose(whole(tmp_path / "m.tflite", inputs=x), model(x), atol=1e-6)
+    plain = keras.Sequential([Input((None, F)), *model.layers[1:]])
+    np.testing.assert_allclose(streamed(tmp_path / "m.tflite", x), plain(x), atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["int8_full", "int16x8"])
+def test_masking_is_nothing_to_integers(tmp_path, variant):
+    representative = [frames(20, F) for _ in range(4)]
+    assert export.tflite(masking(), tmp_path / "m.tflite", variant, representative=representative)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["int8_full", "int16x8"])
+def test_zeros_alone_end_no_process_and_leave_nothing(tmp_path, variant):
+    model = sequential(layers.Embedding(30, 8), layers.GRU(32), layers.Dense(3), shape=(None,))
+    model.layers[0].set_weights([np.zeros((30, 8))])
+    ids = [RANDOM.integers(1, 30, 20).astype("int32") for _ in range(3)]
+    with pytest.raises(ConversionFailed, match="zero throughout the representative data"):
+        export.tflite(model, tmp_path / "m.tflite", variant, representative=ids)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_saved_model_of_another_shape_is_told_by_its_shape(tmp_path):
+    # Keras' TimeDistributed loses steps where neither batch nor time is known.
+    model = sequential(
+        layers.GRU(7, return_sequences=True), layers.TimeDistributed(layers.Dense(3))
+    )
+    with pytest.raises(Refused, match=r"output 'outputs' has shape \(3, 3, 3\), .*\(3, 6, 3\)"):
+        export.saved_model(model, tmp_path / "m")
