@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# What tells a folder that this project writes, a SavedModel or an artifact, from anyone's own.
+MARKS = ("saved_model.pb", "card.json")
+
 
 @contextlib.contextmanager
-def write_beside(path: str | os.PathLike) -> Iterator[Path]:
+def write_beside(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> Iterator[Path]:
     """Yield a fresh path next to `path`; rename it to `path` when the block ends well.
 
     The caller creates a file or a folder at the yielded path, which keeps the suffix of `path`
@@ -22,9 +26,13 @@ def write_beside(path: str | os.PathLike) -> Iterator[Path]:
     an older `path` stays as it was. Parent folders are made.
 
     Args:
-        path: where the finished file or folder goes; an existing one is replaced.
+        path: where the finished file or folder goes; an existing file is replaced by a file, an
+            existing folder by a folder if it is empty or holds one of `marks`.
+        marks: names of files that only a folder of the kind that is written holds.
 
     Raises:
+        IsADirectoryError: `path` is a folder that holds something else, or one that this process
+            works in, or a file was written to replace a folder; the folder stays as it was.
         FileNotFoundError: the block ended without creating anything at the yielded path.
 
     Example:
@@ -32,6 +40,9 @@ def write_beside(path: str | os.PathLike) -> Iterator[Path]:
         ...     _ = partial.write_text("1 2 3")
     """
     path = Path(path)
+    if path.name in ("", "..") or path.is_dir():  # "..", or a link: the folder itself is replaced.
+        path = path.resolve()
+    _require_replaceable(path, marks)
     path.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     partial = workshop / path.name
@@ -39,7 +50,10 @@ def write_beside(path: str | os.PathLike) -> Iterator[Path]:
         yield partial
         if not partial.exists():
             raise FileNotFoundError(f"nothing was written at {partial} to become {path}.")
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir():
+            if not partial.is_dir():
+                raise _folder_stays(path, "a file, or new; it is a folder")
+            _require_replaceable(path, marks)  # Writing takes time: it may have been filled.
             # A folder cannot be renamed onto a full one: step the old aside first.
             path.rename(workshop / "old")
         os.replace(partial, path)
@@ -49,6 +63,23 @@ def write_beside(path: str | os.PathLike) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _require_replaceable(path: Path, marks: tuple[str, ...]) -> None:
+    """Raise IsADirectoryError if `path` is a folder that is not ours to replace."""
+    if not path.is_dir():
+        return
+    here = Path.cwd()
+    if path == here or path in here.parents:
+        raise _folder_stays(path, "no folder that this process works in")
+    inside = sorted(os.listdir(path))
+    if inside and not set(marks) & set(inside):
+        allowed = f"new, an empty folder, or one that holds {' or '.join(marks)}"
+        raise _folder_stays(path, f"{allowed}; it is a folder with {inside[0]!r}")
+
+
+def _folder_stays(path: Path, must: str) -> IsADirectoryError:
+    return IsADirectoryError(errno.EISDIR, f"path must be {must}, which stays as it is", str(path))
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

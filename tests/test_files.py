@@ -17,13 +17,69 @@ def test_a_file_appears_whole(tmp_path):
     assert os.listdir(tmp_path / "deep") == ["a.txt"]
 
 
-def test_a_folder_replaces_a_full_folder(tmp_path):
-    for text in ("old", "new"):
-        with write_beside(tmp_path / "folder") as partial:
-            partial.mkdir()
-            (partial / text).write_text(text)
+def write_folder(path, text, **how):
+    with write_beside(path, **how) as partial:
+        partial.mkdir()
+        (partial / text).write_text(text)
+
+
+@pytest.mark.parametrize("mark", ["saved_model.pb", "card.json", "mine"])
+def test_a_folder_replaces_a_folder_of_its_kind(tmp_path, mark):
+    how = {"marks": ("mine",)} if mark == "mine" else {}
+    (tmp_path / "folder").mkdir()  # An empty one holds nothing to lose.
+    write_folder(tmp_path / "folder", mark, **how)
+    write_folder(tmp_path / "folder", "new", **how)
     assert os.listdir(tmp_path / "folder") == ["new"]
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_folder_behind_a_link_is_replaced_there(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    write_folder(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and os.listdir(tmp_path / "real") == ["new"]
+
+
+@pytest.mark.parametrize("inside", ["thesis.txt", "saved_model.pb", None])
+def test_a_file_never_replaces_a_folder(tmp_path, inside):
+    (tmp_path / "folder").mkdir()
+    if inside:
+        (tmp_path / "folder" / inside).write_text("years of work")
+    with pytest.raises(IsADirectoryError, match="path must be .*folder"):
+        write_json(tmp_path / "folder", {})
+    assert os.listdir(tmp_path) == ["folder"]
+    assert os.listdir(tmp_path / "folder") == [inside] * bool(inside)
+
+
+def test_anyones_folder_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "thesis.txt").write_text("years of work")
+    allowed = "an empty folder, or one that holds saved_model.pb or card.json; .*'thesis.txt'"
+    with pytest.raises(IsADirectoryError, match=allowed):
+        with write_beside(tmp_path / "project"):
+            raise AssertionError("it began")
+    assert os.listdir(tmp_path / "project") == ["thesis.txt"]
+
+
+def test_a_folder_that_is_filled_meanwhile_stays(tmp_path):
+    with pytest.raises(IsADirectoryError), write_beside(tmp_path / "folder") as partial:
+        partial.mkdir()
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "thesis.txt").write_text("years of work")
+    assert os.listdir(tmp_path / "folder") == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../here", "../../mine"])
+def test_a_folder_that_is_worked_in_stays(tmp_path, monkeypatch, name):
+    here = tmp_path / "mine" / "here"
+    here.mkdir(parents=True)
+    for folder in (here, here.parent):
+        (folder / "saved_model.pb").write_text("old")
+    monkeypatch.chdir(here)
+    with pytest.raises(IsADirectoryError, match="no folder that this process works in"):
+        write_folder(name, "saved_model.pb")
+    assert os.listdir(here) == ["saved_model.pb"]
+    assert (here / "saved_model.pb").read_text() == "old"
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])

@@ -127,15 +127,32 @@ def _target(to: str, config: Export) -> Path:
 
 
 def _representative(path: Path | None) -> list[Any] | None:
+    """Return the arrays of a file, a sequence each; raise ValueError if it is not whole."""
     if path is None:
         return None
     import numpy as np
 
     if not path.is_file():
         raise ValueError(f"representative must be a .npy or .npz file; {path} does not exist.")
-    with open(path, "rb") as file:
-        arrays = np.load(file, allow_pickle=False)
-        return list(arrays.values()) if path.suffix == ".npz" else list(arrays)
+    kind = one_of("representative, at its end,", path.suffix.lower(), (".npy", ".npz"))
+    try:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+            one = isinstance(found, np.ndarray)
+            arrays = None if one else list(found.values())
+    except Exception as error:  # Whatever a damaged archive makes of NumPy's loader.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"representative must be a whole {kind} file; {path}: {reason}") from error
+    if one != (kind == ".npy"):
+        content = "one array, which is a .npy" if one else "an archive, which is a .npz"
+        raise ValueError(f"representative must be what its name says, {kind}; {path} is {content}.")
+    if one and found.ndim == 0:
+        allowed = "[sequences, time] or [sequences, time, features]"
+        raise ValueError(f"representative must be an array {allowed}; {path} holds one number.")
+    arrays = list(found) if one else arrays
+    if not arrays:
+        raise ValueError(f"representative must hold at least one sequence; {path} holds none.")
+    return arrays
 
 
 def _write(

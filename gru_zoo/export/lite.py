@@ -71,8 +71,14 @@ class LiteClassifier:
         length = int(self._given[0]["shape"][1])
         self.tokenizer = _tokenizer(inside, length)
 
-    def predict(self, texts: Sequence[str | bytes]) -> np.ndarray:
-        """Return probabilities `[texts, labels]` float32, one run of the interpreter a text."""
+    def predict(self, texts: str | bytes | Sequence[str | bytes]) -> np.ndarray:
+        """Return probabilities `[texts, labels]` float32, one run of the interpreter a text.
+
+        Args:
+            texts: texts, or one text, as the Keras model takes them.
+        """
+        if isinstance(texts, (str, bytes)):  # A list of it would be its characters.
+            texts = [texts]
         ids = self.tokenizer(tf.constant(list(texts), tf.string)).numpy()
         rows = np.empty((len(ids), len(self.labels)), np.float32)
         for row, text in enumerate(ids):

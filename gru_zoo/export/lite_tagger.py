@@ -48,8 +48,10 @@ class LiteTagger:
         """Return probabilities [words, tags] float32 of one sentence.
 
         Raises:
-            ValueError: the sentence has no word.
+            ValueError: the sentence has no word, or is a text.
         """
+        if isinstance(words, (str, bytes)):  # Its characters would be tagged.
+            raise ValueError(f"words must be the words of a sentence; got the text {words!r}.")
         if not words:
             raise ValueError("words must be one or more; got none.")
         (result,) = self._run(**self.features.encode([words], len(words))).values()
@@ -59,7 +61,11 @@ class LiteTagger:
         """Return the most probable tag of every word of every sentence.
 
         Raises:
-            ValueError: a sentence has no word.
+            ValueError: a sentence has no word, or is a text.
         """
+        sentences = list(sentences)
+        for number, words in enumerate(sentences, 1):
+            if isinstance(words, (str, bytes)):
+                raise ValueError(f"sentences must be words each; number {number} is {words!r}.")
         best = (self.probabilities(words).argmax(axis=1) for words in sentences)
         return [[self.tags[number] for number in numbers] for numbers in best]

@@ -119,7 +119,7 @@ class Network:
             Keras' names.
 
     Raises:
-        ValueError: another kind of model, a weight that is NaN or infinite, or a stateful layer.
+        ValueError: another kind of model, or a weight that is NaN or infinite.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 4)), layers.GRU(7), layers.Dense(2)])
@@ -135,11 +135,10 @@ class Network:
         self.model = model
         self._look_ups = look_ups or {}
         self._ours: dict[int, keras.layers.Layer] = {}
-        self._names = {layer.name for layer in model._flatten_layers()}
         self.program = program_of(model)
+        self._names = {layer.name for layer in model._flatten_layers()}
         self.inputs, self.output_names = self.program.inputs, self.program.output_names
         require_finite(model)
-        _require_no_state(model)
 
     def walk(
         self,
@@ -257,7 +256,8 @@ def require_finite(model: keras.Model) -> None:
             )
 
 
-def _require_no_state(model: keras.Model) -> None:
+def require_no_state(model: keras.Model) -> None:
+    """Raise ValueError if a layer of the model is stateful."""
     for layer in model._flatten_layers():
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             raise ValueError(

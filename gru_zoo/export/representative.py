@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.models.functional import Functional
 
 from gru_zoo.export.network import Network
-from gru_zoo.export.programs import Given
+from gru_zoo.export.programs import Given, functional
 
 
 def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str, np.ndarray]]:
@@ -35,14 +36,15 @@ def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str,
         Traceback (most recent call last):
         ValueError: representative[0] must have shape [time, 4] with ...; got (5, 3).
     """
-    if representative is None or isinstance(representative, (str, bytes, Mapping)):
+    unusable = isinstance(representative, (str, bytes, Mapping))
+    if unusable or not isinstance(representative, Iterable):
         given = type(representative).__name__
         raise ValueError(f"representative must be sequences of the model's inputs; got {given}.")
     items = list(representative)
     if not items:
         raise ValueError("representative must hold at least one sequence; got none.")
     inputs, embeddings = Network(model).inputs, _embeddings(model)
-    words = min((layer.input_dim for layer in embeddings), default=None)
+    words = _vocabularies(model, inputs, embeddings)
     padded = any(layer.mask_zero for layer in embeddings)
     return [
         _checked_item(f"representative[{number}]", item, inputs, words, padded)
@@ -55,8 +57,51 @@ def _embeddings(model: keras.Model) -> list[keras.layers.Embedding]:
     return [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
 
 
+def _vocabularies(
+    model: keras.Model, inputs: Mapping[str, Given], embeddings: list[keras.layers.Embedding]
+) -> dict[str, int]:
+    """Return how many ids each input may have, by name, where an embedding reads it."""
+    if len(inputs) == 1:
+        sizes = [layer.input_dim for layer in embeddings]
+        return dict.fromkeys(inputs, min(sizes)) if sizes else {}
+    found: dict[str, int] = {}
+    _follow(functional(model), [{name} for name in inputs], found)
+    return found
+
+
+def _follow(function: Any, names: list[set[str]], found: dict[str, int]) -> list[set[str]]:
+    """Walk a functional model; return the inputs that reach each output without an embedding.
+
+    Args:
+        function: the model, or one inside another.
+        names: of the inputs that reach each of its inputs.
+        found: name -> smallest vocabulary so far; filled.
+    """
+    reach = dict(zip(map(id, function.inputs), names, strict=True))
+    for depth in sorted(function._nodes_by_depth, reverse=True):
+        for node in function._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            read = [reach.get(id(tensor), set()) for tensor in node.arguments.keras_tensors]
+            every, operation = set().union(*read), node.operation
+            results = [every] * len(node.outputs)
+            if isinstance(operation, keras.layers.Embedding):
+                for name in every:
+                    found[name] = min(operation.input_dim, found.get(name, operation.input_dim))
+                results = [set()]
+            elif isinstance(operation, (keras.Sequential, Functional)):
+                inner = functional(operation)
+                results = _follow(inner, read[: len(inner.inputs)], found)
+            reach.update(zip(map(id, node.outputs), results, strict=True))
+    return [reach.get(id(tensor), set()) for tensor in function.outputs]
+
+
 def _checked_item(
-    where: str, item: Any, inputs: Mapping[str, Given], words: int | None, padded: bool
+    where: str,
+    item: Any,
+    inputs: Mapping[str, Given],
+    words: Mapping[str, int],
+    padded: bool,
 ) -> dict[str, np.ndarray]:
     """Return one sequence by input name."""
     if not isinstance(item, Mapping):
@@ -69,7 +114,9 @@ def _checked_item(
     if set(item) != set(inputs):
         names = ", ".join(map(repr, inputs))
         raise ValueError(f"{where} must have the names {names}; got {sorted(item)}.")
-    arrays = {name: _array(where, item[name], about, words) for name, about in inputs.items()}
+    arrays = {
+        name: _array(where, item[name], about, words.get(name)) for name, about in inputs.items()
+    }
     if padded and len(arrays) == 1:
         arrays = {name: x[x != 0] if x.ndim == 1 else x for name, x in arrays.items()}
     lengths = {len(x) for x in arrays.values()}

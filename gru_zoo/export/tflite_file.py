@@ -140,7 +140,7 @@ def tflite(
     with write_beside(path) as partial:  # A folder that cannot be written ends it here.
         try:
             if form.calibrated:
-                content = integer_step(model, variant, representative, gates=gates, seconds=seconds)
+                content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)
             elif form.form == "flat":
                 convert_one = functools.partial(to_builtins, weights=form.weights)
                 content = mediapipe.flat(model, convert_one)

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from gru_zoo.export import loops, sequence
 from gru_zoo.export.memory import Memory, looks_ahead
-from gru_zoo.export.network import Network, Steps
+from gru_zoo.export.network import Network, Steps, require_no_state
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
 
@@ -38,7 +38,7 @@ class WholeGraph(tf.Module):
         whole: tf.function of all inputs by name; returns a dict of all outputs by name.
 
     Raises:
-        ValueError: the model holds a layer that is not known; the message names it.
+        ValueError: the model holds a layer that is not known, or stateful; the message names it.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 4)), GRU(7, return_sequences=True)])
@@ -49,6 +49,7 @@ class WholeGraph(tf.Module):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
+        require_no_state(network.model)
         self.inputs = {
             name: tf.TensorSpec(
                 (1, *([] if given.kind == "vector" else [None]), *given.shape), given.dtype, name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
@@ -18,6 +18,9 @@ from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.imports import import_without_optional
 from gru_zoo.zoo import curves, reproducing, table
 from gru_zoo.zoo.registry import card, list_models, models_folder, place, verify
+
+# Columns of a table that other programs may read: no row of it is wrapped or cut.
+_WIDE = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(config: argparse.Namespace) -> int:
     columns = ("model", "task", "metric", "these weights", "all seeds", "parameters", "int8")
+    columns = (Column(columns[0], overflow="fold"), *columns[1:])  # A name is never cut.
     shown = Table(*columns, title=f"{models_folder()}", title_justify="left")
     for about in map(card, list_models()):
         metric = METRICS[about.metric]
@@ -77,7 +81,7 @@ def _list(config: argparse.Namespace) -> int:
             *(about.name, about.task, metric.title, metric.show(about.value), about.spread()),
             *(f"{about.model['parameters']:,}", _size(about, "int8")),
         )
-    _console().print(shown)
+    _console(_WIDE).print(shown)
     return 0
 
 
@@ -118,13 +122,17 @@ def _verify(config: argparse.Namespace) -> int:
     shown = Table("model", "file", "largest difference", "")
     bad = 0
     names = [config.name] if config.name else list_models()
+    if not names:
+        raise ValueError(
+            f"GRU_ZOO_MODELS must be a folder of models; none was found in {models_folder()}."
+        )
     for name in names:
         shown.add_row(name, f"{len(verify(name))} files", "", "checksums are the card's")
         for result in [] if config.checksums else replay(card(name), place(name)):
             bad += bool(result.wrong)
             verdict = f"[red]{escape(result.wrong)}[/red]" if result.wrong else "as it was"
             shown.add_row("", result.file, f"{result.difference:.1e}", verdict)
-    _console().print(shown)
+    _console(_WIDE).print(shown)
     return 1 if bad else 0
 
 
@@ -167,8 +175,9 @@ def _size(about: Card, variant: str) -> str:
     return f"{sum(sizes) / 1e3:,.0f} KB" if sizes else "–"
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 140)
+def _console(width: int = 140) -> Console:
+    """Return a console; `width` is that of an output that is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else width)
 
 
 if __name__ == "__main__":

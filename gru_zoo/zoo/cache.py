@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -49,6 +50,7 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
     Raises:
         ConnectionError: a file is not in the cache, and there is no address or it does not answer.
         ValueError: what came is not the file the card speaks of.
+        OSError: the cache's folder cannot be written.
     """
     folder = cache_folder() / name
     base = os.environ.get("GRU_ZOO_URL", "").rstrip("/")
@@ -66,6 +68,7 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
                 f"GRU_ZOO_URL names no address to fetch it from. {ways}"
             )
         url = f"{base}/{urllib.parse.quote(name)}/{urllib.parse.quote(path)}"
+        _require_writable(target.parent)
         try:
             fetch(url, target, file["sha256"], file["bytes"])
         except OSError as error:
@@ -73,6 +76,19 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
                 f"{name}: {path} is not in {folder}, and {url} cannot be fetched ({error}). {ways}"
             ) from error
     return folder
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise OSError if nothing can be written in `folder`, before an address is blamed for it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"GRU_ZOO_CACHE must be a folder that can be written; {folder} cannot be "
+            f"({error.strerror or error})."
+        ) from error
 
 
 def fetch(url: str, path: Path, digest: str, size: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from gru_zoo.arguments import one_of
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import hub
-from gru_zoo.zoo.registry import card, place
+from gru_zoo.zoo.registry import card, files_under, place
 
 FORMATS = ("keras", "saved_model", "tflite")
 # Class of the model -> what runs its TFLite files in Python, made of the variant's paths; and what
@@ -21,6 +21,8 @@ _LITE = {
     "Seq2Seq": ("gru_zoo.export.lite_translator", "LiteTranslator", ()),
     "LanguageModel": ("gru_zoo.export.lite_language_model", "LiteLanguageModel", ()),
 }
+# What the files of the other formats begin with.
+_FILES = {"keras": "model.keras", "saved_model": "saved_model/"}
 _PLAIN = ("gru_zoo.zoo.loading", "_interpreter", ())
 
 
@@ -33,14 +35,16 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
             "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger`,
             `LiteReader`, `LiteTranslator` or `LiteLanguageModel`, else LiteRT's interpreter.
-        variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe".
+        variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe"; for format
+            "tflite" only.
 
     Returns:
         the model; its `card` attribute is the `Card`, and the Keras and the TFLite model of a text
         classifier have a `predict` that takes raw texts.
 
     Raises:
-        ValueError: unknown name, format or variant, or a file that is not the card's.
+        ValueError: unknown name, format or variant, a format that the model is not there in, or a
+            file that is not the card's.
         ConnectionError: a file is to be fetched, and cannot be; the message says what to do.
 
     Example:
@@ -48,20 +52,33 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
         (1, 2)
     """
     one_of("format", format, FORMATS)
+    if format != "tflite" and variant != "float32":
+        raise ValueError(
+            f"variant must be left out unless format='tflite'; got {variant!r} with {format!r}."
+        )
     if format == "tflite":
         model, about = _lite(name, variant)
     elif format == "saved_model":
-        about, folder = _find(name, "saved_model/")
+        about, folder = _find(name, _FILES[format])
+        _require_format(about, format)
         import tensorflow as tf
 
         model = tf.saved_model.load(str(folder / "saved_model"))
     else:
-        about, folder = _find(name, "model.keras")
+        about, folder = _find(name, _FILES[format])
+        _require_format(about, format)
         from gru_zoo.models.keras_file import load_keras_file
 
         model = load_keras_file(folder / "model.keras")
     model.card = about
     return model
+
+
+def _require_format(about: Card, format: str) -> None:
+    """Raise ValueError if a card has no file of a format, naming those it has."""
+    has = [name for name, begin in _FILES.items() if files_under(about, begin)]
+    has += ["tflite"] * any(path.endswith(".tflite") for path in about.files)
+    one_of(f"format of {about.name}", format, has)
 
 
 def _find(name: str, under: str | tuple[str, ...]) -> tuple[Card, Path]:

@@ -68,7 +68,7 @@ def set_up() -> None:
     Raises:
         subprocess.CalledProcessError: apt, dpkg-deb or pip failed; they say why.
     """
-    with write_beside(folder()) as machine:
+    with write_beside(folder(), marks=("versions",)) as machine:
         machine.mkdir()
         names = ("python3", "libstdc++6")
         debian.unpack(debian.download(machine.parent / "apt", names, "arm64"), machine / "debian")

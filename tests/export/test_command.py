@@ -71,6 +71,50 @@ def test_a_mistake_is_one_line(saved, tmp_path, capsys, words, message):
     assert not list(tmp_path.iterdir())
 
 
+def write_representative(folder, name):
+    steps = np.ones((2, 4, 5), np.float32)
+    path = folder / name
+    writers = {
+        "empty.npy": lambda file: None,
+        "text.npy": lambda file: file.write(b"1,2,3"),
+        "number.npy": lambda file: np.save(file, np.float32(1)),
+        "none.npy": lambda file: np.save(file, steps[:0]),
+        "array.npz": lambda file: np.save(file, steps),
+        "archive.npy": lambda file: np.savez(file, steps[0]),
+        "none.npz": lambda file: np.savez(file),
+        "cut.npz": lambda file: np.savez(file, steps[0]),
+        "steps.txt": lambda file: np.save(file, steps),
+    }
+    with open(path, "wb") as file:
+        writers[name](file)
+    if name == "cut.npz":
+        path.write_bytes(path.read_bytes()[:-50])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("empty.npy", r"must be a whole \.npy file; .*empty\.npy: "),
+        ("text.npy", r"must be a whole \.npy file; .*text\.npy: "),
+        ("cut.npz", r"must be a whole \.npz file; .*cut\.npz: "),
+        ("number.npy", r"must be an array \[sequences, time\] .*number\.npy holds one number"),
+        ("none.npy", r"must hold at least one sequence; .*none\.npy holds none"),
+        ("none.npz", r"must hold at least one sequence; .*none\.npz holds none"),
+        ("array.npz", r"its name says, \.npz; .*array\.npz is one array, which is a \.npy"),
+        ("archive.npy", r"its name says, \.npy; .*archive\.npy is an archive, which is a \.npz"),
+        ("steps.txt", r"must be one of '\.npy', '\.npz'; got '\.txt'"),
+    ],
+)
+def test_a_representative_file_that_cannot_be_read(saved, tmp_path, capsys, name, message):
+    path = write_representative(tmp_path, name)
+    words = ["--to", "tflite:int8_full", "--representative", str(path)]
+    assert main([str(saved[0]), "--out", str(tmp_path), *words]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    pytest.raises(ValueError, _raise, error).match(f"error: representative.* {message}")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
 def _raise(text):
     raise ValueError(text)
 

@@ -34,6 +34,8 @@ def with_nan(value):
     [
         (None, "representative must be sequences of the model's inputs; got NoneType"),
         ("good", "representative must be sequences of the model's inputs; got str"),
+        (7, "representative must be sequences of the model's inputs; got int"),
+        (lambda: [GOOD], "representative must be sequences of the model's inputs; got function"),
         ([], "representative must hold at least one sequence; got none"),
         (np.zeros((0, 5, 4), np.float32), "representative must hold at least one sequence"),
         ([GOOD, GOOD[:, :3]], r"representative\[1\] must have shape \[time, 4\] .*got \(5, 3\)"),
@@ -105,3 +107,21 @@ def test_several_inputs_go_by_their_names():
         checked(model, [sounds])
     with pytest.raises(ValueError, match=r"\[0\] must have inputs of one length; got \[5, 6\]"):
         checked(model, [{"words": words, "sounds": sounds[:5]}])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_every_input_has_the_ids_of_its_own_vocabulary(nested):
+    words = keras.Input((None,), name="words", dtype="int32")
+    letters = keras.Input((None,), name="letters", dtype="int32")
+    spell = keras.layers.Embedding(6, 2)
+    if nested:
+        inside = keras.Input((None,), dtype="int32")
+        spell = keras.Model(inside, spell(inside))
+    both = keras.layers.Concatenate()([keras.layers.Embedding(50, 3)(words), spell(letters)])
+    model = keras.Model({"words": words, "letters": letters}, GRU(7)(both))
+    good = {"words": np.array([49, 6, 0]), "letters": np.array([5, 0, 1])}
+    (given,) = checked(model, [good])
+    np.testing.assert_array_equal(given["words"], [49, 6, 0])
+    for name, size in (("words", 50), ("letters", 6)):
+        with pytest.raises(ValueError, match=rf"must hold ids from 0 to {size - 1}; got {size}"):
+            checked(model, [good | {name: np.array([size, 0, 0])}])

@@ -89,6 +89,7 @@ def test_folder_is_replaced_whole(classifier, tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "left_over").write_text("of an older model")
+    (folder / "saved_model.pb").write_text("that model")
     with pytest.raises(FileExistsError, match="folder must be new, or overwrite=True"):
         saved_model(classifier, folder)
     assert (folder / "left_over").exists()
@@ -100,8 +101,9 @@ def test_folder_is_replaced_whole(classifier, tmp_path):
 def test_full_disk_leaves_the_old_folder(classifier, tmp_path, full_disk):
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "old").write_text("the one before")
+    (folder / "saved_model.pb").write_text("the one before")
     with full_disk, pytest.raises(OSError, match="model' could not be written"):
         saved_model(classifier, folder, overwrite=True)
-    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert (folder / "saved_model.pb").read_text() == "the one before"
+    assert [path.name for path in folder.iterdir()] == ["saved_model.pb"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -68,7 +68,7 @@ def set_up(large: bool) -> None:
     for release, package in {**SMALL, **(LARGE if large else {})}.items():
         if python(release).is_file():
             continue
-        with write_beside(python(release).parents[1]) as partial:
+        with write_beside(python(release).parents[1], marks=("pyvenv.cfg",)) as partial:
             venv.create(partial, with_pip=True)
             # Every one of them was built for NumPy 1.
             command = [partial / "bin" / "python", "-m", "pip", "install", "-q", package, "numpy<2"]

@@ -45,7 +45,7 @@ def set_up() -> None:
     Raises:
         subprocess.CalledProcessError: apt, dpkg-deb or the compiler failed; they say why.
     """
-    with write_beside(folder()) as root:
+    with write_beside(folder(), marks=("version",)) as root:
         root.mkdir()
         state = root.parent / "apt"
         debian.unpack(debian.download(state, _PACKAGES, debian.own(), _RELEASE), root)

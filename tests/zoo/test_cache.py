@@ -114,3 +114,13 @@ def test_without_a_network_the_ways_are_named(server, files, monkeypatch):
     with pytest.raises(ConnectionError, match="cannot be fetched .*404"):
         cache.fetch_all("some_gru", files)
     assert len(server.asked) == 1  # A file that is not there is not asked for again.
+
+
+def test_a_cache_that_cannot_be_written_is_named(server, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRU_ZOO_URL", server.url)
+    (tmp_path / "file").write_text("no folder")  # Root may write in every folder.
+    monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OSError, match="GRU_ZOO_CACHE must be .*/file/cache.*Not a dir") as caught:
+        cache.fetch_all("some_gru", files)
+    assert server.url not in str(caught.value)
+    assert not server.asked

@@ -28,6 +28,23 @@ def test_list_and_show(zoo, capsys):
         assert words in shown
 
 
+def test_a_long_name_is_listed_whole_where_there_is_no_terminal(zoo, tmp_path, monkeypatch, capsys):
+    name = "sentiment_of_very_long_reviews_" * 3 + "gru"
+    one = Card.from_json(zoo / NAME / "card.json")
+    (tmp_path / name).mkdir()
+    dataclasses.replace(one, name=name).write(tmp_path / name)
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path))
+    assert commands.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert name in printed and "…" not in printed
+
+
+def test_nothing_to_verify_is_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "nowhere"))
+    assert commands.main(["verify"]) == 2
+    assert f"none was found in {tmp_path / 'nowhere'}" in capsys.readouterr().err
+
+
 def test_card_and_reproduce_and_table(zoo, capsys):
     assert commands.main(["card", NAME]) == 0
     assert capsys.readouterr().out.strip() == (zoo / NAME / "README.md").read_text().strip()
