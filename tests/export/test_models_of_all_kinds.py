@@ -189,7 +189,7 @@ def test_a_masked_step_is_left_out_of_a_sequence_and_counts_in_a_stream(tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["int8_full", "int16x8"])
 def test_masking_is_nothing_to_integers(tmp_path, variant):
-    representative = [frames(20, F) for _ in range(4)]
+    representative = (frames(20, F) for _ in range(4))  # a generator, which is read once
     assert export.tflite(masking(), tmp_path / "m.tflite", variant, representative=representative)
 
 
