@@ -179,9 +179,8 @@ def from_onnx(
 
     Args:
         source: path of an ONNX file, an `onnx.ModelProto`, or a GRU's `onnx.NodeProto`.
-        node: which node of a model, by its name (or, where it has none or
-            shares it, its first output's);
-            None if the model has a single GRU node.
+        node: which node of a model, by its name (or, where it has none or shares it,
+            its first output's); None if the model has a single GRU node.
         initializers: for a `NodeProto`: NumPy arrays or `onnx.TensorProto` by the names that the
             node gives its inputs.
         update_gate: "keep" copies the numbers; "write" negates what feeds z.

@@ -105,7 +105,7 @@ def require_step(model: keras.Model) -> None:
     found = _streamed_graph(model, rows)
     wanted = answers(model, network, inputs)
     last = {n: x[:, -1] if x.ndim > found[n].ndim else x for n, x in wanted.items()}
-    _judge(what, "float32", found, last)
+    _judge(what, "float16" if _in_half_precision(model) else "float32", found, last)
 
 
 def _require_run(path: str | os.PathLike, variant: str, inputs: Mapping[str, np.ndarray]) -> None:

@@ -84,7 +84,7 @@ class AttentionGRU(keras.layers.Layer):
         if initial_state is not None:
             sizes = (rows[0], self.units)
             check_shape("initial_state", initial_state, ("batch", "units"), sizes)
-        if initial_state is None:
+        else:
             initial_state = ops.zeros((ops.shape(inputs)[0], self.units), inputs.dtype)
         if mask is not None:  # what stands on a masked step, NaN included, must not come through
             mask = ops.cast(mask, "bool")

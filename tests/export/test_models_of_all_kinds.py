@@ -150,6 +150,7 @@ def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
     finally:
         keras.config.set_dtype_policy(kept)
     assert 1e-5 < export.tflite(model, tmp_path / "m.tflite") < 5e-3
+    arrays.require_step(model)
 
 
 def test_a_stateful_layer_is_refused_and_left_alone(tmp_path):
