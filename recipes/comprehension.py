@@ -24,10 +24,10 @@ import tyro
 from gru_zoo.arguments import one_of
 from gru_zoo.data import babi
 from gru_zoo.training.runs import RunFolder
-from recipes.shared import cli
-from recipes.shared.flags import OneRun, PublishFlags
+from recipes.shared import cli, models
+from recipes.shared.flags import OneRun, OutFlags, PublishFlags
 from recipes.shared.publishing import open_run, together
-from recipes.shared.starting import RunFlags, check_sizes, start_run
+from recipes.shared.starting import RunFlags, check_flags, start_run
 
 RUNS = Path("runs/comprehension")
 PRESET = "comprehension_babi_gru_small"
@@ -92,19 +92,16 @@ class Predict:
     question: str = ""
     """About the story."""
     run: Path | None = None
-    """Folder of the run; the newest one if not given."""
-    model: str = ""
-    """A name in the zoo, such as comprehension_babi_gru_small, in place of a run."""
+    """Folder of a run, in place of the zoo's model."""
+    model: str = PRESET
+    """A name in the zoo."""
     json: bool = False
     """Write one JSON object, with the attention to every sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Export(OneRun):
+class Export(OutFlags):
     """Write SavedModel and TFLite files, each compared with the model on the test split."""
-
-    out: Path | None = None
-    """Write the device's files into this folder, and no artifact."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,17 +114,16 @@ class Publish(PublishFlags):
 
 def train(config: Train) -> None:
     """Train and evaluate; print one table."""
-    check_sizes(config, ("embedding_dim", "units", "hops", "epochs", "batch_size", "repeat"))
+    check_flags(config)
     for number in config.hard:
         one_of("hard", number, babi.TASKS)
-    run = start_run(config)
+    with start_run(config) as run:
+        from gru_zoo.training.fitting import seed_everything
 
-    from gru_zoo.training.fitting import seed_everything
-
-    seed_everything(config.seed)
-    part = _part(config.dataset)
-    part.train(config, run)
-    part.evaluate(config, run)
+        seed_everything(config.seed)
+        part = _part(config.dataset)
+        part.train(config, run)
+        part.evaluate(config, run)
 
 
 def evaluate(config: Evaluate) -> None:
@@ -139,16 +135,15 @@ def evaluate(config: Evaluate) -> None:
 def predict(config: Predict) -> None:
     """Print the answer."""
     text = config.story or sys.stdin.read()
-    if config.model:
-        from gru_zoo import load
-
-        model = load(config.model)
+    if config.run:
+        run, flags = _opened(config.run)
+        part = _part(flags.dataset)
+        model = part.load(run)
     else:
-        run, _ = _opened(config.run)
-        from gru_zoo.models.keras_file import load_keras_file
+        from gru_zoo.models.reader import Reader
 
-        model = load_keras_file(run.path / "model.keras")
-    part = _part({"Reader": "babi", "SpanReader": "squad"}[type(model).__name__])
+        # The zoo has readers of stories only.
+        part, model = _part("babi"), models.of_zoo("model", config.model, Reader)
     found = part.answer(model, text, config.question)
     if config.json:
         print(json.dumps(found, ensure_ascii=False))
@@ -161,7 +156,7 @@ def export(config: Export) -> None:
     run, flags = _opened(config.run)
     part = _part(flags.dataset)
     if config.out:
-        part.export_files(flags, run, config.out)
+        part.export_files(flags, run, config.out, config.overwrite)
     else:
         part.export(flags, run)
 

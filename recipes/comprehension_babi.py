@@ -14,6 +14,7 @@ import numpy as np
 from gru_zoo.data import babi
 from gru_zoo.data.babi import Question
 from gru_zoo.files import write_json
+from recipes.shared import models
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -218,7 +219,7 @@ def _validation(
 
 def evaluate(config: Train, run: RunFolder) -> None:
     """Read the test split, write `metrics.json`, `tasks.json`, `attention.png`; print a table."""
-    model = _load(run)
+    model = load(run)
     test, source = read("test", config)
     run.pin_data(source.as_dict())
     given, (truth, _) = probabilities(model, table_of(model, test)), _targets(model, test)
@@ -246,10 +247,11 @@ def evaluate(config: Train, run: RunFolder) -> None:
     _print_tasks(run, tasks)
 
 
-def _load(run: RunFolder) -> Reader:
-    from gru_zoo.models.keras_file import load_keras_file
+def load(run: RunFolder) -> Reader:
+    """Return a run's trained reader."""
+    from gru_zoo.models.reader import Reader
 
-    return load_keras_file(run.path / "model.keras")
+    return models.of_run(run, Reader)
 
 
 def _draw(model: Reader, questions: Sequence[Question], run: RunFolder) -> None:
@@ -329,16 +331,16 @@ def export(config: Train, run: RunFolder) -> None:
     report.print_run("comprehension", run, card.exports)
 
 
-def export_files(config: Train, run: RunFolder, out: Path) -> None:
+def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:
     """Write the device's files into a folder, each compared on the test split."""
     from recipes import comprehension_export
 
-    comprehension_export.write_files(out, *_tested(config, run))
+    comprehension_export.write_files(out, *_tested(config, run), overwrite)
 
 
 def _tested(config: Train, run: RunFolder) -> tuple[Reader, list[Question], np.ndarray]:
     """Return the model, the test split, and the model's probabilities for it."""
-    model = _load(run)
+    model = load(run)
     test, source = read("test", config)
     run.pin_data(source.as_dict())
     return model, test, probabilities(model, table_of(model, test))

@@ -85,7 +85,11 @@ def write_artifact(
 
 
 def write_files(
-    out: Path, model: Reader, questions: Sequence[Question], probabilities: np.ndarray
+    out: Path,
+    model: Reader,
+    questions: Sequence[Question],
+    probabilities: np.ndarray,
+    overwrite: bool,
 ) -> None:
     """Write the device's files into a folder, each compared with the model.
 
@@ -95,7 +99,8 @@ def write_files(
     """
     from gru_zoo.artifacts.reader import reader_parts
 
-    write_parts(out, reader_parts(model, asked_of(questions), probabilities), "a question")
+    parts = reader_parts(model, asked_of(questions), probabilities)
+    write_parts(out, parts, "a question", overwrite)
     if model.cell != "gru":
         raise ValueError(
             f"cell must be 'gru' for TFLite files, whose loops are written for it; got "

@@ -12,6 +12,7 @@ import numpy as np
 from gru_zoo.data import squad
 from gru_zoo.data.squad import Question
 from gru_zoo.files import write_json
+from recipes.shared import models
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -185,9 +186,7 @@ def _score(model: SpanReader, questions: Sequence[Question]) -> dict[str, float]
 
 def evaluate(config: Train, run: RunFolder) -> None:
     """Read the test split, write `metrics.json`, and print exact match and F1."""
-    from gru_zoo.models.keras_file import load_keras_file
-
-    model = load_keras_file(run.path / "model.keras")
+    model = load(run)
     test, source = read("test", config)
     run.pin_data(source.as_dict())
     score = _score(model, test)
@@ -233,6 +232,13 @@ def answer(model: SpanReader, text: str, question: str) -> dict[str, Any]:
     return {"answer": found, "score": share}
 
 
+def load(run: RunFolder) -> SpanReader:
+    """Return a run's trained reader."""
+    from gru_zoo.models.span_reader import SpanReader
+
+    return models.of_run(run, SpanReader)
+
+
 def export(config: Train, run: RunFolder) -> None:
     """Refuse: there are no device files for this model yet."""
     raise ValueError(
@@ -241,6 +247,6 @@ def export(config: Train, run: RunFolder) -> None:
     )
 
 
-def export_files(config: Train, run: RunFolder, out: Path) -> None:
+def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:
     """Refuse, as `export` does."""
     export(config, run)

@@ -25,10 +25,10 @@ import tyro
 
 from gru_zoo.artifacts.variants import SHIPPED
 from gru_zoo.training.runs import RunFolder
-from recipes.shared import averaging, cli
-from recipes.shared.flags import OneRun, PublishFlags, ReviewFlags
+from recipes.shared import averaging, cli, models
+from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
 from recipes.shared.publishing import before, open_run, pretrained, together
-from recipes.shared.starting import check_sizes, start_run
+from recipes.shared.starting import check_flags, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gru_zoo.training.batching import StreamBatches
 
 RUNS = Path("runs/language_model")
+PRESET = "next_word_imdb_gru_small"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,9 +107,11 @@ class Generate:
     text: tyro.conf.Positional[str] = "A film about"
     """What is continued."""
     run: Path | None = None
-    """Folder of the run; the newest one if not given."""
+    """Folder of a run, in place of the zoo's model."""
+    model: str = PRESET
+    """A name in the zoo."""
     tflite: Path | None = None
-    """Stream through this file's step signature, in place of a run's Keras model."""
+    """Stream through this file's step signature, in place of a Keras model."""
     temperature: float = 0.8
     """Probabilities are taken to the power of 1 / temperature; 0 takes the most probable token."""
     top_p: float = 0.9
@@ -120,20 +123,18 @@ class Generate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Export(OneRun):
+class Export(ExportFlags):
     """Write a trained model as TFLite files and SavedModel, each compared with it."""
 
     out: Path | None = None
     """Folder for the files; `files` in the run if not given."""
-    preset: str = ""
-    """Write this preset's files again, from its own model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
     """Make a preset of the zoo of one finished run, or of several that differ in their seed."""
 
-    preset: str = "next_word_imdb_gru_small"
+    preset: str = PRESET
     """Name in the zoo."""
     variants: tuple[Literal[SHIPPED], ...] = SHIPPED
     """Which files it has besides `model.keras`."""
@@ -141,14 +142,17 @@ class Publish(PublishFlags):
 
 def train(config: Train) -> None:
     """Train and keep the best weights in `model.keras`."""
-    check_sizes(config, ("vocabulary_size", "embedding_dim", "units", "epochs", "parts"))
+    check_flags(config)
     whole = config.epochs * config.parts
-    if not 0 <= config.stop_after <= whole:
+    if config.stop_after > whole:
         raise ValueError(f"stop_after must be 0 to {whole}, all parts; got {config.stop_after}.")
     averaging.check(config)
     known = _known(config)
-    run = start_run(config)
+    with start_run(config) as run:
+        _train(config, run, known)
 
+
+def _train(config: Train, run: RunFolder, known: LanguageModel | None) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import seed_everything
     from gru_zoo.training.truncated import score_stream
@@ -215,24 +219,25 @@ def _known(config: Train) -> LanguageModel | None:
         if config.grow:
             raise ValueError("pretrained must name what is to grow; got none.")
         return None
+    from gru_zoo.models.language_model import LanguageModel
     from gru_zoo.models.transfer import mean_of
 
     flag = "mean_of" if config.mean_of else "pretrained"
-    models = [_language_model(flag, pretrained(place)) for place in places]
+    found = [models.require_kind(flag, place, pretrained(place), LanguageModel) for place in places]
     kind = {"imdb": "WordTokenizer", "tiny_shakespeare": "CharacterTokenizer"}[config.dataset]
-    for model, place in zip(models, places, strict=True):
+    for model, place in zip(found, places, strict=True):
         if type(model.tokenizer).__name__ != kind:
             raise ValueError(
                 f"{flag} must have a {kind} for {config.dataset}; {place} has a "
                 f"{type(model.tokenizer).__name__}."
             )
     for name in ("vocabulary_size", "embedding_dim", "units") if config.grow else ():
-        least = {**models[0].get_config(), "vocabulary_size": models[0].tokens}[name]
+        least = {**found[0].get_config(), "vocabulary_size": found[0].tokens}[name]
         if getattr(config, name) < least:
             raise ValueError(
                 f"{name} must be at least {least} to grow {places[0]}; got {getattr(config, name)}."
             )
-    return mean_of(models)
+    return mean_of(found)
 
 
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
@@ -291,18 +296,15 @@ def _evaluate(run: RunFolder, split: str) -> None:
 
 def _model(run: RunFolder) -> LanguageModel:
     """Return the model that a run has trained."""
-    from gru_zoo.models.keras_file import load_keras_file
-
-    return _language_model("run", load_keras_file(run.path / "model.keras"))
-
-
-def _language_model(flag: str, model: object) -> LanguageModel:
-    """Return the model, if it is one."""
     from gru_zoo.models.language_model import LanguageModel
 
-    if not isinstance(model, LanguageModel):
-        raise ValueError(f"{flag} must hold a LanguageModel; got a {type(model).__name__}.")
-    return model
+    return models.of_run(run, LanguageModel)
+
+
+def _of_zoo(flag: str, name: str) -> LanguageModel:
+    from gru_zoo.models.language_model import LanguageModel
+
+    return models.of_zoo(flag, name, LanguageModel)
 
 
 def generate(config: Generate) -> None:
@@ -313,11 +315,13 @@ def generate(config: Generate) -> None:
         if config.run is not None:
             raise ValueError(f"run must be left out where tflite is given; got {config.run}.")
         tokenizer, read = writing.lite_reader(config.tflite)
-    else:
-        run = open_run(config.run, RUNS)
+    elif config.run is not None:
+        run = RunFolder.open(config.run)
         if run.config["backward"]:
             raise ValueError(f"run must be one that reads forwards; {run.path} reads backwards.")
         tokenizer, read = writing.keras_reader(_model(run))
+    else:
+        tokenizer, read = writing.keras_reader(_of_zoo("model", config.model))
     for part in writing.continued(tokenizer, read, config):
         print(part, end="", flush=True)
     print()
@@ -325,15 +329,20 @@ def generate(config: Generate) -> None:
 
 def export(config: Export) -> None:
     """Write the files of a run's model, or a preset's again."""
-    if config.preset:
+    from recipes import language_model_writing as writing
+
+    if config.preset and not config.out:
         from recipes.language_model_card import write_again
 
         print(f"exported {config.preset} again: {len(write_again(config.preset).exports)} files")
         return
-    run = open_run(config.run, RUNS)
-    from recipes import language_model_writing as writing
-
-    writing.write_files(_model(run), config.out or run.path / "files")
+    if config.preset:
+        model, own = _of_zoo("preset", config.preset), None
+    else:
+        run = open_run(config.run, RUNS)
+        model, own = _model(run), run.path / "files"
+    # What is in the run's own folder is written again.
+    writing.write_files(model, config.out or own, config.overwrite or not config.out)
 
 
 def publish(config: Publish) -> None:

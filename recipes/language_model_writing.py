@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gru_zoo.artifacts.variants import file_of
 from gru_zoo.files import size_of
+from recipes.shared.device_files import require_new
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,14 +78,16 @@ def continued(tokenizer: Tokenizer, read: Read, config: Generate) -> Iterator[st
         yield tokenizer.between + tokenizer.vocabulary[number]
 
 
-def write_files(model: LanguageModel, out: Path) -> None:
+def write_files(model: LanguageModel, out: Path, overwrite: bool) -> None:
     """Write a model as TFLite files and SavedModel, each compared with it.
 
     Raises:
+        FileExistsError: one is there, and is not to be replaced.
         check.Refused: a file does not do what the model does; it is not left there.
     """
     from gru_zoo import export
 
+    require_new(out, [*map(file_of, VARIANTS), "saved_model"], overwrite)
     for variant in VARIANTS:
         path = out / file_of(variant)
         difference = export.tflite(model, path, variant, overwrite=True)

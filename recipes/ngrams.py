@@ -18,7 +18,7 @@ from pathlib import Path
 from recipes.shared import cli, reviews, teachers
 from recipes.shared.flags import OneRun, ReviewFlags
 from recipes.shared.publishing import open_run
-from recipes.shared.starting import check_sizes, start_run
+from recipes.shared.starting import check_flags, start_run
 
 RUNS = Path("runs/ngrams")
 
@@ -42,20 +42,18 @@ class Evaluate(OneRun):
 
 def train(config: Train) -> None:
     """Fit, and write the model and its opinions."""
-    check_sizes(config, ("longest",))
-    if not config.strength > 0:
-        raise ValueError(f"strength must be a number above 0; got {config.strength}.")
+    check_flags(config)
     from gru_zoo.models.ngrams import NGrams
 
-    run = start_run(config)
-    splits, source = reviews.for_training(config.source, config.limit)
-    run.pin_data(source.as_dict())
-    model = NGrams.fit(*splits["train"], config.longest, config.strength, config.seed)
-    model.save(run.path / teachers.NGRAMS)
-    said = {split: model.predict(given.texts) for split, given in splits.items()}
-    teachers.keep_opinions(run, said)
-    accuracy = reviews.score(said["validation"], splits["validation"].labels)["accuracy"]
-    print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+    with start_run(config) as run:
+        splits, source = reviews.for_training(config.source, config.limit)
+        run.pin_data(source.as_dict())
+        model = NGrams.fit(*splits["train"], config.longest, config.strength, config.seed)
+        model.save(run.path / teachers.NGRAMS)
+        said = {split: model.predict(given.texts) for split, given in splits.items()}
+        teachers.keep_opinions(run, said)
+        accuracy = reviews.score(said["validation"], splits["validation"].labels)["accuracy"]
+        print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
 
 
 def evaluate(config: Evaluate) -> None:

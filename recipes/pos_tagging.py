@@ -25,10 +25,11 @@ from gru_zoo.files import write_json
 from gru_zoo.text.words import split_words
 from gru_zoo.training.runs import RunFolder
 from recipes import pos_tagging_files, pos_tagging_report
-from recipes.shared import cli, confusion_figure, report
+from recipes.shared import cli, confusion_figure, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
+from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, together
-from recipes.shared.starting import RunFlags, check_sizes, start_run
+from recipes.shared.starting import RunFlags, check_flags, start_run
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
@@ -125,15 +126,19 @@ class Publish(PublishFlags):
 
 def train(config: Train) -> None:
     """Train, evaluate, export; print tables."""
-    sizes = ("word_dim", "affix_dim", "units", "num_layers", "epochs")
-    check_sizes(config, (*sizes, "batch_size"))
+    check_flags(config)
     if not config.word_dropout >= 0:
         raise ValueError(f"word_dropout must be a number of at least 0; got {config.word_dropout}.")
     # An unknown treebank, and a size that no model has, leave no run behind.
     training, source = _read("train", config)
     units = _units(config, training)
-    run = start_run(config)
+    with start_run(config) as run:
+        _train(config, run, training, source, units)
 
+
+def _train(
+    config: Train, run: RunFolder, training: list[Sentence], source: Source, units: int
+) -> None:
     from gru_zoo.decoding import tagging
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import fit, seed_everything
@@ -187,11 +192,13 @@ def predict(config: Predict) -> None:
 
         sentences = [s.words for s in read_sentences(config.file, tagged=False)]
     else:
-        texts = list(config.texts) or sys.stdin.read().splitlines()
-        sentences = [words for words in map(split_words, texts) if words]
-    if not sentences:
+        sentences = list(map(split_words, list(config.texts) or read_lines(None)))
+    if not any(sentences):
         raise ValueError("texts must be one sentence or more with a word in it; got none.")
-    for words, named in zip(sentences, _tagger(config).tag(sentences), strict=True):
+    # An empty line stays one, so that what comes out goes with what went in.
+    found = iter(_of(config.run, config.model, "model").tag(list(filter(None, sentences))))
+    for words in sentences:
+        named = next(found) if words else []
         if config.json:
             print(json.dumps({"words": words, "tags": named}, ensure_ascii=False))
         else:
@@ -200,14 +207,19 @@ def predict(config: Predict) -> None:
 
 def export(config: Export) -> None:
     """Write the artifact again from the run's trained model, or a preset's from its own."""
-    if config.preset:
+    if config.preset and not config.out:
         card = pos_tagging_files.write_again(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
+        return
+    if config.preset:
+        model = _of(None, config.preset, "preset")
+        test = pos_tagging_files.test_of(model)
+        pos_tagging_files.write_files(config.out, model, test, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
         test, _ = _read("test", Train(**run.config))
-        pos_tagging_files.write_files(config.out, _load(run), test)
+        pos_tagging_files.write_files(config.out, _load(run), test, config.overwrite)
         return
     report.print_run("pos_tagging", run, _export(run, _load(run)).exports)
 
@@ -273,21 +285,16 @@ def _compile(model: Tagger, config: Train, steps_per_epoch: int) -> None:
 
 
 def _load(run: RunFolder) -> Tagger:
-    from gru_zoo.models.keras_file import load_keras_file
     from gru_zoo.models.tagger import Tagger
 
-    model = load_keras_file(run.path / "model.keras")
-    if not isinstance(model, Tagger):
-        raise ValueError(f"run must hold a Tagger; got a {type(model).__name__}.")
-    return model
+    return models.of_run(run, Tagger)
 
 
-def _tagger(config: Predict) -> Tagger:
-    if config.run is not None:
-        return _load(open_run(config.run, RUNS))
-    from gru_zoo.zoo import load
+def _of(run: Path | None, name: str, flag: str) -> Tagger:
+    """Return a run's model, or that which a flag names in the zoo."""
+    from gru_zoo.models.tagger import Tagger
 
-    return load(config.model)
+    return _load(RunFolder.open(run)) if run else models.of_zoo(flag, name, Tagger)
 
 
 def _evaluate(run: RunFolder, model: Tagger) -> None:

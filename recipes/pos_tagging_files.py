@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from gru_zoo.text.words import split_words
 from recipes import pos_tagging_report
+from recipes.shared import models
 from recipes.shared.device_files import write_parts
 from recipes.shared.golden_texts import GOLDEN_TEXTS
-from recipes.shared.publishing import score_of
+from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
@@ -56,7 +57,7 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
     )
 
 
-def write_files(out: Path, model: Tagger, test: Sequence[Sentence]) -> None:
+def write_files(out: Path, model: Tagger, test: Sequence[Sentence], overwrite: bool) -> None:
     """Write the device's files into a folder, each compared with the model.
 
     Raises:
@@ -65,7 +66,7 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence]) -> None:
     """
     from gru_zoo.artifacts.tagger import tagger_parts
 
-    write_parts(out, tagger_parts(model, test), "a sentence")
+    write_parts(out, tagger_parts(model, test), "a sentence", overwrite)
 
 
 def write_again(name: str) -> Card:
@@ -76,13 +77,21 @@ def write_again(name: str) -> Card:
     """
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.tagger import tagger_parts
-    from gru_zoo.data import universal_dependencies
-    from gru_zoo.zoo import load, models_folder
+    from gru_zoo.models.tagger import Tagger
+    from gru_zoo.zoo import models_folder
 
-    model = load(name)
+    model = models.of_zoo("preset", name, Tagger)
+    return publish_again(models_folder() / name, model, **tagger_parts(model, test_of(model)))
+
+
+def test_of(model: Tagger) -> list[Sentence]:
+    """Return the test split of a preset's treebank.
+
+    Raises:
+        ValueError: it is not the one that the preset's scores are of.
+    """
+    from gru_zoo.data import universal_dependencies
+
     test, source = universal_dependencies.load("test", model.card.configuration["treebank"])
-    if source.sha256 != model.card.data["sha256"]:
-        raise ValueError(
-            f"treebank must be the {model.card.data['name']} that {name} was trained on."
-        )
-    return publish_again(models_folder() / name, model, **tagger_parts(model, test))
+    require_same_data(model.card, source)
+    return test

@@ -24,7 +24,7 @@ from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
 from recipes.shared import averaging, cli, report, reviews, sentiment_card, teachers
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import before, is_run, open_run, pretrained, together
-from recipes.shared.starting import check_sizes, start_run
+from recipes.shared.starting import check_flags, start_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,11 +39,14 @@ LABELS = ("negative", "positive")
 def train(config: Train) -> None:
     """Train; write the model and what it says about every review it may be asked for."""
     _check(config)
-    taught_by = [RunFolder.open(path) for path in config.teachers]
-    opinions = [teachers.opinions(teacher) for teacher in taught_by]
+    for path in config.teachers:
+        teachers.opinions(RunFolder.open(path))  # What is not there is said before a run is made.
     mean = _mean(config)
-    run = start_run(config)
+    with start_run(config) as run:
+        _train(config, run, mean)
 
+
+def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.batching import predict_by_length
     from gru_zoo.training.fitting import fit, seed_everything
@@ -52,6 +55,8 @@ def train(config: Train) -> None:
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
     labelled, validation = splits["train"], splits["validation"]
+    taught_by = [RunFolder.open(path) for path in config.teachers]
+    opinions = [teachers.opinions(teacher, splits) for teacher in taught_by]
     if opinions:
         together = sum(said["validation"] for said in opinions) / len(opinions)
         accuracy = reviews.score(together, validation.labels)["accuracy"]
@@ -94,20 +99,15 @@ def train(config: Train) -> None:
 
 def _check(config: Train) -> None:
     """Raise unless the flags go together and what they name is there."""
-    sizes = "vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"
-    check_sizes(config, (*sizes, "unlabelled_per_labelled"))
+    check_flags(config)
     if not 0 <= config.teachers_weight <= 1:
         raise ValueError(f"teachers_weight must be 0 to 1; got {config.teachers_weight}.")
     for name in "adversarial", "virtual_adversarial":
         if getattr(config, name) < 0:
             raise ValueError(f"{name} must be 0 or more; got {getattr(config, name)}.")
-    if config.excerpts < 0 or (config.excerpts and not config.teachers):
-        raise ValueError(f"excerpts must be 0 or more, with teachers; got {config.excerpts}.")
-    if not config.temperature > 0:
-        raise ValueError(f"temperature must be positive; got {config.temperature}.")
-    if not 0 <= config.ema_momentum < 1:
-        raise ValueError(f"ema_momentum must be 0 to below 1; got {config.ema_momentum}.")
-    if not 0 <= config.stop_after <= config.epochs:
+    if config.excerpts and not config.teachers:
+        raise ValueError(f"excerpts must be 0 without teachers; got {config.excerpts}.")
+    if config.stop_after > config.epochs:
         raise ValueError(
             f"stop_after must be 0 to {config.epochs}, the epochs; got {config.stop_after}."
         )
@@ -141,7 +141,7 @@ def evaluate(config: Evaluate) -> None:
         outputs.append(predict_by_length(model, ids))
         if len(runs) == 1:
             accuracy = reviews.score(outputs[0], test.labels)["accuracy"]
-            _write_metrics(run, model, accuracy, len(test.labels), source)
+            _write_metrics(run, model, accuracy, reviews.scored_on(test, source), source)
             report.print_run("semi_supervised", run, [])
         else:
             print(f"{run.path}: {reviews.score(outputs[-1], test.labels)['accuracy']:.4f}")
@@ -326,13 +326,13 @@ def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
 
 
 def _write_metrics(
-    run: RunFolder, model: SequenceClassifier, accuracy: float, size: int, source: Source
+    run: RunFolder, model: SequenceClassifier, accuracy: float, scored_on: str, source: Source
 ) -> None:
     seconds = [row["seconds"] for row in run.history]
     run.write_metrics(
         {
             "metric": {"name": "accuracy", "value": accuracy, "split": "test"},
-            "scored_on": f"{size:,} reviews: {source.splits['test'][1]}",
+            "scored_on": scored_on,
             "validation_accuracy": max(row["val_accuracy"] for row in run.history),
             "parameters": model.count_params(),
             "epochs": int(run.history[-1]["epoch"]),

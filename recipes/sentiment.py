@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gru_zoo.training.runs import RunFolder
 from recipes.sentiment_flags import (
     LABELS,
     RUNS,
@@ -29,14 +30,14 @@ from recipes.sentiment_flags import (
     Train,
     check,
 )
-from recipes.shared import cli, report
+from recipes.shared import cli, models, report, reviews
+from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, together
 from recipes.shared.starting import start_run
 
 if TYPE_CHECKING:
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.training.runs import RunFolder
     from recipes.shared.reviews import Reviews
 
 
@@ -45,9 +46,16 @@ def train(config: Train) -> None:
     check(config)
     loaded = _loaded(config.start) if config.start else None
     if config.csv:
-        _read("train", config, loaded)  # What is wrong with a table is said before a run is made.
-    run = start_run(config)
+        from recipes.sentiment_csv import contradictions
 
+        # What is wrong with a table is said before a run is made.
+        if several := contradictions(_read("train", config, loaded)[0]):
+            print(f"note: {several} texts of {config.csv} stand there with more than one label.")
+    with start_run(config) as run:
+        _train(config, run, loaded)
+
+
+def _train(config: Train, run: RunFolder, loaded: SequenceClassifier | None) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.batching import BucketedBatches, quarter_lengths
     from gru_zoo.training.fitting import fit, seed_everything
@@ -90,14 +98,15 @@ def export(config: Export) -> None:
     """Write the artifact again from the run's trained model, or a preset's from its own."""
     from recipes import sentiment_artifact
 
-    if config.preset:
+    if config.preset and not config.out:
         card = sentiment_artifact.write_again(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
         return
-    run = open_run(config.run, RUNS)
     if config.out:
-        sentiment_artifact.write_files(_load(run), config.out)
+        model = _of(config.run, config.preset, "preset")
+        sentiment_artifact.write_files(model, config.out, config.overwrite)
         return
+    run = open_run(config.run, RUNS)
     _export(run, _load(run))
     _print_table(run)
 
@@ -105,15 +114,11 @@ def export(config: Export) -> None:
 def predict(config: Predict) -> None:
     """Print a label and its probability for each text."""
     texts = list(config.texts)
-    if config.file:
-        texts += config.file.read_text(encoding="utf-8", errors="replace").splitlines()
-    elif not texts:
-        texts = sys.stdin.read().splitlines()
+    if config.file or not texts:
+        texts += read_lines(config.file)
     if not texts:
         raise ValueError("texts must be one text or more; got none.")
-    from gru_zoo import load
-
-    model = load(config.model)
+    model = _of(config.run, config.model, "model")
     for text, probabilities in zip(texts, model.predict(texts, verbose=0), strict=True):
         best = int(probabilities.argmax())
         scores = dict(zip(model.labels, map(float, probabilities), strict=True))
@@ -121,7 +126,7 @@ def predict(config: Predict) -> None:
         if config.json:
             print(json.dumps({"text": text, **result, "scores": scores}, ensure_ascii=False))
         else:
-            print(f"{result['label']}\t{result['score']:.4f}\t{text}")
+            print(f"{result['label']}\t{result['score']:.4f}\t{' '.join(text.splitlines())}")
 
 
 def publish(config: Publish) -> None:
@@ -150,7 +155,6 @@ def _read(
 ) -> tuple[Reviews, Source]:
     """Return a split of IMDB's reviews, or of the user's table that a model is told of."""
     from recipes import sentiment_csv
-    from recipes.shared import reviews
 
     if not config.csv:
         return reviews.read(split, config.source, config.limit)
@@ -161,14 +165,14 @@ def _read(
 
 
 def _loaded(start: str) -> SequenceClassifier:
-    """Return the model that training goes on from: of a `.keras` file, or of the zoo."""
-    from gru_zoo.models.classifier import SequenceClassifier, load_classifier
-    from gru_zoo.zoo import load
+    """Return the model that training goes on from: of a `.keras` file, a run, or the zoo."""
+    from gru_zoo.models.classifier import load_classifier
 
-    model = load_classifier(start) if start.endswith(".keras") else load(start)
-    if not isinstance(model, SequenceClassifier):
-        raise ValueError(f"from must be a text classifier; {start} is a {type(model).__name__}.")
-    return model
+    if start.endswith(".keras"):
+        return load_classifier(start)
+    if (Path(start) / "config.json").exists():
+        return _load(RunFolder.open(start))
+    return _of(None, start, "from")
 
 
 def _model(config: Train, training: Reviews) -> SequenceClassifier:
@@ -213,15 +217,23 @@ def _compile(model: SequenceClassifier, config: Train, steps_per_epoch: int) -> 
 
 def _score(model: SequenceClassifier, given: Reviews) -> dict[str, float]:
     from gru_zoo.evaluation.robustness import probabilities
-    from recipes.shared import reviews
 
     return reviews.score(probabilities(model, given.texts), given.labels)
 
 
 def _load(run: RunFolder) -> SequenceClassifier:
-    from gru_zoo.models.classifier import load_classifier
+    from gru_zoo.models.classifier import SequenceClassifier
 
-    return load_classifier(run.path / "model.keras")
+    return models.of_run(run, SequenceClassifier)
+
+
+def _of(run: Path | None, name: str, flag: str) -> SequenceClassifier:
+    """Return a run's model, or that which a flag names in the zoo; the newest run's if neither."""
+    from gru_zoo.models.classifier import SequenceClassifier
+
+    if run or not name:
+        return _load(open_run(run, RUNS))
+    return models.of_zoo(flag, name, SequenceClassifier)
 
 
 def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
@@ -234,7 +246,7 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     run.write_metrics(
         {
             "metric": {"name": "accuracy", "value": accuracy, "split": "test"},
-            "scored_on": f"{len(test.labels):,} reviews: {source.splits['test'][1]}",
+            "scored_on": reviews.scored_on(test, source),
             "validation_accuracy": best["val_accuracy"],
             "parameters": model.count_params(),
             "epochs": len(seconds),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recipes.shared import reviews, sentiment_card
+from recipes.shared.device_files import write_alone
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import Finished, require_same_data, score_of
 
@@ -52,13 +53,11 @@ def write(
     )
 
 
-def write_files(model: SequenceClassifier, out: Path) -> None:
+def write_files(model: SequenceClassifier, out: Path, overwrite: bool) -> None:
     """Write the device's files into a folder, each compared on the golden texts."""
     from gru_zoo.artifacts.classifier import classifier_files
 
-    for name, write_one in classifier_files(model, GOLDEN_TEXTS).items():
-        write_one(out / name)
-        print(f"wrote {out / name}")
+    write_alone(out, classifier_files(model, GOLDEN_TEXTS), overwrite)
 
 
 def write_again(name: str) -> Card:

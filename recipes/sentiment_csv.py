@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gru_zoo.data.packaged_reviews import objects
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, held_out
 from gru_zoo.files import sha256
+from recipes.shared.lines import read_lines
 from recipes.shared.reviews import Reviews
 
 
@@ -26,8 +28,8 @@ def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: 
         label_column: name of the column of labels.
 
     Raises:
-        ValueError: a column is missing, or a row is not as described; the message names file,
-            line and column.
+        ValueError: a column is missing, a row is not as described (the message names file, line
+            and column), or all texts have one label.
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
@@ -46,6 +48,11 @@ def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: 
         numbers.append(list(labels).index(label))
     if not texts:
         raise ValueError(f"{path} must have rows below the names of its columns; it has none.")
+    if len(set(numbers)) == 1:
+        raise ValueError(
+            f"{path} must have texts of two labels or more; all {len(texts)} are "
+            f"{labels[numbers[0]]!r}."
+        )
     ordered, targets = by_digest(objects(texts), np.array(numbers, np.int64))
     return Reviews(ordered, targets.astype(np.int32))
 
@@ -84,32 +91,38 @@ def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Revi
     return parts, source
 
 
+def contradictions(reviews: Reviews) -> int:
+    """Return how many different texts stand there with more than one label."""
+    pairs = set(zip(reviews.texts, reviews.labels, strict=True))
+    return len(pairs) - len({text for text, _ in pairs})
+
+
 def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
     """Yield line, text and label of each row."""
-    with open(path, newline="", encoding="utf-8-sig") as lines:
-        table = csv.reader(lines, strict=True)
-        try:
-            columns = next(table, [])
-            for name, flag in ((text, "text"), (label, "label")):
-                if columns.count(name) != 1:
-                    raise ValueError(
-                        f"{path}, line 1: must have one column {name!r} (--{flag}-column names "
-                        f"another); it has {', '.join(map(repr, columns)) or 'none'}."
-                        f"{near_name(name, columns)}"
-                    )
-            places = columns.index(text), columns.index(label)
-            line = table.line_num + 1  # where the next row begins: a row may have several lines
-            for row in table:
-                if row and len(row) != len(columns):
-                    raise ValueError(
-                        f"{path}, line {line}: must have {len(columns)} values, one a column; "
-                        f"got {len(row)}."
-                    )
-                if row:
-                    yield line, row[places[0]], row[places[1]]
-                line = table.line_num + 1
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{path}, line {table.line_num + 1}: must be UTF-8 text of comma-separated "
-                f"values: {error}."
-            ) from error
+    # Decoded line by line, so that a bad byte's line is known.
+    lines = "".join(f"{line}\n" for line in read_lines(path))
+    table = csv.reader(io.StringIO(lines, newline=""), strict=True)
+    try:
+        columns = next(table, [])
+        for name, flag in ((text, "text"), (label, "label")):
+            if columns.count(name) != 1:
+                raise ValueError(
+                    f"{path}, line 1: must have one column {name!r} (--{flag}-column names "
+                    f"another); it has {', '.join(map(repr, columns)) or 'none'}."
+                    f"{near_name(name, columns)}"
+                )
+        places = columns.index(text), columns.index(label)
+        line = table.line_num + 1  # where the next row begins: a row may have several lines
+        for row in table:
+            if row and len(row) != len(columns):
+                raise ValueError(
+                    f"{path}, line {line}: must have {len(columns)} values, one a column; "
+                    f"got {len(row)}."
+                )
+            if row:
+                yield line, row[places[0]], row[places[1]]
+            line = table.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {table.line_num + 1}: must be comma-separated values: {error}."
+        ) from error

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from gru_zoo.arguments import fraction
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
-from recipes.shared.starting import check_sizes
+from recipes.shared.starting import check_flags
 
 RUNS = Path("runs/sentiment")
 PRESET = "sentiment_imdb_gru_small"
@@ -31,7 +30,7 @@ class Train(ReviewFlags):
 
     # A loaded model on your own texts.
     start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""
-    """A name in the zoo or a .keras file to go on from, on the texts of --csv."""
+    """A name in the zoo, a run or a .keras file to go on from, on the texts of --csv."""
     csv: str = ""
     """Your table: UTF-8, comma-separated, one text and one of the model's labels a row."""
     text_column: str = "text"
@@ -91,6 +90,8 @@ class Predict:
     """Read the texts from this file, one a line."""
     json: bool = False
     """Write one JSON object a line."""
+    run: Path | None = None
+    """Folder of a run, in place of the zoo's model."""
     model: str = PRESET
     """A name in the zoo."""
 
@@ -118,13 +119,18 @@ class Measure:
 
 def check(config: Train) -> None:
     """Raise ValueError for flags that do not go together."""
-    check_sizes(config, ("vocabulary_size", "sequence_length", "units", "embedding_dim", "epochs"))
-    fraction("held_out", config.held_out)
+    check_flags(config)
     if bool(config.start) != bool(config.csv):
         raise ValueError(
             "from and csv must come together, a loaded model and your texts; got "
             f"{'--from' if config.start else '--csv'} alone."
         )
+    for name in ("source", "limit") if config.csv else ():
+        if getattr(config, name) != getattr(Train(), name):
+            raise ValueError(
+                f"{name} must be left alone with --csv, of which all rows are read; "
+                f"got {getattr(config, name)!r}."
+            )
     if config.start:
         usual = Train()
         for name in FORM:

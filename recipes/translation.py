@@ -25,10 +25,11 @@ from gru_zoo.data import multi30k
 from gru_zoo.files import write_beside
 from gru_zoo.training.runs import RunFolder
 from recipes import translation_export
-from recipes.shared import attention_figure, cli, report
+from recipes.shared import attention_figure, cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
-from recipes.shared.publishing import command, open_run, together
-from recipes.shared.starting import RunFlags, check_sizes, start_run
+from recipes.shared.lines import read_lines
+from recipes.shared.publishing import command, open_run, require_same_data, together
+from recipes.shared.starting import RunFlags, check_flags, start_run
 from recipes.translation_export import bleu
 
 if TYPE_CHECKING:
@@ -130,10 +131,13 @@ class Publish(PublishFlags):
 
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
-    check_sizes(config, ("dim", "units", "num_layers", "heads", "epochs", "batch_size", "beams"))
+    check_flags(config)
     training, source = _read("train", config)  # An unknown pair leaves no run behind.
-    run = start_run(config)
+    with start_run(config) as run:
+        _train(config, run, training, source)
 
+
+def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Source) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.models.teacher import Teacher
     from gru_zoo.text.subwords import Subwords
@@ -178,22 +182,25 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print a translation of each text."""
-    texts = list(config.texts) or sys.stdin.read().splitlines()
-    if not texts:
-        raise ValueError("texts must be one sentence or more; got none.")
+    texts = list(config.texts) or read_lines(None)
+    some = [text for text in texts if text.strip()]
+    if not some:
+        raise ValueError("texts must be one sentence or more with a word in it; got none.")
     if config.run:
         run = RunFolder.open(config.run)
         flags, model = Train(**run.config), _load(run)
         beams, alpha = flags.beams, flags.alpha
     else:
-        from gru_zoo import load
-
-        model = load(config.model)
+        model = _of_zoo("model", config.model)
         beams, alpha = (model.card.configuration[name] for name in ("beams", "alpha"))
-    for text, found in zip(texts, _translate(model, texts, beams, alpha), strict=True):
-        translation = model.subwords.decode(found.ids)
+    # An empty line stays one, so that what comes out goes with what went in.
+    results = iter(_translate(model, some, beams, alpha))
+    for text in texts:
+        found = next(results) if text.strip() else None
+        translation = model.subwords.decode(found.ids) if found else ""
         if config.json:
-            record = {"text": text, "translation": translation, "score": found.score}
+            score = found.score if found else None
+            record = {"text": text, "translation": translation, "score": score}
             print(json.dumps(record, ensure_ascii=False))
         else:
             print(translation)
@@ -201,12 +208,16 @@ def predict(config: Predict) -> None:
 
 def export(config: Export) -> None:
     """Write the artifact again from the run's trained model, or a preset's from its own."""
-    if config.preset:
+    if config.preset and not config.out:
         _export_preset(config.preset)
+        return
+    if config.preset:
+        model = _of_zoo("preset", config.preset)
+        translation_export.write_files(config.out, model, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        translation_export.write_files(config.out, _load(run))
+        translation_export.write_files(config.out, _load(run), config.overwrite)
         return
     report.print_run("translation", run, _export(run, _load(run)).exports)
 
@@ -266,14 +277,15 @@ def _translate(model: Seq2Seq, texts: Sequence[str], beams: int, alpha: float) -
 
 
 def _load(run: RunFolder) -> Seq2Seq:
-    import keras
-
     from gru_zoo.models.seq2seq import Seq2Seq
 
-    model = keras.saving.load_model(run.path / "model.keras", compile=False, safe_mode=True)
-    if not isinstance(model, Seq2Seq):
-        raise ValueError(f"run must hold a Seq2Seq; got a {type(model).__name__}.")
-    return model
+    return models.of_run(run, Seq2Seq)
+
+
+def _of_zoo(flag: str, name: str) -> Seq2Seq:
+    from gru_zoo.models.seq2seq import Seq2Seq
+
+    return models.of_zoo(flag, name, Seq2Seq)
 
 
 def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
@@ -322,14 +334,13 @@ def _export(run: RunFolder, model: Seq2Seq) -> Card:
 def _export_preset(name: str) -> None:
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.translator import translator_parts
-    from gru_zoo.zoo import load, models_folder
+    from gru_zoo.zoo import models_folder
 
-    model = load(name)
+    model = _of_zoo("preset", name)
     known = model.card.configuration
     config = Train(pair=known["pair"], beams=known["beams"], alpha=known["alpha"])
     test, source = _read("test", config)
-    if source.sha256 != model.card.data["sha256"]:
-        raise ValueError(f"preset must be of {source.name}; {name} was trained on other data.")
+    require_same_data(model.card, source)
     parts = translator_parts(model, translation_export.task_of(test, config))
     card = publish_again(models_folder() / name, model, **parts)
     print(f"exported {card.name} again: {len(card.exports)} files")

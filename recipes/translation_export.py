@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.shared.device_files import write_alone
+
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import About, Card
     from gru_zoo.artifacts.translator import Task
@@ -86,7 +88,7 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
     )
 
 
-def write_files(out: Path, model: Seq2Seq) -> None:
+def write_files(out: Path, model: Seq2Seq, overwrite: bool) -> None:
     """Write the device's files into a folder.
 
     Raises:
@@ -94,9 +96,7 @@ def write_files(out: Path, model: Seq2Seq) -> None:
     """
     from gru_zoo.artifacts.translator import translator_files
 
-    for name, write in translator_files(model).items():
-        write(out / name)
-        print(f"wrote {out / name}")
+    write_alone(out, translator_files(model), overwrite)
 
 
 def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:

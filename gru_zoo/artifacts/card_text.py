@@ -187,7 +187,7 @@ def _use(card: Card) -> str:
     lite = [e["variant"] for e in card.exports if e["file"].endswith(".tflite")]
     lines = [
         "from gru_zoo import load\n",
-        f'model = load("{card.name}")',
+        f'model = load("{_place(card)}")',
     ]
     if card.task == "text-classification":
         lines.append('model.predict(["A quiet, wonderful film."])')
@@ -195,8 +195,14 @@ def _use(card: Card) -> str:
         lines.append('model.tag([["A", "quiet", "film", "."]])')
     if lite:
         variant = "int8" if "int8" in lite else lite[0]
-        lines.append(f'lite = load("{card.name}", format="tflite", variant="{variant}")')
+        lines.append(f'lite = load("{_place(card)}", format="tflite", variant="{variant}")')
     return "\n".join(["## Use", "", "```python", *lines, "```", ""])
+
+
+def _place(card: Card) -> str:
+    """Return what `load` and `zoo` take: the name, or a path before `publish` gave it one."""
+    published = any(" publish " in command for command in card.commands)
+    return card.name if published else "./path/to/this/folder"
 
 
 def _origin(card: Card) -> str:
@@ -212,8 +218,8 @@ def _origin(card: Card) -> str:
             "```",
             "",
             f"Exported {card.date}{commit}{machine}, with {versions}.",
-            f"`python -m gru_zoo.zoo reproduce {card.name}` prints these commands, "
-            f"`python -m gru_zoo.zoo verify {card.name}` checks every file.",
+            f"`python -m gru_zoo.zoo reproduce {_place(card)}` prints these commands, "
+            f"`python -m gru_zoo.zoo verify {_place(card)}` checks every file.",
             "",
         ]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from gru_zoo.files import write_beside, write_json
 
 _CHECKPOINT = "checkpoint.npz"
+_BEFORE_A_CHECKPOINT = {"config.json", "data.json", "tensorboard"}
 
 
 class RunFolder:
@@ -91,10 +93,13 @@ class RunFolder:
             return
         pinned = json.loads(path.read_text(encoding="utf-8"))
         if any(pinned[key] != record[key] for key in ("name", "version", "sha256")):
+            was, now = (f"{given['name']} {given['version']}" for given in (pinned, record))
+            if was == now:
+                files = pinned["sha256"].items() ^ record["sha256"].items()
+                now = f"other contents of {', '.join(sorted({name for name, _ in files}))}"
             raise ValueError(
-                f"source must give {pinned['name']} {pinned['version']}, which the run in "
-                f"{self.path} was trained on; got {record['name']} {record['version']}, whose "
-                "test split may hold what the run has seen."
+                f"source must give {was}, which the run in {self.path} was trained on; got {now}, "
+                "whose test split may hold what the run has seen."
             )
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
@@ -122,6 +127,11 @@ class RunFolder:
                     f"{key} must be {before.get(key)!r}, as the run in {self.path} was started "
                     f"with, to resume it; got {self.config.get(key)!r}."
                 )
+
+    def discard_unless_begun(self) -> None:
+        """Remove the folder if it holds no more than what the run was started with."""
+        if {path.name for path in self.path.iterdir()} <= _BEFORE_A_CHECKPOINT:
+            shutil.rmtree(self.path)
 
     def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays and the history as one file, whole or not at all."""

@@ -30,8 +30,9 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
     """Load a pretrained model, after its files' checksums have been compared.
 
     Args:
-        name: one of `list_models()`, or `hf://user/repository` on Hugging Face's hub (the extra
-            `hub`), with `@revision` behind it if it is not the newest.
+        name: one of `list_models()`; the path of an artifact's folder, such as
+            `runs/sentiment/mine/artifact`; or `hf://user/repository` on Hugging Face's hub (the
+            extra `hub`), with `@revision` behind it if it is not the newest.
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
             "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger`,
             `LiteReader`, `LiteTranslator` or `LiteLanguageModel`, else LiteRT's interpreter.

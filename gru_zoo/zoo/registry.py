@@ -42,8 +42,24 @@ def list_models() -> list[str]:
     return sorted(path.parent.name for path in models_folder().glob("*/card.json"))
 
 
+def folder_of(name: str) -> Path:
+    """Return the folder of an artifact: of that name, or itself where a path is given.
+
+    A path has a separator in it, such as `runs/sentiment/mine/artifact` or `./mine`; a name of the
+    zoo has none.
+
+    Example:
+        >>> folder_of("sentiment_imdb_gru_small") == models_folder() / "sentiment_imdb_gru_small"
+        True
+    """
+    return Path(name) if _is_path(name) else models_folder() / name
+
+
 def card(name: str) -> Card:
     """Return the card of an artifact.
+
+    Args:
+        name: in the zoo, or a path as for `folder_of`.
 
     Raises:
         ValueError: there is no such artifact; near names are suggested.
@@ -52,6 +68,12 @@ def card(name: str) -> Card:
         >>> card("sentiment_imdb_gru_small").task
         'text-classification'
     """
+    if _is_path(name):
+        if not (Path(name) / "card.json").is_file():
+            raise ValueError(
+                f"name must be a folder with a card.json where it is a path; got {name!r}."
+            )
+        return Card.from_json(Path(name) / "card.json")
     known = list_models()
     if name not in known:
         listed = ", ".join(map(repr, known)) or f"none in {models_folder()}"
@@ -79,7 +101,7 @@ def place(name: str, under: str | tuple[str, ...] = "") -> Path:
         >>> (place("sentiment_imdb_gru_small", "golden.npz") / "golden.npz").is_file()
         True
     """
-    about, folder = card(name), models_folder() / name
+    about, folder = card(name), folder_of(name)
     wanted = files_under(about, under)
     if folder.parent == PACKAGED and not all((folder / path).is_file() for path in wanted):
         folder = cache.fetch_all(name, wanted)
@@ -125,6 +147,10 @@ def files_under(about: Card, under: str | tuple[str, ...]) -> dict[str, dict]:
         if PurePosixPath(path).is_absolute() or ".." in path.split("/") or "\\" in path:
             raise ValueError(f"{about.name}: files must lie in the artifact; got {path!r}.")
     return {path: file for path, file in about.files.items() if path.startswith(under)}
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or os.sep in name
 
 
 def compare(name: str, folder: Path, files: dict[str, dict]) -> None:

@@ -29,7 +29,8 @@ def run(
         interrupted: what to say of going on after Ctrl-C.
 
     Returns:
-        exit status: 0, 2 after a mistake in the input, 130 after Ctrl-C.
+        exit status: 0, 2 after a mistake in the input or a training whose loss is no longer
+        finite, 130 after Ctrl-C.
     """
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -58,10 +59,16 @@ def run(
     )
     try:
         function(config)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}{_hint(config)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0
+
+
+def _hint(config: Any) -> str:
+    """Return what may be behind an error that speaks of too few rows."""
+    limit = getattr(config, "limit", 0)
+    return f"\nBy --limit {limit} only so few of the data are read." if limit > 0 else ""

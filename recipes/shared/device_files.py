@@ -1,15 +1,41 @@
-"""The files of a device, written into a folder one by one, each compared with the model."""
+"""The files of a device, written into a folder of the user's one by one, each compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gru_zoo.files import size_of, write_beside
 
 
-def write_parts(out: Path, parts: Mapping[str, Any], one: str) -> None:
+def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
+    """Raise FileExistsError if a folder holds one of these files, and it is not to be replaced."""
+    for name in names:
+        if (out / name).exists() and not overwrite:
+            raise FileExistsError(f"out must hold no {name}, or use --overwrite; {out} has one.")
+
+
+def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite: bool) -> None:
+    """Write files whose writers compare them with the model, and print a line for each.
+
+    Args:
+        out: folder they go to.
+        files: name -> what writes it to the path it is given.
+        overwrite: whether files that are there are replaced.
+
+    Raises:
+        FileExistsError: one is there, and is not to be replaced.
+        check.Refused: a file does not do what the model does; it is not left there.
+    """
+    require_new(out, files, overwrite)
+    for name, write in files.items():
+        with write_beside(out / name) as partial:
+            write(partial)
+        print(f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB")
+
+
+def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) -> None:
     """Write an artifact's files and assets, and print a line for each file.
 
     Args:
@@ -17,10 +43,13 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str) -> None:
         parts: "files", "compare" and "assets", as for `gru_zoo.artifacts.folder.publish`; files
             are scored by accuracy.
         one: what the latency is of, such as "a sentence".
+        overwrite: whether files that are there are replaced.
 
     Raises:
+        FileExistsError: one is there, and is not to be replaced.
         check.Refused: a file does not do what the model does; it is not left there.
     """
+    require_new(out, [*parts["files"], *(f"assets/{name}" for name in parts["assets"])], overwrite)
     for name, write in parts["files"].items():
         with write_beside(out / name) as partial:
             write(partial)

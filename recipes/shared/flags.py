@@ -30,13 +30,21 @@ class OneRun:
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportFlags(OneRun):
-    """Flags of a command that writes an artifact again."""
+class OutFlags(OneRun):
+    """Flags of a command that writes a run's artifact again, or its files alone."""
 
     out: Path | None = None
     """Write the device's files into this folder, and no artifact."""
+    overwrite: bool = False
+    """Replace files that are in it already."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportFlags(OutFlags):
+    """Flags of a command that writes an artifact again, of a run or of a preset."""
+
     preset: str = ""
-    """A name in the zoo: its files are written anew from its own model instead."""
+    """A name in the zoo, in place of a run; without --out its own files are written anew."""
 
 
 @dataclasses.dataclass(frozen=True)

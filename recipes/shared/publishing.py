@@ -144,7 +144,8 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
         preset: the name that `publish` gives them; empty for a run that is not published.
 
     Raises:
-        ValueError: no runs, runs that differ in more than their seed, or not of one metric.
+        ValueError: no runs, runs that differ in more than their seed or not of one metric, or runs
+            on a part of the data that would replace a preset.
         FileNotFoundError: one of them is not a finished run.
     """
     from gru_zoo.artifacts import scores
@@ -156,6 +157,7 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
     seeds = {run.config["seed"] for run in runs}
     if any(config != alike[0] for config in alike) or len(seeds) < len(runs):
         raise ValueError("finished must be runs that differ in their seed only; they do not.")
+    _require_all_data(runs, preset)
     metrics = {run.metrics()["metric"]["name"] for run in runs}
     if len(metrics) > 1:
         raise ValueError(f"finished must be runs of one metric; got {sorted(metrics)}.")
@@ -169,3 +171,15 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
         where = " ".join(f"runs/{recipe}/{run.path.name}" for run in runs)
         commands.append(f"python -m recipes.{recipe} publish {where} --preset {preset}")
     return Finished(best, each, metric, commands)
+
+
+def _require_all_data(runs: Sequence[RunFolder], preset: str) -> None:
+    """Raise ValueError if runs of a smoke test would replace a preset that is there."""
+    from gru_zoo.zoo import list_models
+
+    limit = runs[0].config.get("limit", 0)
+    if limit and preset in list_models():
+        raise ValueError(
+            f"preset must be a new name for runs with --limit {limit}, which have seen a part of "
+            f"the data; {preset} is there already."
+        )

@@ -55,6 +55,13 @@ def for_training(source: str, limit: int) -> tuple[dict[str, Reviews], Source]:
     return splits, record
 
 
+def scored_on(test: Reviews, source: Source) -> str:
+    """Say what a score on test reviews was measured on, and that it is a part where it is one."""
+    count, text = source.splits["test"]
+    part = "" if len(test.labels) == count else f" of the {count:,}"
+    return f"{len(test.labels):,}{part} reviews: {text}"
+
+
 def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False) -> np.ndarray:
     """Return ids [texts, time] int32, words in reverse order behind `<START>` if `backward`."""
     import numpy as np

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.training.runs import RunFolder, newest_run
 
 # Flags that say where a run is and how it is reached, not what it computes.
 PLACE = ("name", "runs", "resume", "export", "opinions")
 # A resumed run may end sooner or later than was meant; what it computed until then stays.
 _MAY_CHANGE = ("stop_after",)
+# What `check_flags` asks of the flags of these names, whichever recipe they are of.
+_POSITIVE = frozenset(
+    "affix_dim batch_size beams dim embedding_dim epochs heads hops longest num_layers parts "
+    "repeat sequence_length steps streams unlabelled_per_labelled units vocabulary_size "
+    "word_dim".split()
+)
+_COUNTS = frozenset("excerpts limit parameters patience sampled stop_after".split())
+_SHARES = frozenset("dropout ema_momentum held_out smoothing".split())
+_RATES = frozenset("learning_rate strength temperature".split())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +43,26 @@ class RunFlags:
     """Of weights, order and dropout."""
 
 
-def check_sizes(config: RunFlags, names: Sequence[str]) -> None:
-    """Raise ValueError unless each of these flags is a positive integer."""
-    for name in names:
-        positive_int(name, getattr(config, name))
+def check_flags(config: RunFlags) -> None:
+    """Raise ValueError if a flag that several trainings have is out of its range."""
+    for name in (field.name for field in dataclasses.fields(config)):
+        value = getattr(config, name)
+        if name in _POSITIVE:
+            positive_int(name, value)
+        elif name in _COUNTS and value < 0:
+            raise ValueError(f"{name} must be 0 or more; got {value}.")
+        elif name in _SHARES:
+            fraction(name, value)
+        elif name in _RATES and not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a number above 0; got {value}.")
 
 
-def start_run(config: RunFlags) -> RunFolder:
+@contextlib.contextmanager
+def start_run(config: RunFlags) -> Iterator[RunFolder]:
     """Make or reopen the folder of a run, and say where it is.
+
+    A run that ends with an error before it has left anything leaves no folder either, which would
+    stand in the way of the command with the mistake put right.
 
     Raises:
         FileExistsError: the run exists, and is not to be resumed.
@@ -54,7 +77,11 @@ def start_run(config: RunFlags) -> RunFolder:
         fixed = _without_newer(fixed, config, config.runs / name)
     run = RunFolder(config.runs / name, fixed, config.resume, _MAY_CHANGE)
     print(f"run: {run.path}")
-    return run
+    try:
+        yield run
+    except Exception:
+        run.discard_unless_begun()
+        raise
 
 
 def _without_newer(fixed: dict[str, Any], config: RunFlags, path: Path) -> dict[str, Any]:

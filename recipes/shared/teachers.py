@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_beside
@@ -28,11 +28,18 @@ def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
         np.savez_compressed(file, **said)
 
 
-def opinions(run: RunFolder) -> dict[str, np.ndarray]:
+def opinions(
+    run: RunFolder, splits: Mapping[str, reviews.Reviews] | None = None
+) -> dict[str, np.ndarray]:
     """Return what `keep_opinions` wrote into a run.
+
+    Args:
+        run: of a teacher.
+        splits: the reviews that are to be learnt; None where they are not known yet.
 
     Raises:
         FileNotFoundError: it wrote nothing there.
+        ValueError: it wrote of other reviews than these.
     """
     import numpy as np
 
@@ -40,7 +47,15 @@ def opinions(run: RunFolder) -> dict[str, np.ndarray]:
     if not path.exists():
         raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no {path.name}.")
     with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+        said = dict(archive)
+    for split, given in (splits or {}).items():
+        spoken = len(said.get(split, ()))
+        if spoken != len(given.texts):
+            raise ValueError(
+                f"teachers must know the {len(given.texts):,} {split} reviews, of the same source "
+                f"and limit; {run.path} speaks of {spoken:,}."
+            )
+    return said
 
 
 def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:

@@ -54,6 +54,14 @@ def test_readme_tells_the_shipped_figure_and_the_spread(card):
     assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms |" in text
 
 
+def test_before_it_is_published_it_is_loaded_by_its_path(card):
+    assert 'load("./path/to/this/folder")' in readme(card)
+    assert "zoo verify ./path/to/this/folder`" in readme(card)
+    command = f"python -m recipes.something publish runs/a --preset {card.name}"
+    published = readme(dataclasses.replace(card, commands=[*card.commands, command]))
+    assert f'load("{card.name}")' in published and "./path" not in published
+
+
 def test_front_matter_is_yaml_that_hugging_face_reads(card):
     yaml = pytest.importorskip("yaml")
     _, front, _ = readme(card).split("---\n", 2)

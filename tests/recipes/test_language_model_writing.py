@@ -96,14 +96,18 @@ def test_the_preset_proves_itself(printed):
 
 def test_a_run_that_is_older_than_a_flag_can_be_resumed(tmp_path, capsys):
     config = {"runs": tmp_path, "name": "old"}
-    run = start_run(language_model.Train(**config))
-    before = {key: value for key, value in run.config.items() if key != "dataset"}
+    with start_run(language_model.Train(**config)) as run:
+        before = {key: value for key, value in run.config.items() if key != "dataset"}
     (run.path / "config.json").write_text(json.dumps(before))
-    assert start_run(language_model.Train(**config, resume=True)).config == before
-    with pytest.raises(ValueError, match="dataset must be None"):
-        start_run(language_model.Train(**config, resume=True, dataset="tiny_shakespeare"))
-    with pytest.raises(ValueError, match="units must be 384"):
-        start_run(language_model.Train(**config, resume=True, units=5))
+    with start_run(language_model.Train(**config, resume=True)) as run:
+        assert run.config == before
+    for message, flags in (
+        ("dataset must be None", {"dataset": "tiny_shakespeare"}),
+        ("units must be 384", {"units": 5}),
+    ):
+        other = language_model.Train(**config, resume=True, **flags)
+        with pytest.raises(ValueError, match=message), start_run(other):
+            pytest.fail("it was resumed")
 
 
 @pytest.mark.parametrize(

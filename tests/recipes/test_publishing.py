@@ -72,6 +72,15 @@ def test_a_preset_that_a_run_began_with_is_made_first(tmp_path, monkeypatch):
         before(RunFolder.open("runs/some/b"))
 
 
+def test_a_smoke_test_replaces_no_preset(finished):
+    run = finished("a", 0, 0.8, 0.9, limit=64)
+    preset = "sentiment_imdb_gru_supervised"
+    with pytest.raises(ValueError, match=f"runs with --limit 64, .*; {preset} is there already"):
+        together("some", [run], Flags(), preset)
+    assert together("some", [run], Flags(), "another_name").best.path == run
+    assert together("some", [finished("b", 0, 0.8, 0.9)], Flags(), preset).metric == "accuracy"
+
+
 def test_runs_that_differ_in_more_than_their_seed_are_refused(finished):
     one = finished("a", 0, 0.8, 0.9)
     for other in (finished("b", 1, 0.8, 0.9, units=5), finished("c", 0, 0.8, 0.9)):

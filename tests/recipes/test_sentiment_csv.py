@@ -42,7 +42,8 @@ def test_rows_are_read_wherever_their_columns_are(tmp_path):
             "line 4: label must be one of .*'negative', 'positive'; got 'positiv'. Did you mean",
         ),
         (["text,label", "a,positive", "  ,negative"], "line 3: text must not be empty"),
-        (["text,label", '"a,positive'], "must be UTF-8 text of comma-separated values"),
+        (["text,label", '"a,positive'], "must be comma-separated values"),
+        (["text,label", "a,positive", "b,positive"], "two labels or more; all 2 are 'positive'"),
     ],
 )
 def test_an_error_names_line_and_column(tmp_path, lines, message):
@@ -53,9 +54,15 @@ def test_an_error_names_line_and_column(tmp_path, lines, message):
 
 def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path):
     path = tmp_path / "reviews.csv"
-    path.write_bytes(b"text,label\nfine,positive\n\xff\xfe,negative\n")
-    with pytest.raises(ValueError, match="reviews.csv, line .: must be UTF-8"):
+    path.write_bytes(b"text,label\n" + b"fine,positive\n" * 1000 + b"\xff\xfe,negative\n")
+    with pytest.raises(ValueError, match="reviews.csv, line 1002: must be UTF-8"):
         sentiment_csv.read_csv(path, LABELS, "text", "label")
+
+
+def test_texts_with_more_than_one_label_are_counted(tmp_path):
+    rows = ["fine,positive", "fine,negative", "fine,positive", "dull,negative", "dull,negative"]
+    path = write(tmp_path / "t.csv", "text,label", *rows)
+    assert sentiment_csv.contradictions(sentiment_csv.read_csv(path, LABELS, "text", "label")) == 1
 
 
 def test_parts_hold_every_row_once_and_equal_texts_together(tmp_path):
@@ -101,6 +108,15 @@ def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, caps
     before = (run / "metrics.json").read_text()
     assert sentiment.main(["evaluate", "--run", str(run)]) == 0
     assert (run / "metrics.json").read_text() == before
+    capsys.readouterr()
+    assert sentiment.main(["predict", "--run", str(run), reviews()[0][0]]) == 0
+    assert capsys.readouterr().out.startswith(LABELS[reviews()[0][1]])
+    # It goes on from that run's folder too, but not on another table under the same name.
+    words = f"--from {run} --csv mine.csv --name more --no-export --epochs 1".split()
+    assert sentiment.main(["train", *words]) == 0, capsys.readouterr().err
+    write(tmp_path / "mine.csv", "text,label", *rows, "another,positive")
+    assert sentiment.main(["evaluate", "--run", str(run)]) == 2
+    assert "got other contents of mine.csv" in capsys.readouterr().err
 
 
 def test_a_table_may_be_smaller_than_a_batch(start, tmp_path, monkeypatch, capsys):
@@ -125,6 +141,8 @@ def test_a_table_may_be_smaller_than_a_batch(start, tmp_path, monkeypatch, capsy
         ("--from start.keras --csv mine.csv", "line 2: label must be one of the model's labels"),
         ("--cell lstm", "cell must be one of 'gru', 'keras_gru' to be exported; got 'lstm'"),
         ("--held-out 1.5", "held_out must be a number in"),
+        ("--from start.keras --csv mine.csv --limit 5", "limit must be left alone with --csv"),
+        ("--from pos_ewt_gru_small --csv mine.csv", "from must name a SequenceClassifier; pos_ewt"),
     ],
 )
 def test_what_cannot_be_is_said_before_a_run_is_made(

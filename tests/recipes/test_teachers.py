@@ -7,6 +7,7 @@ from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.models.ngrams import NGrams
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import teachers
+from recipes.shared.reviews import Reviews
 from tests.export.conftest import make_classifier
 
 LONG = b" ".join(b"w%d" % number for number in range(400))
@@ -34,6 +35,19 @@ def test_excerpts_depend_on_the_seed_alone():
     same = teachers.excerpts(texts, 1), teachers.excerpts(texts, 1)
     np.testing.assert_array_equal(*same)
     assert list(teachers.excerpts(texts, 2)) != list(same[0])
+
+
+def test_opinions_are_of_the_reviews_that_are_to_be_learnt(tmp_path):
+    run = RunFolder(tmp_path / "run", {})
+    said = {"train": np.full((3, 2), 0.5, np.float32)}
+    teachers.keep_opinions(run, said)
+    three = Reviews(np.array([b"a", b"b", b"c"], object), np.array([0, 1, 1]))
+    np.testing.assert_array_equal(teachers.opinions(run, {"train": three})["train"], said["train"])
+    two = Reviews(three.texts[:2], three.labels[:2])
+    with pytest.raises(ValueError, match="teachers must know the 2 train reviews.*speaks of 3"):
+        teachers.opinions(run, {"train": two})
+    with pytest.raises(ValueError, match="3 unsupervised reviews.*speaks of 0"):
+        teachers.opinions(run, {"train": three, "unsupervised": three})
 
 
 def test_a_classifier_is_asked(tmp_path):

@@ -1,0 +1,44 @@
+"""Texts of a user's, one a line, from a file or from standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def read_lines(file: Path | None) -> list[str]:
+    """Return the lines of a file, or of standard input, without their ends.
+
+    A line ends with a newline, with or without a carriage return before it, and with nothing else:
+    a text may hold a form feed or one of Unicode's separators. An empty line is an empty text, and
+    a byte order mark is none of the text.
+
+    Args:
+        file: UTF-8; None reads standard input.
+
+    Raises:
+        ValueError: a line is not UTF-8; the message names it.
+
+    Example:
+        >>> _ = Path("/tmp/lines.txt").write_bytes(b"one\\r\\n\\ntwo")
+        >>> read_lines(Path("/tmp/lines.txt"))
+        ['one', '', 'two']
+    """
+    content = file.read_bytes() if file else _standard_input()
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    texts = []
+    for number, line in enumerate(lines, 1):
+        try:
+            texts.append(line.removesuffix(b"\r").decode())
+        except UnicodeDecodeError as error:
+            place = file or "standard input"
+            raise ValueError(f"{place}, line {number}: must be UTF-8 text: {error}.") from error
+    return texts
+
+
+def _standard_input() -> bytes:
+    # A test's or a notebook's has text only.
+    buffer = getattr(sys.stdin, "buffer", None)
+    return buffer.read() if buffer else sys.stdin.read().encode()

@@ -1,0 +1,84 @@
+"""How a training starts: flags that no training can have, and a folder that is not left empty."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from recipes import comprehension, language_model, ngrams, pos_tagging, semi_supervised, translation
+from recipes.sentiment_flags import Train
+from recipes.shared.starting import RunFlags, check_flags, start_run
+
+TRAININGS = [
+    Train,
+    *(
+        module.Train
+        for module in (
+            comprehension,
+            language_model,
+            ngrams,
+            pos_tagging,
+            semi_supervised,
+            translation,
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("train", TRAININGS)
+def test_what_a_recipe_begins_with_by_itself_is_allowed(train):
+    check_flags(train())
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("dropout", 1.5, "dropout must be a number in"),
+        ("dropout", float("nan"), "dropout must be a number in"),
+        ("learning_rate", -1.0, "learning_rate must be a number above 0; got -1.0"),
+        ("learning_rate", 0.0, "learning_rate must be a number above 0"),
+        ("learning_rate", float("nan"), "learning_rate must be a number above 0; got nan"),
+        ("learning_rate", float("inf"), "learning_rate must be a number above 0; got inf"),
+        ("limit", -5, "limit must be 0 or more; got -5"),
+        ("batch_size", 0, "batch_size must be an integer of at least 1"),
+        ("epochs", 0, "epochs must be an integer of at least 1"),
+        ("parameters", -1, "parameters must be 0 or more"),
+        ("patience", -1, "patience must be 0 or more"),
+    ],
+)
+def test_what_no_training_can_have_is_refused(flag, value, message):
+    have = [t for t in TRAININGS if flag in {field.name for field in dataclasses.fields(t)}]
+    assert have
+    for train in have:
+        with pytest.raises(ValueError, match=message):
+            check_flags(dataclasses.replace(train(), **{flag: value}))
+
+
+def test_a_training_that_has_left_nothing_leaves_no_folder(tmp_path):
+    flags = RunFlags(name="a", runs=tmp_path)
+    with pytest.raises(ValueError, match="wrong"), start_run(flags) as run:
+        run.pin_data({"name": "some", "version": "1", "sha256": {}})
+        raise ValueError("wrong")
+    assert not (tmp_path / "a").exists()
+    with start_run(flags) as run:  # The name is free for the corrected command.
+        assert run.path == tmp_path / "a"
+
+
+def test_what_a_training_has_left_stays(tmp_path):
+    flags = RunFlags(name="a", runs=tmp_path)
+    with pytest.raises(FloatingPointError), start_run(flags) as run:
+        run.history.append({"epoch": 1, "val_loss": 0.5})
+        run.save_checkpoint({"a": np.ones(3)})
+        raise FloatingPointError
+    again = RunFlags(name="a", runs=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="again"), start_run(again):
+        raise ValueError("again")
+    assert (tmp_path / "a" / "checkpoint.npz").exists()
+
+
+def test_an_interrupted_training_can_be_resumed_from_the_beginning(tmp_path):
+    flags = RunFlags(name="a", runs=tmp_path)
+    with pytest.raises(KeyboardInterrupt), start_run(flags):
+        raise KeyboardInterrupt
+    with start_run(RunFlags(name="a", runs=tmp_path, resume=True)) as run:
+        assert run.config["seed"] == 0
