@@ -87,6 +87,11 @@ def _export(config: Export) -> None:
             difference = _write(to, model, path, config, representative)
             rows.append(_row(path, difference))
     _print(rows)
+    for path in filter(_too_small_for_int8, targets.values()):
+        print(
+            f"note: {path.name} holds no int8 weight; TFLite leaves a matrix of fewer than 1,024 "
+            "numbers in float."
+        )
 
 
 def load(path: Path) -> keras.Model:
@@ -188,6 +193,14 @@ def _row(path: Path, difference: float | None) -> tuple[str, ...]:
     # SavedModel and ONNX are held to 1e-5 and do not tell by how much they keep to it.
     shown = "below 1e-05" if difference is None else f"{difference:.1e}"
     return path.name, f"{size_of(path) / 1e3:,.0f}", shown, operators, runtime
+
+
+def _too_small_for_int8(path: Path) -> bool:
+    """Return whether a file of the variant int8 has all weights in float."""
+    from gru_zoo.export import inspection
+
+    int8 = path.name.endswith("_int8.tflite")
+    return int8 and "INT8" not in inspection.inspect(path)["constant_types"]
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:

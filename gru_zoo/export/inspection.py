@@ -21,7 +21,9 @@ class Refused(ValueError):
 
 
 def inspect(path: str | os.PathLike) -> dict[str, Any]:
-    """Return a file's size and operators without running it.
+    """Return a file's size and operators, and a `.tflite` file's types of weights ("INT8", ...).
+
+    Nothing of it is run.
 
     Raises:
         Refused: the file is broken, or holds an operator that not every device has.
@@ -47,6 +49,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
         "bytes": size_of(path),
         "operators": dict(sorted(operators.items())),
         "subgraphs": len(model.subgraphs),
+        "constant_types": _constant_types(model),
         "min_runtime_version": version,
     }
 
@@ -66,6 +69,14 @@ def _parsed(path: Path) -> Any:
         return schema.ModelT.InitFromPackedBuf(unsealed(path))
     except ValueError as error:
         raise Refused(str(error)) from error
+
+
+def _constant_types(model: Any) -> list[str]:
+    """Return the names of the types of the tensors that have contents, sorted."""
+    names = {v: k for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    held = [tensor for tensor in tensors if model.buffers[tensor.buffer].data is not None]
+    return sorted({names[tensor.type] for tensor in held})
 
 
 def _inspect_saved_model(path: Path) -> dict[str, Any]:

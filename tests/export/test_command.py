@@ -13,6 +13,7 @@ from keras import layers
 
 from gru_zoo import GRU
 from gru_zoo.export.__main__ import TFLITE, main
+from gru_zoo.export.inspection import inspect
 from gru_zoo.export.tflite_file import VARIANTS
 from tests.export.conftest import shake
 
@@ -38,6 +39,7 @@ def test_writes_what_was_asked_for_and_a_table(saved, tmp_path, capsys):
     }
     shown = capsys.readouterr().out
     assert "small_int8.tflite" in shown and "largest difference" in shown
+    assert "note: small_int8.tflite holds no int8 weight" in " ".join(shown.split())
     x = np.random.default_rng(0).normal(size=(1, 4, 5)).astype(np.float32)
     runner = Interpreter(str(tmp_path / "small_float32.tflite")).get_signature_runner(
         "serving_default"
@@ -46,6 +48,20 @@ def test_writes_what_was_asked_for_and_a_table(saved, tmp_path, capsys):
     assert main(words) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main([*words[:3], "--out", str(tmp_path), "--overwrite"]) == 0
+
+
+@pytest.mark.slow
+def test_int8_of_a_larger_model_holds_int8(tmp_path, capsys):
+    model = keras.Sequential([keras.Input((None, 5)), layers.GRU(21), layers.Dense(3)])
+    model.save(tmp_path / "larger.keras")
+    words = ["--to", "tflite:int8", "tflite", "--out", str(tmp_path)]
+    assert main([str(tmp_path / "larger.keras"), *words]) == 0
+    assert "note" not in capsys.readouterr().out
+    types = {
+        variant: inspect(tmp_path / f"larger_{variant}.tflite")["constant_types"]
+        for variant in ("int8", "float32")
+    }
+    assert types["int8"] == sorted([*types["float32"], "INT8"])
 
 
 def test_names_of_variants_are_those_of_the_function():
