@@ -100,7 +100,7 @@ def contradictions(reviews: Reviews) -> int:
 def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
     """Yield line, text and label of each row."""
     # Decoded line by line, so that a bad byte's line is known.
-    lines = "".join(f"{line}\n" for line in read_lines(path))
+    lines = "".join(f"{line}\n" for line in read_lines(path, strict=True))
     table = csv.reader(io.StringIO(lines, newline=""), strict=True)
     try:
         columns = next(table, [])

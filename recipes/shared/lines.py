@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 
-def read_lines(file: Path | None) -> list[str]:
+def read_lines(file: Path | None, strict: bool = False) -> list[str]:
     """Return the lines of a file, or of standard input, without their ends.
 
     A line ends with a newline, with or without a carriage return before it, and with nothing else:
@@ -15,9 +15,10 @@ def read_lines(file: Path | None) -> list[str]:
 
     Args:
         file: UTF-8; None reads standard input.
+        strict: refuse what is not UTF-8, instead of reading U+FFFD for it as a model does.
 
     Raises:
-        ValueError: a line is not UTF-8; the message names it.
+        ValueError: a line is not UTF-8, and `strict`; the message names it.
 
     Example:
         >>> _ = Path("/tmp/lines.txt").write_bytes(b"one\\r\\n\\ntwo")
@@ -31,7 +32,7 @@ def read_lines(file: Path | None) -> list[str]:
     texts = []
     for number, line in enumerate(lines, 1):
         try:
-            texts.append(line.removesuffix(b"\r").decode())
+            texts.append(line.removesuffix(b"\r").decode(errors="strict" if strict else "replace"))
         except UnicodeDecodeError as error:
             place = file or "standard input"
             raise ValueError(f"{place}, line {number}: must be UTF-8 text: {error}.") from error

@@ -122,7 +122,7 @@ def test_bad_sizes(flag, tmp_path, capsys):
             ["--mean-of", "next_word_imdb_gru_small", "--pretrained", "other"],
             "pretrained must not be given with mean_of",
         ),
-        (["--mean-of", "sentiment_imdb_gru_small"], "mean_of must hold a LanguageModel"),
+        (["--mean-of", "sentiment_imdb_gru_small"], "mean_of must name a LanguageModel"),
         (["--half"], "half must go with mean_of"),
         (["--grow"], "pretrained must name what is to grow; got none"),
         (

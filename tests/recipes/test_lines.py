@@ -28,15 +28,15 @@ def test_a_line_ends_where_it_ends(tmp_path, monkeypatch, content, lines):
         assert read_lines(None) == lines
 
 
-def test_a_line_that_is_no_text_is_named(tmp_path, monkeypatch):
+def test_bytes_that_are_no_text_are_replaced_or_named(tmp_path, monkeypatch):
     content = b"fine\nbad \xff\n"
     (tmp_path / "texts.txt").write_bytes(content)
+    assert read_lines(tmp_path / "texts.txt") == ["fine", "bad \ufffd"]
     with pytest.raises(ValueError, match=r"texts.txt, line 2: must be UTF-8 text"):
-        read_lines(tmp_path / "texts.txt")
+        read_lines(tmp_path / "texts.txt", strict=True)
     with io.TextIOWrapper(io.BytesIO(content), encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdin", stream)
-        with pytest.raises(ValueError, match="standard input, line 2: must be UTF-8 text"):
-            read_lines(None)
+        assert read_lines(None) == ["fine", "bad \ufffd"]
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,11 @@ def test_raw_text_is_tagged(trained, capsys):
     arguments = ["predict", "Anna paints it", "", "The cat", "--run", str(trained)]
     assert pos_tagging.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Anna/PROPN paints/VERB it/PRON") and len(lines) == 2
+    assert lines[0].startswith("Anna/PROPN paints/VERB it/PRON")
+    assert lines[1] == "" and lines[2].startswith("The/DET") and len(lines) == 3
     assert pos_tagging.main([*arguments, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[1])["words"] == ["The", "cat"]
+    _, empty, words = map(json.loads, capsys.readouterr().out.splitlines())
+    assert empty == {"words": [], "tags": []} and words["words"] == ["The", "cat"]
 
 
 def test_a_file_is_tagged_and_measured(trained, tmp_path, capsys):
