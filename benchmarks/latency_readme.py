@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.aims import Aim, aims_table
@@ -45,7 +45,24 @@ def section(record: Mapping[str, Any]) -> str:
         f"ONNX Runtime {versions['onnxruntime']}.",
         aims_table(_at_least(record), _at_most(record)),
     ]
+    if others := record.get("others"):
+        parts += ["The same files on other processors:", _elsewhere(others)]
     return "\n\n".join(parts)
+
+
+def _elsewhere(others: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table of the aims, a column for each other processor."""
+    columns = [[*_at_least(record), *_at_most(record)] for record in others]
+    least = len(_AT_LEAST)
+    rows = []
+    for number, aims in enumerate(zip(*columns, strict=True)):
+        cells = []
+        for _, wanted, value in aims:
+            met = value >= wanted if number < least else value <= wanted
+            cells.append(f"{value:.2f}{'' if met else ', **not met**'}")
+        rows.append((aims[0][0], *cells))
+    heads = [f"{record['cpu']}, {record['date']}" for record in others]
+    return table(("aim", *heads), rows)
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

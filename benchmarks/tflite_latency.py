@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         tflite_files.make(config.files)
         if config.prepare_only:
             return 0
-        write_json(config.results, _measured(config))
+        write_json(config.results, _measured(config) | {"others": _others(config.results)})
     made = latency_readme.section(json.loads(config.results.read_text(encoding="utf-8")))
     if config.write:
         readme.write(ROOT / "README.md", made, latency_readme.BEGIN, latency_readme.END)
@@ -87,6 +87,16 @@ def _measured(config: Config) -> dict[str, Any]:
     record["step"] = _step(config)
     record["all_steps"] = _lengths(config)
     return record
+
+
+def _others(path: Path) -> list[dict[str, Any]]:
+    """Return what was measured on other processors than this one, the newest first."""
+    if not path.exists():
+        return []
+    last = json.loads(path.read_text(encoding="utf-8"))
+    known = [last, *last.pop("others", [])]
+    here = timing.machine(PACKAGES)["cpu"]
+    return [record for record in known if record["cpu"] != here]
 
 
 def _model(name: str, config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:

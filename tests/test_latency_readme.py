@@ -55,6 +55,29 @@ def test_a_file_has_a_row_with_its_own_figures(record):
     assert "\n| keyword | int8 | 82 | 0.500 | 1.25 | 1.50 | 2.50 | 4,000 |\n" in said
 
 
+def test_other_processors_have_a_column_each(record):
+    other = copy.deepcopy(record) | {"cpu": "Some CPU", "date": "2026-01-02", "others": []}
+    other["models"]["keyword"]["ratios"] |= {"onnxruntime / int8": 1.69, "keras / float32": 1.31}
+    third = copy.deepcopy(other) | {"cpu": "Third CPU"}
+    third["models"]["keyword"]["ratios"]["onnxruntime / int8"] = 1.71
+    said = latency_readme.section(record | {"others": [other, third]})
+    assert "\n| aim | Some CPU, 2026-01-02 | Third CPU, 2026-01-02 |\n" in said
+    against = "times as fast as ONNX Runtime (float32)"
+    assert f"\n| keyword, int8, {against} | 1.69, **not met** | 1.71 |\n" in said
+    assert "\n| keyword, float32, times as fast as the file of Keras' layer | 1.31 | 1.31 |" in said
+    assert "other processors" not in latency_readme.section(record | {"others": []})
+
+
+@pytest.mark.parametrize(("cpu", "kept"), [("here", ["b"]), ("new", ["here", "b"])])
+def test_what_was_measured_elsewhere_is_kept(tmp_path, monkeypatch, cpu, kept):
+    monkeypatch.setattr(tflite_latency.timing, "machine", lambda packages: {"cpu": cpu})
+    assert tflite_latency._others(tmp_path / "none.json") == []
+    known = {"cpu": "here", "others": [{"cpu": "b"}]}
+    (tmp_path / "known.json").write_text(json.dumps(known))
+    found = tflite_latency._others(tmp_path / "known.json")
+    assert found == [{"cpu": name} for name in kept]
+
+
 def test_the_readme_is_not_stale(record):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     made = latency_readme.section(record)
