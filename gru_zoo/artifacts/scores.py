@@ -41,6 +41,7 @@ METRICS = {
     "exact_match": Metric("exact match", "exact_match", percent=True),
     "bleu": Metric("BLEU", "bleu"),
     "perplexity": Metric("perplexity", "perplexity", lower_is_better=True),
+    "nll": Metric("nats a frame", "negative_log_likelihood", lower_is_better=True),
     "bits_per_character": Metric("bits a character", "bits_per_character", lower_is_better=True),
 }
 

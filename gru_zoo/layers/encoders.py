@@ -27,6 +27,7 @@ def encoder(
     causal: bool = False,
     num_layers: int = 1,
     dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
     name: str | None = None,
 ) -> keras.layers.Layer:
     """Return a layer that reads a sequence and says something of every step.
@@ -44,10 +45,13 @@ def encoder(
         num_layers: layers above each other.
         dropout: share dropped in training, between recurrent layers (none after the last), or in
             every branch of the Transformer.
+        recurrent_dropout: share of the state dropped before its product in training, the same at
+            every step (Gal and Ghahramani 2016); of recurrent cells only.
         name: of the layer.
 
     Raises:
-        ValueError: an argument is out of its range, or `bidirectional` and `causal` at once.
+        ValueError: an argument is out of its range, `bidirectional` and `causal` at once, or
+            `recurrent_dropout` of a Transformer.
 
     Example:
         >>> layer = encoder("lstm", 7, bidirectional=True)
@@ -57,19 +61,26 @@ def encoder(
     one_of("cell", cell, CELLS)
     units, num_layers = positive_int("units", units), positive_int("num_layers", num_layers)
     fraction("dropout", dropout)
+    fraction("recurrent_dropout", recurrent_dropout)
     if bidirectional and causal:
         raise ValueError("causal must be False with bidirectional=True; got True.")
     if cell == "transformer":
+        if recurrent_dropout:
+            raise ValueError(f"recurrent_dropout must be 0 for {cell!r}; got {recurrent_dropout}.")
         width = units * (2 if bidirectional else 1)
         return Transformer(width, num_layers, causal, dropout, name=name)
     if num_layers == 1:
-        return _recurrent(cell, units, bidirectional, name)
+        return _recurrent(cell, units, bidirectional, recurrent_dropout, name)
     names = [f"layer_{number}" for number in range(num_layers)]
-    return Stack([_recurrent(cell, units, bidirectional, own) for own in names], dropout, name)
+    options = cell, units, bidirectional, recurrent_dropout
+    return Stack([_recurrent(*options, own) for own in names], dropout, name)
 
 
-def _recurrent(cell: str, units: int, bidirectional: bool, name: str | None) -> keras.layers.Layer:
-    layer = _RECURRENT[cell](units, return_sequences=True, name=name)
+def _recurrent(
+    cell: str, units: int, bidirectional: bool, recurrent_dropout: float, name: str | None
+) -> keras.layers.Layer:
+    options = {"return_sequences": True, "recurrent_dropout": recurrent_dropout, "name": name}
+    layer = _RECURRENT[cell](units, **options)
     return both_directions(layer, name) if bidirectional else layer
 
 

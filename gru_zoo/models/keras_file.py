@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
 import zlib
@@ -13,8 +14,10 @@ import numpy as np
 
 from gru_zoo.files import write_beside
 
-# Where a `.keras` archive has its weights.
-_WEIGHTS = "model.weights.h5"
+# Where a `.keras` archive has its weights, and what the model is made of.
+_WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
+# What only training goes on with; Keras writes it whatever `include_optimizer` says.
+_OPTIMIZER = "optimizer"
 
 
 def load_keras_file(path: str | os.PathLike) -> keras.Model:
@@ -57,15 +60,17 @@ def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:
     """
     with write_beside(path) as partial:
         whole = partial.with_name(f"whole-{partial.name}")
-        model.save(whole, include_optimizer=False)
+        model.save(whole)
         with zipfile.ZipFile(whole) as source, zipfile.ZipFile(partial, "w") as target:
             for item in source.infolist():
                 content = source.read(item)
                 if item.filename == _WEIGHTS:
                     # Not compressed: Keras jumps about in it.
                     target.writestr(item, _narrowed(content))
-                else:
-                    target.writestr(item, content, zipfile.ZIP_DEFLATED)
+                    continue
+                if item.filename == _CONFIG:
+                    content = _not_compiled(content)
+                target.writestr(item, content, zipfile.ZIP_DEFLATED)
 
 
 def round_to_half(model: keras.Model) -> None:
@@ -93,14 +98,26 @@ def round_to_half(model: keras.Model) -> None:
         weight.assign(values.astype(np.float16))
 
 
+def _not_compiled(content: bytes) -> bytes:
+    """Return a model's configuration without the optimizer and the loss."""
+    config = json.loads(content)
+    config.pop("compile_config", None)
+    return json.dumps(config).encode()
+
+
 def _narrowed(content: bytes) -> bytes:
-    """Return an HDF5 file with every data set in float16 that it loses nothing in."""
+    """Return an HDF5 file of weights without the optimizer's.
+
+    Every data set that loses nothing by it is in float16.
+    """
     import h5py
 
     written = io.BytesIO()
     with h5py.File(io.BytesIO(content)) as source, h5py.File(written, "w") as target:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if name.split("/")[0] == _OPTIMIZER:
+                return
             if isinstance(item, h5py.Group):
                 made = target.create_group(name)
             else:

@@ -142,6 +142,13 @@ def _language_model(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]
     return language_model_goldens(model, golden["ids"]), language_model_parts(model, golden["ids"])
 
 
+def _frames(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    from gru_zoo.artifacts.frames import frame_goldens, frame_parts
+
+    sequences = np.split(golden["inputs"], np.cumsum(golden["lengths"])[:-1])
+    return frame_goldens(model, sequences), frame_parts(model, sequences, sequences)
+
+
 # Class of the model -> what it gives for its goldens' inputs, and what `folder.publish` takes.
 AGAIN: dict[str, Callable[[Any, Arrays], tuple[Arrays, dict[str, Any]]]] = {
     "LanguageModel": _language_model,
@@ -149,4 +156,5 @@ AGAIN: dict[str, Callable[[Any, Arrays], tuple[Arrays, dict[str, Any]]]] = {
     "Tagger": _tagger,
     "Reader": _reader,
     "Seq2Seq": _translator,
+    "Functional": _frames,
 }

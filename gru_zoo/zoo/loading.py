@@ -20,6 +20,7 @@ _LITE = {
     "Reader": ("gru_zoo.export.lite_reader", "LiteReader", ("assets/",)),
     "Seq2Seq": ("gru_zoo.export.lite_translator", "LiteTranslator", ()),
     "LanguageModel": ("gru_zoo.export.lite_language_model", "LiteLanguageModel", ()),
+    "Functional": ("gru_zoo.export.streamer", "Streamer", ()),
 }
 # What the files of the other formats begin with.
 _FILES = {"keras": "model.keras", "saved_model": "saved_model/"}
@@ -35,7 +36,8 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
             extra `hub`), with `@revision` behind it if it is not the newest.
         format: "keras" for a Keras model; "saved_model" for what `tf.saved_model.load` gives;
             "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger`,
-            `LiteReader`, `LiteTranslator` or `LiteLanguageModel`, else LiteRT's interpreter.
+            `LiteReader`, `LiteTranslator`, `LiteLanguageModel` or `Streamer`, else LiteRT's
+            interpreter.
         variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe"; for format
             "tflite" only.
 

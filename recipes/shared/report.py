@@ -34,7 +34,7 @@ def print_run(task: str, run: RunFolder, exports: list[dict[str, Any]]) -> None:
             f"{export['bytes'] / 1e3:,.0f} KB",
             metric.show(export["metric"]),
             f"{export['largest_difference']:.1e}",
-            f"{export['latency_ms']:.2f} ms",
+            "" if export["latency_ms"] is None else f"{export['latency_ms']:.2f} ms",
         )
     table.caption = (
         f"{metrics['seconds_per_epoch']:.1f} s an epoch, {metrics['epochs']} epochs; "

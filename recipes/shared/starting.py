@@ -24,7 +24,7 @@ _POSITIVE = frozenset(
     "word_dim".split()
 )
 _COUNTS = frozenset("excerpts limit parameters patience sampled stop_after".split())
-_SHARES = frozenset("dropout ema_momentum held_out smoothing".split())
+_SHARES = frozenset("dropout ema_momentum held_out recurrent_dropout smoothing".split())
 _RATES = frozenset("learning_rate strength temperature".split())
 
 

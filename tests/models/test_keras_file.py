@@ -29,6 +29,23 @@ def test_what_is_no_half_number_stays_what_it_is(tmp_path):
     check_same(load_keras_file(tmp_path / "model.keras"), written)
 
 
+def test_what_training_alone_needs_is_left_out(tmp_path):
+    def loss(truth, given):  # Keras' loader would look in vain for it.
+        return keras.ops.mean(truth - given, axis=-1)
+
+    model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(40)])
+    save_keras_file(model, tmp_path / "untrained.keras")
+    model.compile("adam", loss)
+    model.fit(np.ones((4, 30)), np.ones((4, 40)), verbose=0)
+    save_keras_file(model, tmp_path / "trained.keras")
+    sizes = [(tmp_path / f"{name}.keras").stat().st_size for name in ("untrained", "trained")]
+    assert sizes[1] < 1.1 * sizes[0]
+    again = keras.saving.load_model(tmp_path / "trained.keras")
+    assert not again.compiled
+    for weight, own in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, own)
+
+
 def test_half_numbers_take_half_the_room(tmp_path):
     written = model()
     save_keras_file(written, tmp_path / "whole.keras")

@@ -1,0 +1,150 @@
+"""What the artifact of a model of frames holds, for `folder.publish`.
+
+A file is compared and scored on whole sequences, frame by frame through its step signature, as a
+device would run it.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gru_zoo.artifacts.variants import file_of, variant_of
+from gru_zoo.export.check import LIMITS
+from gru_zoo.export.inspection import Refused, inspect
+from gru_zoo.export.saved_model_folder import saved_model
+from gru_zoo.export.streamer import Streamer
+from gru_zoo.export.tflite_file import VARIANTS, tflite
+
+# Of a model of frames; "int8_full" is one step in integers, for a microcontroller too.
+SHIPPED_OF_FRAMES = ("saved_model", "float32", "float16", "int8", "int8_full")
+
+
+def frame_files(
+    model: keras.Model, representative: Sequence[np.ndarray]
+) -> dict[str, Callable[[Path], Any]]:
+    """Return what writes each file: name -> function of the path.
+
+    Args:
+        model: from frames `[batch, time, features]` to probabilities of the same shape, causal.
+        representative: sequences `[frames, features]` that integers are calibrated on.
+
+    Example:
+        >>> from gru_zoo.models.frames import frame_model
+        >>> list(frame_files(frame_model(5, units=7), [np.ones((9, 5))]))[-1]
+        'model_int8_full.tflite'
+    """
+
+    def writer(name: str) -> partial:
+        if name == "saved_model":
+            return partial(saved_model, model)
+        given = [np.asarray(sequence, np.float32) for sequence in representative]
+        options = {"representative": given} if VARIANTS[name].calibrated else {}
+        return partial(tflite, model, variant=name, **options)
+
+    return {file_of(name): writer(name) for name in SHIPPED_OF_FRAMES}
+
+
+def frame_parts(
+    model: keras.Model, sequences: Sequence[np.ndarray], representative: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """Return `files`, `compare` and `assets` for `folder.publish` and `publish_again`.
+
+    Args:
+        model: as for `frame_files`.
+        sequences: `[frames, features]` each, 0 or 1: what files are compared and scored on.
+        representative: as for `frame_files`.
+
+    Example:
+        >>> from gru_zoo.models.frames import frame_model
+        >>> parts = frame_parts(frame_model(5, units=7), [np.ones((9, 5))], [np.ones((9, 5))])
+        >>> sorted(parts)
+        ['assets', 'compare', 'files']
+    """
+    said = [model.predict_on_batch(_frames(sequence)[None])[0] for sequence in sequences]
+
+    def compare(path: Path, name: str) -> dict[str, Any]:
+        kind, read = variant_of(name), _open(path)
+        worst, losses, times = 0.0, [], []
+        for sequence, wanted in zip(sequences, said, strict=True):
+            start = time.perf_counter()
+            given = read(_frames(sequence))
+            times.append(1e3 * (time.perf_counter() - start) / len(given))
+            worst = max(worst, float(np.abs(given - wanted).max()))
+            losses.append(_losses(given, sequence))
+        if not worst <= LIMITS[kind].difference:  # NaN is refused too.
+            raise Refused(
+                f"{path} ({kind}) must be within {LIMITS[kind].difference:g} of the model's "
+                f"probabilities; got a difference of {worst:.3g}."
+            )
+        model_losses = [_losses(each, s) for each, s in zip(said, sequences, strict=True)]
+        return {
+            **inspect(path),
+            "largest_difference": worst,
+            "latency_ms": None if path.is_dir() else statistics.median(times),
+            "metric": float(np.mean(np.concatenate(losses))),
+            "model_metric": float(np.mean(np.concatenate(model_losses))),
+        }
+
+    files = frame_files(model, representative)
+    return {"files": files, "compare": compare, "assets": {}}
+
+
+def frame_goldens(model: keras.Model, sequences: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return golden sequences, one after the other, and the model's probabilities.
+
+    Returns:
+        `inputs` uint8 [frames, features], `lengths` int32 [sequences], `probabilities` float32
+        [frames - sequences, features]: nothing is said of what follows the last frame.
+
+    Example:
+        >>> from gru_zoo.models.frames import frame_model
+        >>> frame_goldens(frame_model(5, units=7), [np.ones((9, 5))] * 2)["probabilities"].shape
+        (16, 5)
+    """
+    said = [model.predict_on_batch(_frames(sequence)[None])[0] for sequence in sequences]
+    return {
+        "inputs": np.concatenate(sequences).astype(np.uint8),
+        "lengths": np.array([len(sequence) for sequence in sequences], np.int32),
+        "probabilities": np.concatenate(said),
+    }
+
+
+def _frames(sequence: np.ndarray) -> np.ndarray:
+    """Return what is read of a sequence: all but its last frame."""
+    return np.asarray(sequence[:-1], np.float32)
+
+
+def _losses(probabilities: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+    """Return each following frame's negative log-likelihood, [frames - 1]."""
+    chance = np.where(sequence[1:] > 0, probabilities, 1 - probabilities.astype(np.float64))
+    return -np.log(np.maximum(chance, 1e-7)).sum(axis=1)
+
+
+def _open(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from frames [time, features] to the probabilities after each."""
+    if path.is_dir():
+        loaded = tf.saved_model.load(os.fspath(path))
+
+        def read_whole(frames: np.ndarray) -> np.ndarray:
+            # Through `loaded`, which owns the variables and must live as long as this function.
+            run = loaded.signatures["serving_default"]
+            return run(inputs=tf.constant(frames[None]))["outputs"][0].numpy()
+
+        return read_whole
+    stream = Streamer(path)
+
+    def read(frames: np.ndarray) -> np.ndarray:
+        stream.reset()
+        return np.concatenate([stream.push(frame)["outputs"] for frame in frames])
+
+    return read

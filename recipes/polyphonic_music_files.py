@@ -1,0 +1,140 @@
+"""A trained model of music to files: an artifact with its card, the device's, a preset again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gru_zoo.data import polyphonic_music
+from recipes.shared.device_files import write_alone
+from recipes.shared.publishing import require_same_data, score_of
+
+if TYPE_CHECKING:
+    import keras
+
+    from gru_zoo.artifacts.card import About, Card
+    from gru_zoo.training.runs import RunFolder
+
+NAMES = {
+    "jsb_chorales": "Bach's chorales",
+    "nottingham": "British and American folk tunes",
+    "musedata": "orchestral and piano classics",
+    "piano_midi": "classical piano",
+}
+USES = (
+    "A small example of a stream on a device: a frame goes in, the probability of each of 88 keys "
+    "comes out. It can accompany or continue a piece of the kind that it has learnt; not meant to "
+    "be taken for a composer's work."
+)
+# Mean negative log-likelihood a frame, in nats, of gated recurrent units on the test split.
+PUBLISHED = {
+    "jsb_chorales": (("8.54", "Chung et al. 2014"), ("8.43", "Bai et al. 2018")),
+    "nottingham": (("3.23", "Chung et al. 2014"), ("3.46", "Bai et al. 2018")),
+    "musedata": (("5.99", "Chung et al. 2014"),),
+    "piano_midi": (("8.82", "Chung et al. 2014"),),
+}
+LIMITS = (
+    "Keys are independent of each other given what came before: a chord is drawn key by key, and "
+    "can have a wrong one.",
+    "It knows no time signature, no loudness and no tempo: a frame is as long as the next.",
+)
+# Training pieces that integers are calibrated on, test pieces that are kept as goldens.
+REPRESENTATIVE, GOLDENS = 40, 4
+
+
+def write_artifact(run: RunFolder, model: keras.Model, config: Any, command: str) -> Card:
+    """Write `artifact/` into a run: every format, compared on the test split, with its card.
+
+    Args:
+        run: finished and evaluated.
+        model: what it trained.
+        config: the run's flags.
+        command: that trained it.
+    """
+    from gru_zoo.artifacts.folder import publish
+    from gru_zoo.artifacts.frames import frame_goldens
+
+    test, source = polyphonic_music.load("test", config.dataset)
+    run.pin_data(source.as_dict())
+    return publish(
+        run.path / "artifact",
+        _about(run, model, config, command),
+        model,
+        **_parts(model, config.dataset),
+        goldens=frame_goldens(model, test[:GOLDENS]),
+    )
+
+
+def write_files(out: Path, model: keras.Model, dataset: str, overwrite: bool) -> None:
+    """Write the device's files into a folder, each compared with the model.
+
+    Raises:
+        FileExistsError: one is there, and is not to be replaced.
+        check.Refused: a file does not do what the model does; it is not left there.
+    """
+    from gru_zoo.artifacts.frames import frame_files
+
+    write_alone(out, frame_files(model, _representative(dataset)), overwrite)
+
+
+def write_again(model: keras.Model) -> Card:
+    """Write a preset's files anew from its own model, for a newer exporter.
+
+    Args:
+        model: of the zoo.
+
+    Raises:
+        ValueError: its data is not what can be read here.
+    """
+    from gru_zoo.artifacts.folder import publish_again
+    from gru_zoo.zoo import models_folder
+
+    dataset = model.card.configuration["dataset"]
+    require_same_data(model.card, polyphonic_music.load("test", dataset)[1])
+    return publish_again(models_folder() / model.card.name, model, **_parts(model, dataset))
+
+
+def _parts(model: keras.Model, dataset: str) -> dict[str, Any]:
+    from gru_zoo.artifacts.frames import frame_parts
+
+    test, _ = polyphonic_music.load("test", dataset)
+    return frame_parts(model, test, _representative(dataset))
+
+
+def _representative(dataset: str) -> list:
+    return polyphonic_music.load("train", dataset)[0][:REPRESENTATIVE]
+
+
+def _about(run: RunFolder, model: keras.Model, config: Any, command: str) -> About:
+    from gru_zoo.artifacts.card import About
+
+    metrics = run.metrics()
+    published = [
+        {"system": "GRU", "value": value, "source": source}
+        for value, source in PUBLISHED[config.dataset]
+    ]
+    return About(
+        name=run.path.name,
+        # Hugging Face has no task of its own for music as notes.
+        task="time-series-forecasting",
+        language=["zxx"],  # no words
+        summary=f"Tells which keys sound next: of {NAMES[config.dataset]}, as piano rolls.",
+        uses=USES,
+        metric="nll",
+        dataset=config.dataset,
+        data=metrics["data"],
+        scored_on=metrics["scored_on"],
+        scores=[score_of(run)],
+        shipped_seed=config.seed,
+        commands=[command],
+        configuration={
+            "dataset": config.dataset,
+            "cell": config.cell,
+            "units": model.get_layer("reader_0").units,
+            "num_layers": config.num_layers,
+            "accuracy": round(metrics["accuracy"], 4),
+        },
+        published=published,
+        measured=[],
+        limits=LIMITS,
+    )
