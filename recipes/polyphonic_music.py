@@ -55,7 +55,7 @@ class Train(RunFlags):
     """What reads the frames."""
     parameters: int = 0
     """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
-    units: int = 256
+    units: int = 512
     """Size of the recurrent state."""
     num_layers: int = 1
     """Layers above each other."""
@@ -67,7 +67,7 @@ class Train(RunFlags):
     # Training.
     steps: int = 256
     """Frames of a piece that are learnt at once; gradients reach no further back."""
-    epochs: int = 40
+    epochs: int = 60
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 6
     """Epochs without a better validation loss before training stops."""

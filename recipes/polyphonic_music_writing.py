@@ -121,6 +121,8 @@ def _midi(roll: np.ndarray, tempo: float) -> object:
                 track.append(mido.Message(kind, note=LOWEST_KEY + int(key), time=waited))
                 waited = 0
         waited += _TICKS
+    # Silence at the end is a part of the piece.
+    track.append(mido.MetaMessage("end_of_track", time=waited - _TICKS))
     return mido.MidiFile(tracks=[track], ticks_per_beat=_TICKS)
 
 

@@ -5,7 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recipes import comprehension, language_model, ngrams, pos_tagging, semi_supervised, translation
+from recipes import (
+    comprehension,
+    language_model,
+    ngrams,
+    polyphonic_music,
+    pos_tagging,
+    semi_supervised,
+    translation,
+)
 from recipes.sentiment_flags import Train
 from recipes.shared.starting import RunFlags, check_flags, start_run
 
@@ -17,6 +25,7 @@ TRAININGS = [
             comprehension,
             language_model,
             ngrams,
+            polyphonic_music,
             pos_tagging,
             semi_supervised,
             translation,
