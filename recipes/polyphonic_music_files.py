@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gru_zoo.data import polyphonic_music
 from recipes.shared.device_files import write_alone
@@ -61,7 +64,7 @@ def write_artifact(run: RunFolder, model: keras.Model, config: Any, command: str
         _about(run, model, config, command),
         model,
         **_parts(model, config.dataset),
-        goldens=frame_goldens(model, test[:GOLDENS]),
+        goldens=frame_goldens(model, _beginnings(test)),
     )
 
 
@@ -101,8 +104,14 @@ def _parts(model: keras.Model, dataset: str) -> dict[str, Any]:
     return frame_parts(model, test, _representative(dataset))
 
 
-def _representative(dataset: str) -> list:
+def _representative(dataset: str) -> list[np.ndarray]:
     return polyphonic_music.load("train", dataset)[0][:REPRESENTATIVE]
+
+
+def _beginnings(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    """Return as many frames of each of the first pieces as the shortest of them has, or 60."""
+    some = pieces[:GOLDENS]
+    return np.stack([piece[: min(60, *map(len, some))] for piece in some])
 
 
 def _about(run: RunFolder, model: keras.Model, config: Any, command: str) -> About:

@@ -104,6 +104,21 @@ def writing(about: Card) -> Figures:
     yield "int8", exported(about, "int8"), compare(place(about.name) / file, file)["metric"]
 
 
+def music(about: Card) -> Figures:
+    """Nats a frame of the official test pieces, Keras and int8, frame by frame."""
+    from gru_zoo.artifacts.frames import frame_parts
+    from gru_zoo.data import polyphonic_music
+    from gru_zoo.training.frame_batches import frame_figures
+    from gru_zoo.zoo.registry import place
+
+    pieces, source = polyphonic_music.load("test", about.configuration["dataset"])
+    assert about.data["sha256"] == source.sha256
+    model = load(about.name)
+    yield "model.keras", about.value, frame_figures(model, pieces)["loss"]
+    compare, file = frame_parts(model, pieces, [])["compare"], "model_int8.tflite"
+    yield "int8", exported(about, "int8"), compare(place(about.name) / file, file)["metric"]
+
+
 def tolerance(about: Card) -> float:
     """How far a figure may be from the card's."""
     if about.model["class"] == "LanguageModel":
@@ -122,4 +137,5 @@ SCORES = {
     "Reader": comprehension,
     "Seq2Seq": translation,
     "LanguageModel": writing,
+    "Functional": music,
 }

@@ -100,24 +100,23 @@ def frame_parts(
     return {"files": files, "compare": compare, "assets": {}}
 
 
-def frame_goldens(model: keras.Model, sequences: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Return golden sequences, one after the other, and the model's probabilities.
+def frame_goldens(model: keras.Model, beginnings: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the beginnings of some sequences, and the model's probabilities.
+
+    Args:
+        model: as for `frame_files`.
+        beginnings: `[sequences, time, features]`, 0 or 1.
 
     Returns:
-        `inputs` uint8 [frames, features], `lengths` int32 [sequences], `probabilities` float32
-        [frames - sequences, features]: nothing is said of what follows the last frame.
+        `inputs` uint8 and `outputs` float32, both `[sequences, time, features]`.
 
     Example:
         >>> from gru_zoo.models.frames import frame_model
-        >>> frame_goldens(frame_model(5, units=7), [np.ones((9, 5))] * 2)["probabilities"].shape
-        (16, 5)
+        >>> frame_goldens(frame_model(5, units=7), np.ones((2, 9, 5)))["outputs"].shape
+        (2, 9, 5)
     """
-    said = [model.predict_on_batch(_frames(sequence)[None])[0] for sequence in sequences]
-    return {
-        "inputs": np.concatenate(sequences).astype(np.uint8),
-        "lengths": np.array([len(sequence) for sequence in sequences], np.int32),
-        "probabilities": np.concatenate(said),
-    }
+    frames = np.asarray(beginnings, np.float32)
+    return {"inputs": frames.astype(np.uint8), "outputs": model.predict_on_batch(frames)}
 
 
 def _frames(sequence: np.ndarray) -> np.ndarray:

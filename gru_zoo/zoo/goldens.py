@@ -145,8 +145,8 @@ def _language_model(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]
 def _frames(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.frames import frame_goldens, frame_parts
 
-    sequences = np.split(golden["inputs"], np.cumsum(golden["lengths"])[:-1])
-    return frame_goldens(model, sequences), frame_parts(model, sequences, sequences)
+    inputs = golden["inputs"]
+    return frame_goldens(model, inputs), frame_parts(model, inputs, inputs)
 
 
 # Class of the model -> what it gives for its goldens' inputs, and what `folder.publish` takes.
