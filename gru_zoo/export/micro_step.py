@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+_MARK = b"TFL3"  # of a .tflite file, behind its first four bytes
 LARGEST = 2**26  # bytes of an arena; no microcontroller has as many
 
 
@@ -28,8 +30,9 @@ class MicroStep:
         output_places: name -> i of `interpreter.output(i)`.
 
     Raises:
-        ValueError: TFLM needs a larger arena, or does not have an operator of the file, which
-            for some types shows only in a call; the message has what TFLM said.
+        ValueError: `content` is no whole file of one signature; TFLM needs a larger arena, or does
+            not have an operator of the file, which for some types shows only in a call: the
+            message has what TFLM said.
 
     Example:
         >>> import keras
@@ -45,7 +48,7 @@ class MicroStep:
     def __init__(self, content: bytes, arena: int = LARGEST) -> None:
         from tflite_micro import runtime
 
-        model = schema.ModelT.InitFromPackedBuf(content)
+        model = _parsed(content)
         (signature,) = model.signatureDefs
         graph = model.subgraphs[signature.subgraphIndex]
         with _refused(f"arena must hold the model, and TFLM have its operators; {arena} bytes"):
@@ -66,6 +69,20 @@ class MicroStep:
         with _refused("the model must have operators that TFLM has for its types"):
             self._interpreter.invoke()
         return {name: self._interpreter.get_output(i) for name, i in self.output_places.items()}
+
+
+def _parsed(content: bytes) -> Any:
+    """Return the tables of a `.tflite` file; TFLM itself would read on through any bytes."""
+    try:
+        if content[4:8] != _MARK:
+            raise ValueError("it does not say that it is one")
+        model = schema.ModelT.InitFromPackedBuf(content)
+        names = [signature.signatureKey.decode() for signature in model.signatureDefs or ()]
+    except (ValueError, IndexError, TypeError, struct.error, AttributeError) as error:
+        raise ValueError(f"content must be a whole .tflite file: {error}.") from error
+    if len(names) != 1:
+        raise ValueError(f"content must have one signature, as micro.step_file's has; got {names}.")
+    return model
 
 
 @contextlib.contextmanager

@@ -75,7 +75,7 @@ def _list(config: argparse.Namespace) -> int:
     columns = ("model", "task", "metric", "these weights", "all seeds", "parameters", "int8")
     columns = (Column(columns[0], overflow="fold"), *columns[1:])  # A name is never cut.
     shown = Table(*columns, title=f"{models_folder()}", title_justify="left")
-    for about in map(card, list_models()):
+    for about in map(card, _all_names()):
         metric = METRICS[about.metric]
         shown.add_row(
             *(about.name, about.task, metric.title, metric.show(about.value), about.spread()),
@@ -121,11 +121,7 @@ def _verify(config: argparse.Namespace) -> int:
 
     shown = Table("model", "file", "largest difference", "")
     bad = 0
-    names = [config.name] if config.name else list_models()
-    if not names:
-        raise ValueError(
-            f"GRU_ZOO_MODELS must be a folder of models; none was found in {models_folder()}."
-        )
+    names = [config.name] if config.name else _all_names()
     for name in names:
         shown.add_row(name, f"{len(verify(name))} files", "", "checksums are the card's")
         for result in [] if config.checksums else replay(card(name), place(name)):
@@ -134,6 +130,15 @@ def _verify(config: argparse.Namespace) -> int:
             shown.add_row("", result.file, f"{result.difference:.1e}", verdict)
     _console(_WIDE).print(shown)
     return 1 if bad else 0
+
+
+def _all_names() -> list[str]:
+    """Return every model's name; raise ValueError if there is none."""
+    if names := list_models():
+        return names
+    raise ValueError(
+        f"GRU_ZOO_MODELS must be a folder of models; none was found in {models_folder()}."
+    )
 
 
 def _card(config: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from gru_zoo.export import micro  # noqa: E402
 from gru_zoo.export.integer_memory import UNITS  # noqa: E402
 from gru_zoo.export.signatures import convert  # noqa: E402
 from gru_zoo.export.steps import step_graph  # noqa: E402
+from gru_zoo.export.tflite_file import tflite  # noqa: E402
 from gru_zoo.zoo.table import within  # noqa: E402
 
 T, D, U = 9, 4, 7
@@ -78,6 +79,17 @@ def test_an_operator_that_tflm_lacks_is_refused():
     with pytest.raises(ValueError, match="TFLM have its operators; .*FULLY_CONNECTED") as error:
         micro.smallest_arena(dynamic)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["empty", "no file", "cut", "two signatures"])
+def test_what_is_no_file_of_a_step_is_refused(damage, tmp_path):
+    content = micro.step_file(stacked())
+    damaged = {"empty": b"", "no file": b"x" * 5000, "cut": content[:200]}.get(damage)
+    if damaged is None:
+        tflite(stacked(), tmp_path / "both.tflite")
+        damaged = (tmp_path / "both.tflite").read_bytes()
+    with pytest.raises(ValueError, match="content must (be a whole .tflite file|have one signa)"):
+        micro.MicroStep(damaged)
 
 
 def test_what_cannot_stream_is_refused():

@@ -39,9 +39,10 @@ def test_a_long_name_is_listed_whole_where_there_is_no_terminal(zoo, tmp_path, m
     assert name in printed and "…" not in printed
 
 
-def test_nothing_to_verify_is_an_error(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("command", ["verify", "list"])
+def test_an_empty_zoo_is_an_error(tmp_path, monkeypatch, capsys, command):
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "nowhere"))
-    assert commands.main(["verify"]) == 2
+    assert commands.main([command]) == 2
     assert f"none was found in {tmp_path / 'nowhere'}" in capsys.readouterr().err
 
 
