@@ -104,8 +104,9 @@ class Generate:
     """Frames that are the piece's own."""
     length: int = 64
     """Frames that follow."""
-    temperature: float = 0.7
-    """Log-odds are divided by it; 0 takes what is more probable than not."""
+    temperature: float = 1.0
+    """Log-odds are divided by it; below 1 there are fewer notes, as most keys are improbable, and 0
+    takes what is more probable than not."""
     seed: int = 0
     """Of what is drawn."""
     tempo: float = 120.0
