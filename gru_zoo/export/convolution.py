@@ -6,9 +6,9 @@
     "same"     left = (k - 1) d // 2: looks ahead
 
 The k frames that y_t reads, side by side, are one row, and the kernel [k, features, filters] is
-one matrix [k features, filters]. Both forms then share that matrix in every variant, the int4
-quantizer included, which knows products only, and agree bit for bit; in LiteRT the product over
-(49, 40), kernel 5, 64 filters takes 0.6 times what CONV_2D does.
+one matrix [k features, filters]. Both forms then share that matrix in every variant (the int4
+quantizer knows products only), agree bit for bit in LiteRT, and take less time than CONV_2D there
+(benchmarks/NOTES_TFLITE.md).
 
 A step remembers the (k - 1) d frames before it, the oldest first, side by side too: three
 operators (CONCATENATION, FULLY_CONNECTED, STRIDED_SLICE), and three more where d > 1.
