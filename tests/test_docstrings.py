@@ -28,6 +28,7 @@ NEEDS = {
     "gru_zoo.export.int4": "ai_edge_quantizer",
     "gru_zoo.export.micro": "tflite_micro",
     "gru_zoo.export.micro_step": "tflite_micro",
+    "gru_zoo.export.onnx_convolution": "onnx",
     "gru_zoo.export.onnx_file": "onnxruntime",
     "gru_zoo.export.onnx_graph": "onnx",
     "gru_zoo.export.onnx_layers": "onnx",

@@ -13,6 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export.check import LIMITS
+from gru_zoo.export.convolution import total_reach
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.network import Network
@@ -21,7 +22,8 @@ from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.steps import step_graph
 from gru_zoo.export.streamer import Streamer
 
-# Lengths a file is compared at, besides the one that it is made for.
+# Lengths a file is compared at, besides the one that it is made for; the second is longer by what
+# convolutions look back.
 LENGTHS = (1, 7)
 # Steps of a representative sequence that an integer step is compared on.
 STREAMED = 50
@@ -76,7 +78,7 @@ def compare(
     if variant == "float32" and _in_half_precision(model):
         variant = "float16"  # The model itself is as far off.
     free = network.program.any_length
-    for time in dict.fromkeys((*LENGTHS, longest) if free else (length(network),)):
+    for time in dict.fromkeys((*_lengths(model), longest) if free else (length(network),)):
         inputs = _random(model, network, time)
         wanted = answers(model, network, inputs)
         if WHOLE in known:
@@ -92,6 +94,10 @@ def compare(
     return worst
 
 
+def _lengths(model: keras.Model) -> tuple[int, int]:
+    return LENGTHS[0], LENGTHS[1] + total_reach(model)
+
+
 def _in_half_precision(model: keras.Model) -> bool:
     return any(layer.compute_dtype.endswith("float16") for layer in model._flatten_layers())
 
@@ -99,7 +105,7 @@ def _in_half_precision(model: keras.Model) -> bool:
 def require_step(model: keras.Model) -> None:
     """Raise `Refused` unless the float step, of which integers are made, is right: as the model."""
     network, what = Network(model), f"one step of model {model.name!r}"
-    time = length(network) or LENGTHS[-1]
+    time = length(network) or _lengths(model)[-1]
     inputs = _random(model, network, time)
     rows = {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
     found = _streamed_graph(model, rows)

@@ -76,7 +76,9 @@ def share_scales(content: bytes, states: Iterable[str]) -> bytes:
         if _scale(before) == _scale(after):
             continue
         number = _requantized(model, graph, result.tensorIndex, before)
-        graph.outputs = np.where(graph.outputs == result.tensorIndex, number, graph.outputs)
+        # Once only: a tensor that is an output of the model too stands there a second time.
+        graph.outputs = np.array(graph.outputs, np.int32)
+        graph.outputs[np.argmax(graph.outputs == result.tensorIndex)] = number
         result.tensorIndex = number
         changed = True
     if not changed:

@@ -3,6 +3,7 @@
 GRU                   h                 h' = recur(x, h)
 maximum over time     m                 m' = max(m, x)
 mean over time        s, n              s' = s + x,  n' = n + 1,  mean = s / n
+causal convolution    k frames          the oldest goes, x comes
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from gru_zoo.export import convolution
+from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.network import Steps
 from gru_zoo.export.recurrence import recur
 from gru_zoo.layers.gru import GRU
@@ -34,6 +37,8 @@ def looks_ahead(layer: keras.layers.Layer) -> str | None:
         return "it is bidirectional, and the backward direction starts at the last step"
     if getattr(layer, "go_backwards", False):
         return "go_backwards must be False; got True"
+    if isinstance(layer, CONVOLUTIONS) and layer.padding == "same" and convolution.reach(layer):
+        return "padding must be 'causal'; got 'same', which reads later steps"
     return None
 
 
@@ -43,7 +48,8 @@ class Memory:
     Args:
         before: name -> [1, size], the states before the step; None takes the initial ones.
         aliases: layer's name -> shorter one for its states, or "".
-        projected: GRU's name -> [3 units], its input's projection where it is known already.
+        projected: what is known already: GRU's name -> [3 units], its input's projection;
+            convolution's name -> [filters], its output. Such a convolution has no state.
         advance: False leaves the states as they are: outputs are those of the step before.
         masked: whether a masked step leaves the states as they are; a stream has no such steps.
 
@@ -89,6 +95,8 @@ class Memory:
             return self._gru(name, layer, x)
         if isinstance(layer, StackedGRU):
             return self._stacked(name, layer, x)
+        if isinstance(layer, CONVOLUTIONS):
+            return self._convolution(name, layer, x)
         pooled = self._pooling(name, layer, x)
         return pooled[:, None] if getattr(layer, "keepdims", False) else pooled
 
@@ -114,6 +122,21 @@ class Memory:
         if self._masked and x.mask is not None:  # Unlike a GRU it does not repeat itself.
             x = x.like(tf.where(x.mask[:, None], x.rows, tf.zeros_like(x.rows)))
         return (x, tf.stack(last)) if stacked.return_state else x
+
+    def _convolution(self, name: str, layer: keras.layers.Layer, x: Steps) -> Steps:
+        # Keras' layer takes no notice of a mask, and gives none.
+        if name in self._projected:
+            return Steps(self._projected[name][None], known=x.known)
+        frames = convolution.reach(layer)
+        if not frames:
+            return Steps(convolution.over_sequence(layer, x.rows), known=x.known)
+        convolution.require_steps_kept(layer)
+        state = self._name(name)
+        before = self._value(state, tf.zeros((1, frames * x.rows.shape[-1])))
+        rows, after = convolution.in_step(layer, before, x.rows)
+        # Who does not advance reads what a GRU or a pooling behind it holds, and not these rows.
+        self.after[state] = after if self._advance else before
+        return Steps(rows, known=x.known)
 
     def _pooling(self, name: str, layer: keras.layers.Layer, x: Steps) -> tf.Tensor:
         if isinstance(layer, layers.GlobalMaxPooling1D):

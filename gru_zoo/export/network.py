@@ -2,7 +2,8 @@
 
 The same walk over the model's operations serves one step and a whole sequence. Operations that
 treat every step alike (Dense, Embedding, normalization, sums of layers ...) are done here, on rows
-[steps, features] without a batch; what knows time (GRU, pooling) is the business of the caller.
+[steps, features] without a batch; what knows time (GRU, convolution, pooling) is the business of
+the caller.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from keras import layers
 from keras.src.models.functional import Functional
 
 from gru_zoo.convert import from_keras
+from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.programs import functional, program_of, run_functional
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
@@ -30,6 +32,7 @@ TIMED = (
     MaskedPooling,
     layers.GlobalAveragePooling1D,
     layers.GlobalMaxPooling1D,
+    *CONVOLUTIONS,
 )
 # Nothing at all once a model is trained.
 _IDLE = (
@@ -54,7 +57,6 @@ _ROWWISE = (
 _NORMALIZATIONS = (
     layers.LayerNormalization,
     layers.RMSNormalization,
-    layers.BatchNormalization,
     layers.UnitNormalization,
     layers.Normalization,
 )
@@ -310,6 +312,8 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         return x.like(layer(x.rows))
     if kind in _ROWWISE and layer.axis == 2:
         return x.like(layer(x.rows[None])[0])
+    if kind is layers.BatchNormalization and _last_axis_only(layer):
+        return x.like(_batch_normalized(layer, x.rows))
     if kind in _NORMALIZATIONS and _last_axis_only(layer):
         return x.like(layer(x.rows[None])[0])
     if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
@@ -320,10 +324,20 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
     raise _not_alike(f"layer {layer.name!r} ({kind.__name__})")
 
 
+def _batch_normalized(layer: layers.BatchNormalization, rows: tf.Tensor) -> tf.Tensor:
+    """Return rows x scale + shift, which TFLite merges with a matrix product in front of it.
+
+    Keras' layer wants its batch axis, and the operators that add and drop it stand in between.
+    """
+    offset, scale = layer.beta if layer.center else None, layer.gamma if layer.scale else None
+    mean, variance = layer.moving_mean, layer.moving_variance
+    return tf.nn.batch_normalization(rows, mean, variance, offset, scale, layer.epsilon)
+
+
 def _not_alike(what: str) -> ValueError:
     return ValueError(
-        f"{what} must be a GRU, a pooling over time, or something that treats every time step "
-        "alike; it is not known to."
+        f"{what} must be a GRU, a convolution or pooling over time, or something that treats every "
+        "time step alike; it is not known to."
     )
 
 

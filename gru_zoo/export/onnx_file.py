@@ -29,8 +29,9 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
 
     Args:
         model: a built `SequenceClassifier`, or a `keras.Sequential` or functional model of GRU
-            layers (ours or Keras') with embedding, dense, normalization, pooling, merging and
-            activation layers. All of it computes in float32.
+            layers (ours or Keras') with convolutions that keep the number of steps, and embedding,
+            dense, normalization, pooling, merging and activation layers. All of it computes in
+            float32.
         path: the file.
         overwrite: whether an existing file is replaced, by one that passed.
 

@@ -127,6 +127,23 @@ def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     return Value(y, x.mask)
 
 
+def batch_normalization(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add a BatchNormalization over the last axis as what it is once trained: x scale + shift."""
+    if layer.axis not in (-1, 2):
+        raise ValueError(f"axis of layer {layer.name!r} must be -1 for ONNX; got {layer.axis}.")
+    scale = 1 / np.sqrt(np.float64(layer.moving_variance) + layer.epsilon)
+    if layer.scale:
+        scale = scale * np.float64(layer.gamma)
+    shift = -np.float64(layer.moving_mean) * scale
+    if layer.center:
+        shift = shift + np.float64(layer.beta)
+    y = x.name
+    for operator, array in (("Mul", scale), ("Add", shift)):
+        constant = graph.constant(np.float32(array), f"{layer.name}/{operator.lower()}")
+        y = graph.add(operator, y, constant)
+    return Value(y, x.mask)
+
+
 def masked_pooling(graph: Graph, layer: Any, x: Value) -> Value:
     """Add our MaskedPooling: [last | largest | mean] over the real steps."""
     if x.mask is None:

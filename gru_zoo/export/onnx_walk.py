@@ -10,6 +10,8 @@ from keras import layers, tree
 from keras.src.models.functional import Functional
 
 from gru_zoo.export import onnx_layers, onnx_recurrent
+from gru_zoo.export.convolution import CONVOLUTIONS
+from gru_zoo.export.onnx_convolution import convolution
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
@@ -29,6 +31,7 @@ _WRITERS: dict[type, Callable[..., Any]] = {
     layers.ReLU: onnx_layers.relu,
     layers.Softmax: onnx_layers.softmax,
     layers.LayerNormalization: onnx_layers.layer_normalization,
+    layers.BatchNormalization: onnx_layers.batch_normalization,
     MaskedPooling: onnx_layers.masked_pooling,
     layers.GlobalAveragePooling1D: onnx_layers.average_pooling,
     layers.GlobalMaxPooling1D: onnx_layers.max_pooling,
@@ -38,6 +41,7 @@ _WRITERS: dict[type, Callable[..., Any]] = {
     layers.Multiply: onnx_layers.merging("Mul"),
     layers.Maximum: onnx_layers.merging("Max"),
     layers.Minimum: onnx_layers.merging("Min"),
+    **dict.fromkeys(CONVOLUTIONS, convolution),
     **dict.fromkeys(
         (
             layers.Dropout,
@@ -56,6 +60,7 @@ _EVERY_STEP = (
     layers.ReLU,
     layers.Dropout,
     layers.LayerNormalization,
+    layers.BatchNormalization,
 )
 
 

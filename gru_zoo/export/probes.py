@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gru_zoo.export.convolution import total_reach
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.layers import kernels
@@ -83,7 +84,7 @@ def probes(model: keras.Model) -> Iterator[Probe]:
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding)
     ]
-    for batch, time in ((1, 1), (3, 6)):
+    for batch, time in ((1, 1), (3, 6 + total_reach(model))):
         inputs = {
             name: _random(given, min(rows, default=1), batch, time)
             for name, given in network.inputs.items()

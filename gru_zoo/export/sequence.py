@@ -1,7 +1,7 @@
 """Layers that know time over a whole sequence at once, for graphs of batch 1.
 
 Masks mean what they mean in Keras: a masked step leaves the state as it is, and the output of the
-step before is given again.
+step before is given again. A convolution reads it as any other, and its output has no mask.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gru_zoo.export import loops
+from gru_zoo.export import convolution, loops
+from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.network import Steps
 from gru_zoo.export.recurrence import recur
 from gru_zoo.layers.gru import GRU
@@ -44,6 +45,8 @@ def run(name: str, layer: keras.layers.Layer, x: Steps) -> Any:
         return _stacked(layer, x)
     if isinstance(layer, layers.Bidirectional):
         return _bidirectional(name, layer, x)
+    if isinstance(layer, CONVOLUTIONS):  # Keras' take no notice of a mask, and give none.
+        return Steps(convolution.over_sequence(layer, x.rows), known=x.known)
     if isinstance(layer, layers.GlobalMaxPooling1D) or x.mask is None:
         return layer(x.rows[None])
     return layer(x.rows[None], mask=x.mask[None])

@@ -66,8 +66,8 @@ def step_graph(
 
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
-            Sequential model of GRU layers (ours, Keras', stacked), layers that treat every step
-            alike, and pooling over time.
+            Sequential model of GRU layers (ours, Keras', stacked), causal convolutions, layers that
+            treat every step alike, and pooling over time.
         gates: also give "<layer>_z" and "<layer>_r" [1, units] of each GRU as outputs.
         memory: how the states are kept.
 

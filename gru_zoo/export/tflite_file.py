@@ -90,8 +90,8 @@ def tflite(
 
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
-            Sequential model of GRU layers (ours or Keras', stacked, bidirectional), layers that
-            treat every step alike, and pooling over time.
+            Sequential model of GRU layers (ours or Keras', stacked, bidirectional), convolutions
+            that keep the number of steps, layers that treat every step alike, and pooling.
         path: the file.
         variant: "float32"; "float16", "int8" or "int4", which store the weights smaller ("int4"
             needs the extra `int4`); "int8_full" or "int16x8", the step alone, all in integers;

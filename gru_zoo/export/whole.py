@@ -1,6 +1,6 @@
 """A model over a whole sequence as a graph of batch 1, for any number of steps.
 
-    x = input W + b                  all steps in one product, before the loop
+    x = input W + b                  all steps in one product, before the loop; convolutions too
     h_t = recur(x_t, h_(t-1))        t = 1 ... T
 
 A causal model whose outputs have no time is one loop over all its layers: poolings are running
@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.export import loops, sequence
+from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.memory import Memory, looks_ahead
 from gru_zoo.export.network import Network, Steps, require_no_state
 from gru_zoo.layers.gru import GRU
@@ -104,14 +105,18 @@ def _in_one_loop(network: Network, inputs: Mapping[str, tf.Tensor]) -> dict[str,
         network.walk(row, now)
         return now.after
 
-    beginning = memory()
+    # Nobody reads these rows; where there are some, a convolution has no state.
+    nothing = {name: tf.zeros(x.shape[-1]) for name, x in projections.rows.items()}
+    beginning = memory(projected=nothing)
     network.walk(_one_step(network), beginning)
     rows = next(x.rows for x in given.values() if isinstance(x, Steps))
     units = max(state.shape[-1] for state in beginning.initial.values())
     states = loops.fold(step, beginning.initial, _count(network, rows), units)
     # Behind the last layer that knows time, inputs without time may still be read.
     still = {name: x for name, x in given.items() if not isinstance(x, Steps)}
-    return network.walk({**_one_step(network), **still}, memory(states, advance=False))
+    return network.walk(
+        {**_one_step(network), **still}, memory(states, projected=nothing, advance=False)
+    )
 
 
 def _count(network: Network, rows: tf.Tensor) -> tf.Tensor:
@@ -122,13 +127,23 @@ def _count(network: Network, rows: tf.Tensor) -> tf.Tensor:
 
 
 class _Projections:
-    """A `timed` that notes the projection of all steps of each GRU whose inputs are known."""
+    """A `timed` that notes what can be had of all steps at once, where inputs are known.
+
+    Attributes:
+        rows: GRU's name -> [steps, 3 units], its input's projection; convolution's name ->
+            [steps, filters], its output.
+    """
 
     def __init__(self) -> None:
-        self.rows: dict[str, tf.Tensor] = {}  # name -> [steps, 3 units]
+        self.rows: dict[str, tf.Tensor] = {}
 
     def __call__(self, name: str, layer: keras.layers.Layer, x: Steps) -> Any:
         """Return something of the shape of the layer's output."""
+        if isinstance(layer, CONVOLUTIONS):
+            output = sequence.run(name, layer, x)
+            if x.known:
+                self.rows[name] = output.rows
+            return output
         if not isinstance(layer, GRU | StackedGRU):
             return layer(x.rows[None])
         gru = layer

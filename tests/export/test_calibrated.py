@@ -172,6 +172,23 @@ def test_scales_that_differ_are_made_one(content, model, stream, variant):
     assert integer_file.share_scales(shared, ["state_last", "state_max"]) == shared
 
 
+def test_a_state_that_is_an_output_too_stays_one():
+    random = np.random.default_rng(7)
+    model = keras.Sequential([keras.Input((None, 4)), GRU(7, name="gru")])
+    content = integer_step(model, "int8_full", [random.normal(size=(40, 4)) for _ in range(5)])
+    parsed = schema.ModelT.InitFromPackedBuf(content)
+    (graph,), (signature,) = parsed.subgraphs, parsed.signatureDefs
+    given = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
+    about = graph.tensors[given["state_gru"]].quantization
+    about.scale = 1.5 * about.scale
+    changed = integer_file.share_scales(packed(parsed), ["state_gru"])
+    parsed = schema.ModelT.InitFromPackedBuf(changed)
+    (graph,), (signature,) = parsed.subgraphs, parsed.signatureDefs
+    results = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
+    assert results["outputs"] != results["state_gru"]
+    assert sorted(graph.outputs) == sorted(results.values())
+
+
 def test_integer_memory_is_the_memory(model, stream):
     """The graph that is calibrated gives the float graph's numbers, but for the fixed point."""
     plain, integer = step_graph(model), step_graph(model, memory=IntegerMemory)

@@ -99,6 +99,32 @@ MODELS = {
     ),
     "stacked": (lambda: embedded(StackedGRU(U, 2, bidirectional=True, return_state=False)), 2),
     "stacked, state": (with_state, 2),
+    "convolved": (
+        lambda: sequential(
+            FLOATS,
+            layers.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="relu"),
+            layers.BatchNormalization(),
+            GRU(U, return_sequences=True),
+            layers.Conv1D(5, 4, padding="same", use_bias=False),
+            layers.BatchNormalization(scale=False),
+            layers.GRU(4),
+        ),
+        2,
+    ),
+    "depthwise": (
+        lambda: sequential(
+            FLOATS,
+            layers.DepthwiseConv1D(4, padding="same", depth_multiplier=2),
+            layers.SeparableConv1D(6, 3, padding="same", depth_multiplier=3, dilation_rate=2),
+            layers.TimeDistributed(layers.BatchNormalization(center=False)),
+            GRU(U),
+        ),
+        1,
+    ),
+    "convolved, masked": (
+        lambda: embedded(layers.Conv1D(6, 2, padding="causal"), layers.GRU(U)),
+        1,
+    ),
     "functional": (functional, 2),
     "nested": (nested, 1),
     "classifier": (make_classifier, 1),
@@ -122,6 +148,7 @@ def inputs_for(session, batch, time, seed=7):
     return arrays
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", MODELS)
 def test_equals_keras_at_every_batch_and_length(name, tmp_path):
     make, operators = MODELS[name]
@@ -252,6 +279,14 @@ REFUSED = {
     "types": (
         lambda: sequential(FLOATS, GRU(U, dtype="mixed_float16", name="g")),
         "layer 'g' computes in float16",
+    ),
+    "convolution": (
+        lambda: sequential((T, D), layers.Conv1D(3, 2, name="c"), GRU(U)),
+        "layer 'c' .*must have padding 'causal' or 'same'",
+    ),
+    "axis": (
+        lambda: sequential((T, D), layers.BatchNormalization(axis=1, name="n"), GRU(U)),
+        "axis of layer 'n' must be -1 for ONNX; got 1",
     ),
     "mask": (with_other_mask, "must take the mask that its input carries"),
     "softmax": (
