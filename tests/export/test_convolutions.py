@@ -386,3 +386,12 @@ def test_a_microcontroller_steps_as_keras_does(variant):
     wanted = [model(x[None, : t + 1])[0] for t in range(len(x))]
     limit = {"float32": 1e-5, "int8_full": 0.1, "int16x8": 0.02}[variant]
     np.testing.assert_allclose(outputs.reshape(len(x), -1), np.array(wanted), atol=limit)
+
+
+def test_a_saved_model_holds_convolutions_too(tmp_path):
+    model = sequential(conv(), layers.BatchNormalization(), GRU(7), layers.Dense(3))
+    export.saved_model(model, tmp_path / "served")
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    x = frames(2, T, F)
+    given = served.signatures["serving_default"](inputs=tf.constant(x))["outputs"]
+    np.testing.assert_allclose(given, model(x), atol=1e-5)
