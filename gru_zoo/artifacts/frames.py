@@ -23,7 +23,7 @@ from gru_zoo.export.check import LIMITS
 from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.streamer import Streamer
-from gru_zoo.export.tflite_file import VARIANTS, tflite
+from gru_zoo.export.tflite_file import tflite
 
 # Of a model of frames; "int16x8" is one step in integers, for a microcontroller too: in the 8 bits
 # of "int8_full" a probability below 1/512 is none at all, and most of a frame's are.
@@ -37,7 +37,8 @@ def frame_files(
 
     Args:
         model: from frames `[batch, time, features]` to probabilities of the same shape, causal.
-        representative: sequences `[frames, features]` that integers are calibrated on.
+        representative: sequences `[frames, features]` that integers are calibrated on, and files
+            compared on.
 
     Example:
         >>> from gru_zoo.models.frames import frame_model
@@ -49,8 +50,7 @@ def frame_files(
         if name == "saved_model":
             return partial(saved_model, model)
         given = [np.asarray(sequence, np.float32) for sequence in representative]
-        options = {"representative": given} if VARIANTS[name].calibrated else {}
-        return partial(tflite, model, variant=name, **options)
+        return partial(tflite, model, variant=name, representative=given)
 
     return {file_of(name): writer(name) for name in SHIPPED_OF_FRAMES}
 

@@ -34,8 +34,9 @@ class Export:
             "saved_model", "onnx".
         out: the folder for the files; their names come from the model's file.
         overwrite: replace files that exist.
-        representative: a NumPy file for int8_full and int16x8, as the model will meet them: .npy
-            [sequences, time, features] or ids [sequences, time], or .npz with one array a sequence.
+        representative: a NumPy file of sequences as the model will meet them: .npy [sequences,
+            time, features] or ids [sequences, time], or .npz with one array a sequence. int8_full
+            and int16x8 need it; others are compared on it instead of on random numbers.
         sequence_length: time steps that a TFLite file is made for unless its input is resized.
         gates: a TFLite file's step also gives the gates of each GRU.
         min_runtime: oldest TFLite runtime that must run the files, such as 2.3.
@@ -174,7 +175,7 @@ def _write(
         path,
         variant,
         overwrite=config.overwrite,
-        representative=representative if variant in ("int8_full", "int16x8") else None,
+        representative=None if variant == "mediapipe" else representative,
         sequence_length=config.sequence_length,
         gates=config.gates and variant != "mediapipe",
         min_runtime=config.min_runtime,

@@ -51,11 +51,11 @@ def compare(
         model: what it was made from.
         variant: decides how far it may be off, see `check.LIMITS`.
         longest: number of steps that the file is made for.
-        sequences: for a file of integers, what it was calibrated on, by name.
+        sequences: what the inputs are like, by name; None takes random numbers. A short one is
+            read again from its beginning.
 
     Raises:
         Refused: it differs by more than the limit, or a runtime cannot run it.
-        ConversionFailed: a file of integers does not run. A ValueError.
 
     Example:
         >>> from gru_zoo import GRU, export
@@ -64,15 +64,6 @@ def compare(
         >>> compare("tiny.tflite", model, "float32", 20) < 1e-5
         True
     """
-    if sequences is not None:
-        require_step(model)
-        _require_run(path, variant, sequences[0])
-        worst = 0.0
-        for sequence in sequences[:3]:
-            inputs = {name: rows[:STREAMED] for name, rows in sequence.items()}
-            wanted = _streamed_graph(model, inputs)
-            worst = max(worst, _judge(path, variant, streamed(path, inputs, {}), wanted))
-        return worst
     known = list(Interpreter(model_path=os.fspath(path)).get_signature_list())
     network, worst = Network(model), 0.0
     if variant == "float32" and _in_half_precision(model):
@@ -80,6 +71,8 @@ def compare(
     free = network.program.any_length
     for time in dict.fromkeys((*_lengths(model), longest) if free else (length(network),)):
         inputs = _random(model, network, time)
+        if sequences:
+            inputs = _taken(sequences[time % len(sequences)], inputs)
         wanted = answers(model, network, inputs)
         if WHOLE in known:
             given = Interpreter(model_path=os.fspath(path), num_threads=1)
@@ -92,6 +85,55 @@ def compare(
             rows = {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
             worst = max(worst, _judge(path, variant, streamed(path, rows, wanted), wanted))
     return worst
+
+
+def compare_integers(
+    path: str | os.PathLike,
+    model: keras.Model,
+    variant: str,
+    longest: int,
+    sequences: Sequence[Mapping[str, np.ndarray]],
+) -> float:
+    """Return the largest difference of a file of integers from the model's float step.
+
+    Args:
+        path: a `.tflite` file with the signature "step" alone.
+        model: what it was made from; its own step is compared with it first.
+        variant: as for `compare`.
+        longest: as for `compare`; a step has no length.
+        sequences: what the file was calibrated on, by name.
+
+    Raises:
+        Refused: it differs by more than the limit.
+        ConversionFailed: it does not run. A ValueError.
+
+    Example:
+        >>> compare_integers("none.tflite", keras.Sequential(), "int8_full", 1, [])
+        Traceback (most recent call last):
+        ValueError: model must be built; ...
+    """
+    require_step(model)
+    _require_run(path, variant, sequences[0])
+    worst = 0.0
+    for sequence in sequences[:3]:
+        inputs = {name: rows[:STREAMED] for name, rows in sequence.items()}
+        wanted = _streamed_graph(model, inputs)
+        worst = max(worst, _judge(path, variant, streamed(path, inputs, {}), wanted))
+    return worst
+
+
+def _taken(
+    sequence: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return a sequence's inputs in the shapes of others, [1, time, ...]."""
+    taken = {}
+    for name, wanted in like.items():
+        rows = sequence[name]
+        if wanted.ndim == rows.ndim:  # a vector, the same at every step
+            taken[name] = rows[:1].astype(wanted.dtype)
+        else:
+            taken[name] = rows[np.arange(wanted.shape[1]) % len(rows)][None].astype(wanted.dtype)
+    return taken
 
 
 def _lengths(model: keras.Model) -> tuple[int, int]:

@@ -98,8 +98,9 @@ def tflite(
             "mediapipe", a text classifier in a form that MediaPipe opens, larger and slower.
         overwrite: whether an existing file is replaced, by one that passed.
         texts: texts to compare a classifier on; None makes some from its vocabulary.
-        representative: sequences as the model will meet them, ids [time] or [time, features]: for
-            the variants that compute in integers, and nothing else.
+        representative: sequences as the model will meet them, ids [time] or [time, features]. The
+            variants that compute in integers need them; another is compared on them, instead of on
+            random numbers, which may be unlike anything that the model has learnt.
         sequence_length: steps that the whole-sequence input is made for unless it is resized; None
             takes the model's own, or 1,000.
         gates: also give each GRU's gates z and r as outputs of the step.
@@ -157,7 +158,8 @@ def tflite(
             reference = check.Reference.of(model, check.probes(model) if texts is None else texts)
             differences.append(check.compare(partial, reference, variant))
         if form.form != "flat":
-            differences.append(arrays.compare(partial, model, variant, length, sequences))
+            compare = arrays.compare_integers if form.calibrated else arrays.compare
+            differences.append(compare(partial, model, variant, length, sequences))
     return max(differences)
 
 
@@ -192,12 +194,12 @@ def _refuse(
         raise ValueError(f"gates must be False for variant {variant!r}: it has no step.")
     if form.weights == "int4":
         require_quantizer()
+    if form.form == "flat" and representative is not None:
+        raise ValueError(f"representative must be None for variant {variant!r}; got some.")
     if not form.calibrated:
-        if representative is not None:
-            raise ValueError(f"representative must be None for variant {variant!r}; got some.")
         if options["gates"]:
             StepGraph(network, gates=True)  # Names the layer that looks ahead.
-        return None
+        return None if representative is None else checked(model, representative)
     if representative is None:
         raise ValueError(
             f"representative must be some sequences for variant {variant!r}; got None."

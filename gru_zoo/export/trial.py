@@ -1,4 +1,4 @@
-"""A first run of a step of integers, by `arrays.compare` in a process of its own.
+"""A first run of a step of integers, by `arrays.compare_integers` in a process of its own.
 
 python -m gru_zoo.export.trial FILE.tflite INPUTS.npz
 

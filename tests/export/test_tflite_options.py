@@ -89,7 +89,7 @@ def test_gates_come_out_of_the_step(keyword, tmp_path):
             {"variant": "int16x8", "representative": [np.zeros((4, 6))]},
             r"must have shape \[time, 5\]",
         ),
-        ("last", {"representative": [np.zeros((4, 5))]}, "must be None for variant 'float32'"),
+        ("last", {"representative": [np.zeros((4, 6))]}, r"must have shape \[time, 5\]"),
         ("last", {"variant": "mediapipe"}, "must be a SequenceClassifier for variant 'mediapipe'"),
         ("last", {"thresholds": 0.5}, "thresholds must be None"),
         (
@@ -106,6 +106,33 @@ def test_what_cannot_be_had_is_refused(tmp_path, name, options, message):
     with pytest.raises(ValueError, match=message):
         export.tflite(models.make(name), tmp_path / "model.tflite", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
+    model = keras.Sequential([keras.Input((None, 25)), GRU(32)])
+    shake(model, 5)
+    cell = model.layers[0].cell
+    cell.kernel.assign(60 * cell.kernel)  # Integers' error of such a product is large.
+    with pytest.raises(check.Refused, match="must be within 0.1 of the model"):
+        export.tflite(model, tmp_path / "random.tflite", "int8")
+    quiet = [np.random.default_rng(n).normal(0, 1e-3, (11 + n, 25)) for n in range(3)]
+    path = tmp_path / "quiet.tflite"
+    assert export.tflite(model, path, "int8", representative=quiet) < 0.05
+    loud = [1e3 * sequence for sequence in quiet]
+    with pytest.raises(check.Refused, match="must be within 0.1 of the model"):
+        export.tflite(model, path, "int8", representative=loud, overwrite=True)
+    with pytest.raises(ValueError, match="must be None for variant 'mediapipe'"):
+        ids = [np.ones(4, int)]
+        export.tflite(make_classifier(), tmp_path / "m.tflite", "mediapipe", representative=ids)
+
+
+def test_a_vector_beside_a_sequence_is_compared_too(tmp_path):
+    frames, about = keras.Input((None, 5), name="frames"), keras.Input((3,), name="about")
+    out = layers.Concatenate()([GRU(7)(frames), about])
+    model = keras.Model([frames, about], layers.Dense(4)(out))
+    random = np.random.default_rng(0)
+    item = {"frames": random.normal(size=(4, 5)), "about": random.normal(size=(4, 3))}
+    assert export.tflite(model, tmp_path / "a.tflite", representative=[item]) < 1e-5
 
 
 def test_a_path_that_exists_stays(keyword, tmp_path):
