@@ -25,6 +25,9 @@ from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.tflite_file import tflite
 
+# What float32 may be off over some thousand steps, where every state has the rounding of those
+# before it: 2e-5 was seen at 1,800. The exporter's own comparison, of some steps, is narrower.
+_LONG = 1e-4
 # Of a model of frames; "int16x8" is one step in integers, for a microcontroller too: in the 8 bits
 # of "int8_full" a probability below 1/512 is none at all, and most of a frame's are.
 SHIPPED_OF_FRAMES = ("saved_model", "float32", "float16", "int8", "int16x8")
@@ -82,10 +85,11 @@ def frame_parts(
             times.append(1e3 * (time.perf_counter() - start) / len(given))
             worst = max(worst, float(np.abs(given - wanted).max()))
             losses.append(_losses(given, sequence))
-        if not worst <= LIMITS[kind].difference:  # NaN is refused too.
+        limit = max(LIMITS[kind].difference, _LONG)
+        if not worst <= limit:  # NaN is refused too.
             raise Refused(
-                f"{path} ({kind}) must be within {LIMITS[kind].difference:g} of the model's "
-                f"probabilities; got a difference of {worst:.3g}."
+                f"{path} ({kind}) must be within {limit:g} of the model's probabilities; got a "
+                f"difference of {worst:.3g}."
             )
         model_losses = [_losses(each, s) for each, s in zip(said, sequences, strict=True)]
         return {
