@@ -126,8 +126,9 @@ def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
 
 def _print_plan(jobs: list[Job], results: stored.Results, cores: int) -> None:
     left = missing(jobs, results)
+    keys = {job.key for job in left}
     for job in jobs:
-        state = f"{job.minutes:6.1f} min" if job in left else "  finished"
+        state = f"{job.minutes:6.1f} min" if job.key in keys else "  finished"
         print(f"{state}  {job.key}")
     hours = sum(job.minutes for job in left) / 60 / cores
     done = len(jobs) - len(left)
