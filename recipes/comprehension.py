@@ -26,7 +26,7 @@ from gru_zoo.data import babi
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, models
 from recipes.shared.flags import OneRun, OutFlags, PublishFlags
-from recipes.shared.publishing import open_run, together
+from recipes.shared.publishing import open_run, to_zoo
 from recipes.shared.starting import RunFlags, check_flags, start_run
 
 RUNS = Path("runs/comprehension")
@@ -163,22 +163,12 @@ def export(config: Export) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifacts.card import Card
-    from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import models_folder
 
-    found = together("comprehension", config.finished, Train(), config.preset)
-    artifact, flags = found.best.path / "artifact", Train(**found.best.config)
-    if not (artifact / "card.json").exists():
-        _part(flags.dataset).export(flags, found.best)
-    card = dataclasses.replace(
-        Card.from_json(artifact / "card.json"),
-        name=config.preset,
-        scores=found.scores,
-        commands=found.commands,
-    )
-    republish(artifact, models_folder() / config.preset, card)
-    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+    def write(run: RunFolder) -> None:
+        flags = Train(**run.config)
+        _part(flags.dataset).export(flags, run)
+
+    to_zoo("comprehension", config.finished, config.preset, Train(), write)
 
 
 def _opened(path: Path | None) -> tuple[RunFolder, Train]:

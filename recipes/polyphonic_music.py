@@ -23,7 +23,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes import polyphonic_music_files as files
 from recipes.shared import cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
-from recipes.shared.publishing import command, open_run, together
+from recipes.shared.publishing import command, open_run, to_zoo
 from recipes.shared.starting import RunFlags, check_flags, start_run
 
 if TYPE_CHECKING:
@@ -207,18 +207,11 @@ def export(config: Export) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifacts.card import Card
-    from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import models_folder
 
-    found = together("polyphonic_music", config.finished, Train(), config.preset)
-    path = found.best.path / "artifact" / "card.json"
-    card = Card.from_json(path) if path.exists() else _export(found.best, _load(found.best))
-    card = dataclasses.replace(
-        card, name=config.preset, scores=found.scores, commands=found.commands
-    )
-    republish(path.parent, models_folder() / config.preset, card)
-    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+    def write(run: RunFolder) -> None:
+        _export(run, _load(run))
+
+    to_zoo("polyphonic_music", config.finished, config.preset, Train(), write)
 
 
 def _read(split: str, config: Train) -> tuple[list[np.ndarray], Source]:

@@ -28,7 +28,7 @@ from recipes import pos_tagging_files, pos_tagging_report
 from recipes.shared import cli, confusion_figure, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
-from recipes.shared.publishing import command, open_run, together
+from recipes.shared.publishing import command, open_run, to_zoo
 from recipes.shared.starting import RunFlags, check_flags, start_run
 
 if TYPE_CHECKING:
@@ -226,18 +226,11 @@ def export(config: Export) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifacts.card import Card
-    from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import models_folder
 
-    found = together("pos_tagging", config.finished, Train(), config.preset)
-    path = found.best.path / "artifact" / "card.json"
-    card = Card.from_json(path) if path.exists() else _export(found.best, _load(found.best))
-    card = dataclasses.replace(
-        card, name=config.preset, scores=found.scores, commands=found.commands
-    )
-    republish(path.parent, models_folder() / config.preset, card)
-    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+    def write(run: RunFolder) -> None:
+        _export(run, _load(run))
+
+    to_zoo("pos_tagging", config.finished, config.preset, Train(), write)
 
 
 def _read(split: str, config: Train) -> tuple[list[Sentence], Source]:

@@ -32,7 +32,7 @@ from recipes.sentiment_flags import (
 )
 from recipes.shared import cli, models, report, reviews
 from recipes.shared.lines import read_lines
-from recipes.shared.publishing import command, open_run, together
+from recipes.shared.publishing import command, open_run, to_zoo
 from recipes.shared.starting import start_run
 
 if TYPE_CHECKING:
@@ -131,13 +131,11 @@ def predict(config: Predict) -> None:
 
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from recipes import sentiment_artifact
 
-    found = together("sentiment", config.finished, Train(), config.preset)
-    if not _card_path(found.best).exists():
-        _export(found.best, _load(found.best))
-    card = sentiment_artifact.publish_run(found, config.preset)
-    print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+    def write(run: RunFolder) -> None:
+        _export(run, _load(run))
+
+    to_zoo("sentiment", config.finished, config.preset, Train(), write)
 
 
 def measure(config: Measure) -> None:

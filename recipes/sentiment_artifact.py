@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from recipes.shared import reviews, sentiment_card
 from recipes.shared.device_files import write_alone
 from recipes.shared.golden_texts import GOLDEN_TEXTS
-from recipes.shared.publishing import Finished, require_same_data, score_of
+from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
@@ -81,23 +81,6 @@ def write_again(name: str) -> Card:
     )
     parts = classifier_parts(model, *some, variants, compared.get("scored_on", ""), short)
     return publish_again(models_folder() / name, model, **parts)
-
-
-def publish_run(found: Finished, preset: str) -> Card:
-    """Copy the best run's artifact into the zoo, with every run's score in its card."""
-    from gru_zoo.artifacts.card import Card
-    from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import models_folder
-
-    artifact = found.best.path / "artifact"
-    card = dataclasses.replace(
-        Card.from_json(artifact / "card.json"),
-        name=preset,
-        scores=found.scores,
-        commands=found.commands,
-    )
-    republish(artifact, models_folder() / preset, card)
-    return card
 
 
 def measure(name: str) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -171,6 +171,40 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
         where = " ".join(f"runs/{recipe}/{run.path.name}" for run in runs)
         commands.append(f"python -m recipes.{recipe} publish {where} --preset {preset}")
     return Finished(best, each, metric, commands)
+
+
+def to_zoo(
+    recipe: str,
+    paths: Sequence[Path],
+    preset: str,
+    defaults: Any,
+    export: Callable[[RunFolder], Any],
+) -> None:
+    """Copy the best run's artifact into the zoo, with every run's score in its card.
+
+    Args:
+        recipe: name of the recipe's module.
+        paths: folders of runs that differ in their seed only.
+        preset: the name that they are given.
+        defaults: an instance of the recipe's flags.
+        export: writes a run's artifact, where it has none yet.
+
+    Raises:
+        ValueError: as for `together`.
+        FileNotFoundError: one of them is not a finished run.
+    """
+    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.folder import republish
+    from gru_zoo.zoo import models_folder
+
+    found = together(recipe, paths, defaults, preset)
+    path = found.best.path / "artifact" / "card.json"
+    if not path.exists():
+        export(found.best)
+    about = {"name": preset, "scores": found.scores, "commands": found.commands}
+    card = dataclasses.replace(Card.from_json(path), **about)
+    republish(path.parent, models_folder() / preset, card)
+    print(f"published {preset}: {card.spread()} on {card.scored_on}")
 
 
 def _require_all_data(runs: Sequence[RunFolder], preset: str) -> None:
