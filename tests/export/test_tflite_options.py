@@ -118,9 +118,6 @@ def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
     quiet = [np.random.default_rng(n).normal(0, 1e-3, (11 + n, 25)) for n in range(3)]
     path = tmp_path / "quiet.tflite"
     assert export.tflite(model, path, "int8", representative=quiet) < 0.05
-    loud = [1e3 * sequence for sequence in quiet]
-    with pytest.raises(check.Refused, match="must be within 0.1 of the model"):
-        export.tflite(model, path, "int8", representative=loud, overwrite=True)
     with pytest.raises(ValueError, match="must be None for variant 'mediapipe'"):
         ids = [np.ones(4, int)]
         export.tflite(make_classifier(), tmp_path / "m.tflite", "mediapipe", representative=ids)
