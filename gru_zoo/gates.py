@@ -291,7 +291,7 @@ def saturation(gates: Gates, *, low: float = 0.05, high: float = 0.95) -> Satura
         The `Saturation`; print it for a table, `as_dict()` for JSON.
 
     Raises:
-        ValueError: `low` and `high` out of order or outside [0, 1], or every step masked.
+        ValueError: `low` and `high` out of order or outside [0, 1], every step masked, or NaN.
 
     Example:
         >>> layer = GRU(7)
@@ -304,6 +304,8 @@ def saturation(gates: Gates, *, low: float = 0.05, high: float = 0.95) -> Satura
     if not gates.mask.any():
         raise ValueError("gates must have a step that is not masked; got none.")
     z, r = gates.z[gates.mask], gates.r[gates.mask]  # [steps, units]
+    if not (np.isfinite(z).all() and np.isfinite(r).all()):
+        raise ValueError("gates must be numbers at every step that is not masked; got NaN.")
     return Saturation(
         layer=gates.layer,
         update_gate=gates.update_gate,

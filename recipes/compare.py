@@ -104,6 +104,8 @@ def _check(config: Compare) -> list[Task | Problem]:
     if config.seeds:
         positive_int("seeds", config.seeds)
     positive_int("cores", config.cores)
+    if config.results and config.results.exists() and not config.results.is_dir():
+        raise ValueError(f"results must be a folder, or new; {config.results} is a file.")
     for name in ("minutes", "max_latency_ms", "max_parameters", "length"):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} must be 0 or more; got {getattr(config, name)}.")

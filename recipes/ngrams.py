@@ -61,6 +61,8 @@ def evaluate(config: Evaluate) -> None:
     from gru_zoo.models.ngrams import NGrams
 
     run = open_run(config.run, RUNS)
+    if not (run.path / teachers.NGRAMS).exists():
+        raise FileNotFoundError(f"run must be a finished one; {run.path} has no {teachers.NGRAMS}.")
     test, source = reviews.read("test", run.config["source"], run.config["limit"])
     run.pin_data(source.as_dict())
     model = NGrams.load(run.path / teachers.NGRAMS)

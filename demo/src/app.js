@@ -17,7 +17,12 @@ let speaking;
 
 const answer = latestOnly(async (wanted) => {
   const { file } = choice;
-  if (model?.file !== file) await open(file);
+  if (model?.file !== file) {
+    await open(file).catch((error) => {
+      forget();
+      throw error;
+    });
+  }
   const encoded = model.tokenizer.encode(text.value);
   byId("note").textContent = noteOn(encoded);
   const { probabilities, milliseconds } = await model.classify(encoded.ids);
@@ -42,6 +47,16 @@ async function open(file) {
     byId("gates-summary").textContent =
       "This file has no step signature, so it cannot be read word by word.";
   }
+}
+
+/** What is open, and on the page, is another model than the one that is chosen. */
+function forget() {
+  model?.delete();
+  model = null;
+  byId("answer").replaceChildren();
+  for (const id of ["latency", "size", "accuracy", "gates-summary"]) byId(id).textContent = "";
+  byId("gates").hidden = true;
+  shown = null;
 }
 
 function noteOn({ tokens, known, unread }) {

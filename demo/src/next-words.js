@@ -15,7 +15,12 @@ let typed = ""; // what there is of its last word
 let speaking;
 
 const suggest = latestOnly(async (wanted) => {
-  if (model?.file !== choice.file) await open(choice.file);
+  if (model?.file !== choice.file) {
+    await open(choice.file).catch((error) => {
+      forget();
+      throw error;
+    });
+  }
   const before = text.value.slice(0, text.selectionStart);
   const found = await model.suggest(before, COUNT, wanted);
   if (!found) return;
@@ -35,6 +40,14 @@ async function open(file) {
   byId("score").textContent = `${file.score.toFixed(2)} on ${file.scored_on}`;
 }
 
+/** What is open, and on the page, is another model than the one that is chosen. */
+function forget() {
+  model?.delete();
+  model = null;
+  byId("suggestions").replaceChildren();
+  for (const id of ["size", "metric", "score"]) byId(id).textContent = "";
+}
+
 function show(words) {
   byId("suggestions").replaceChildren(
     ...words.map(({ word, probability }, place) => {
@@ -48,7 +61,9 @@ function show(words) {
       return item;
     }),
   );
-  byId("note").textContent = words.length ? "" : "No word of the vocabulary begins so.";
+  byId("note").textContent = words.length
+    ? ""
+    : "No longer word of the vocabulary begins so; after a space the next one is suggested.";
   clearTimeout(speaking);
   speaking = setTimeout(() => {
     byId("spoken").textContent = words.length
@@ -57,14 +72,22 @@ function show(words) {
   }, SPEAK_AFTER);
 }
 
-/** Put a suggestion in the place of what is typed of it. */
+/** Put a suggestion in the place of the word that the caret is in, or of what is selected. */
 function take(word) {
-  const end = text.selectionStart;
-  // Whoever has typed on meanwhile did not choose this.
-  if (text.value.slice(0, end) === asked) {
-    text.setRangeText(`${word} `, end - typed.length, end, "end");
-  }
+  const { selectionStart: caret, selectionEnd } = text;
   text.focus();
+  // Whoever has typed on meanwhile did not choose this.
+  if (text.value.slice(0, caret) === asked) {
+    const inside = typed && caret === selectionEnd;
+    const rest = inside ? text.value.slice(caret).match(/^[\p{L}\p{N}'’]*/u)[0] : "";
+    const end = selectionEnd + rest.length;
+    const given = /^\s/.test(text.value.slice(end)) ? word : `${word} `;
+    text.setSelectionRange(caret - typed.length, end);
+    // It is the only way that the browser can undo.
+    if (!document.execCommand("insertText", false, given)) {
+      text.setRangeText(given, caret - typed.length, end, "end");
+    }
+  }
   suggest();
 }
 

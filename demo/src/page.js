@@ -23,7 +23,9 @@ export function latestOnly(task) {
 }
 
 export function complain(error) {
-  byId("problem").textContent = `This does not work: ${error.message}.`;
+  const said = `This does not work: ${error.message.replace(/\.+$/, "")}.`;
+  // A screen reader speaks it at every change.
+  if (byId("problem").textContent !== said) byId("problem").textContent = said;
   byId("problem").hidden = false;
   byId("note").textContent = "";
 }

@@ -8,7 +8,10 @@ let loaded;
 
 /** Compile a model for WebAssembly. @param {Uint8Array} bytes of a .tflite file */
 export async function compile(bytes) {
-  loaded ??= load();
+  loaded ??= load().catch((error) => {
+    loaded = undefined; // The next model tries again.
+    throw error;
+  });
   await loaded;
   return loadAndCompile(bytes, { accelerator: "wasm" });
 }

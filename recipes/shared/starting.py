@@ -69,6 +69,8 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
         FileNotFoundError: it is to be resumed, and there is none.
         ValueError: it is to be resumed, and was started with other flags.
     """
+    if config.name in (".", "..") or Path(config.name).name != config.name:
+        raise ValueError(f"name must be that of a folder in {config.runs}; got {config.name!r}.")
     name = config.name or time.strftime("%Y%m%d-%H%M%S")
     if config.resume and not config.name:
         name = newest_run(config.runs).name

@@ -122,7 +122,25 @@ def test_no_word_that_fits(page):
     enter(page, "The zzz")
     assert suggested(page) == {}
     note = page.evaluate("document.getElementById('note').textContent")
-    assert note == "No word of the vocabulary begins so."
+    assert note.startswith("No longer word of the vocabulary begins so; after a space")
+
+
+def test_a_word_is_taken_in_the_place_of_the_one_at_the_caret(page):
+    """And the browser can undo it."""
+    value = "document.getElementById('text').value"
+    enter(page, "The end is near")
+    places = ((5, 5, 4, " is near"), (4, 7, 4, " is near"), (8, 8, 8, " is near"))
+    for start, end, kept, rest in places:
+        page.evaluate(f"document.getElementById('text').setSelectionRange({start}, {end})")
+        page.press("Shift", 16)
+        settle(page)
+        page.wait("document.querySelectorAll('#suggestions button').length > 0")
+        before, word = page.evaluate(value), next(iter(suggested(page)))
+        page.evaluate("document.querySelector('#suggestions button').click()")
+        settle(page)
+        assert page.evaluate(value) == f"{before[:kept]}{word}{rest}"
+        page.evaluate("document.execCommand('undo')")
+        assert page.evaluate(value) == before
 
 
 def test_a_long_text_is_read_from_near_its_end(page, model):

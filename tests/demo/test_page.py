@@ -189,9 +189,15 @@ def test_a_file_that_is_gone_or_changed_is_not_opened(chromium, server, content)
         said = chromium.evaluate(f"{problem}.textContent")
         reason = "the server answered 404" if content is None else "is not the file that the list"
         assert said.startswith("This does not work: ") and reason in said
+        # What the model before it said is no answer of the one that is chosen.
+        for name in ("answer", "size", "accuracy", "latency", "gates-summary"):
+            assert chromium.evaluate(f"document.getElementById('{name}').textContent") == "", name
         server.site[path] = kept
         chromium.evaluate("document.querySelector('input[value=float32]').click()")
+        # Another choice answers again.
         chromium.wait(f"{problem}.hidden")
+        chromium.wait("document.getElementById('answer').textContent !== ''")
+        assert "float32" in chromium.evaluate("document.getElementById('size').textContent")
     finally:
         server.site[path] = kept
 
