@@ -223,6 +223,16 @@ def test_stateful_layer_keeps_its_state():
     )
 
 
+def test_a_gate_that_is_no_number_is_not_counted_as_open_or_shut():
+    layer = GRU(2, kernel="loop")
+    layer.build((None, None, 1))
+    x = np.array([0.5, np.nan], "float32").reshape(1, 2, 1)
+    with pytest.raises(ValueError, match="gates must be numbers at every step .* got NaN"):
+        saturation(layer_gates(layer, x))
+    report = saturation(layer_gates(layer, x, mask=[[True, False]]))
+    assert report.steps == 1
+
+
 def test_saturation_counts_what_hand_made_weights_do():
     """z = sigmoid(x): x in (-9, -9, 0, 9 | masked 9) is shut, shut, half, open."""
     layer = GRU(2, kernel="loop", update_gate="write", name="hand")

@@ -73,6 +73,14 @@ def test_a_training_that_has_left_nothing_leaves_no_folder(tmp_path):
         assert run.path == tmp_path / "a"
 
 
+@pytest.mark.parametrize("name", ["../a", "a/b", "..", ".", "/tmp/a"])
+def test_a_run_is_a_folder_among_the_runs(tmp_path, name):
+    message = "name must be that of a folder in"
+    with pytest.raises(ValueError, match=message), start_run(RunFlags(name=name, runs=tmp_path)):
+        pytest.fail("it was started")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_a_training_has_left_stays(tmp_path):
     flags = RunFlags(name="a", runs=tmp_path)
     with pytest.raises(FloatingPointError), start_run(flags) as run:

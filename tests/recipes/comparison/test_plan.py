@@ -84,6 +84,7 @@ def test_a_corrupt_result_is_named(tmp_path, capsys):
         (["--cells", "grru"], "cells must be one of 'gru', 'lstm', 'rnn', 'transformer'; got 'gr"),
         (["--seeds", "-1"], "seeds must be an integer of at least 1; got -1"),
         (["--advise", "--length", "-3"], "length must be 0 or more; got -3"),
+        (["--results", __file__, "--plan"], "test_plan.py is a file"),
         (["--advise", "--plan"], "plan, report and advise exclude each other"),
         (["--advise", "--results", "nowhere"], "results must be a folder with finished cells"),
     ],
