@@ -66,6 +66,9 @@ class Streamer:
 
         Returns:
             name -> output [1, ...], float32 whatever the file computes in.
+
+        Raises:
+            ValueError: an id is no whole number.
         """
         if x is not None:
             (name,) = set(self._given) - set(self.state)
@@ -92,7 +95,11 @@ def _quantized(value: np.ndarray, about: dict[str, Any]) -> np.ndarray:
     if scale:
         limits = np.iinfo(about["dtype"])
         value = np.clip(np.round(value / scale) + zero, limits.min, limits.max)
-    return np.asarray(value, about["dtype"])
+    with np.errstate(invalid="ignore"):  # NaN, which is refused below
+        typed = np.asarray(value, about["dtype"])
+    if typed.dtype.kind in "iu" and not np.array_equal(typed, value):
+        raise ValueError(f"an id must be a whole number; got {value!r}.")
+    return typed
 
 
 def _float(value: np.ndarray, about: dict[str, Any]) -> np.ndarray:

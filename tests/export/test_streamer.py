@@ -91,3 +91,11 @@ def test_an_integer_file_streams(tmp_path):
 def test_a_file_without_a_step_says_so(exported):
     with pytest.raises(ValueError, match="must have the signature 'step'; .*serving_default"):
         Streamer(exported["mediapipe"])
+
+
+@pytest.mark.parametrize("value", [1.5, np.float32("nan")])
+def test_an_id_is_a_whole_number(path, value):
+    stream = Streamer(path)
+    with pytest.raises(ValueError, match="an id must be a whole number; got"):
+        stream.push(value)
+    stream.push(1.0)  # as numbers come from JavaScript or a table
