@@ -127,15 +127,17 @@ def _judge(path: Path, kind: str, worst: float, loss: float, model_loss: float) 
     Of files of integers one key in thousands of frames may be told otherwise, and what follows it:
     there the mean counts, as accuracy does of a classifier's.
     """
-    if LIMITS[kind].on_goldens_only:
-        if not abs(loss - model_loss) <= _SHARE * model_loss:
-            raise Refused(
-                f"{path} ({kind}) must have the model's {model_loss:.4f} nats a frame, within "
-                f"{_SHARE:.0%}; got {loss:.4f}."
-            )
-        return
     limit = max(LIMITS[kind].difference, _LONG)
-    if not worst <= limit:  # NaN is refused too.
+    if worst <= limit:
+        return
+    if LIMITS[kind].on_goldens_only:
+        if not abs(loss - model_loss) <= _SHARE * model_loss:  # NaN is refused too.
+            raise Refused(
+                f"{path} ({kind}) must be within {limit:g} of the model's probabilities or have "
+                f"its {model_loss:.4f} nats a frame, within {_SHARE:.0%}; got a difference of "
+                f"{worst:.3g} and {loss:.4f}."
+            )
+    else:
         raise Refused(
             f"{path} ({kind}) must be within {limit:g} of the model's probabilities; got a "
             f"difference of {worst:.3g}."
