@@ -43,8 +43,9 @@ def printed(tmp_path_factory):
     continued = ["generate", "abc", "--temperature", "0", "--length", "9"]
     drawn = ["generate", "gab", "--length", "4", "--top-p", "0.5", "--seed", "3"]
     file = ["--tflite", "files/model_float32.tflite"]
-    commands = [TRAIN, ["evaluate"], ["export", "--out", "files"], continued, continued + file]
-    commands += [drawn, drawn + file]
+    run = ["--run", "runs/language_model/letters"]
+    commands = [TRAIN, ["evaluate"], ["export", "--out", "files"]]
+    commands += [continued + run, continued + file, drawn + run, drawn + file]
     commands += [["publish", "runs/language_model/letters", "--preset", "letters_small"]]
     commands += [["export", "--preset", "letters_small"]]
     done = recipe("language_model", place, json.dumps(commands), code=CODE)
