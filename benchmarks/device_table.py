@@ -8,8 +8,9 @@ of the step models into README.md.
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gru_zoo.artifacts.card_text import table
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.files import write_beside
 from gru_zoo.zoo import table as readme
+from recipes.shared import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -127,16 +129,28 @@ def write(made: list[Row]) -> None:
     readme.write(ROOT / "README.md", table(HEADINGS, part), BEGIN, END)
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One table of models, variants and runtimes, of what was measured before."""
+
+    write: bool = False
+    """Into devices.md and README.md, instead of on the screen."""
+
+
+def show(config: Config) -> None:
     """Print the table as Markdown, or write it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="into devices.md and README.md")
     made = list(rows())
-    if parser.parse_args().write:
+    if config.write:
         write(made)
     else:
         print(table(HEADINGS, made))
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    commands = {"show": (Config, show)}
+    return cli.command("python -m benchmarks.device_table", commands, arguments)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,9 +18,8 @@ questions, all on IMDB's test half:
 from __future__ import annotations
 
 import dataclasses
-import json
 import multiprocessing
-import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,10 +27,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import tyro
 
 from benchmarks import timing
+from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_beside, write_json
+from recipes.shared import cli
 
 RESULTS = Path(__file__).parent / "results" / "integer_streaming.json"
 PRESET = "sentiment_imdb_gru_supervised"
@@ -59,14 +59,14 @@ class Config:
     report_only: bool = False
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    config = tyro.cli(Config, args=argv, description=__doc__)
+def run(config: Config) -> None:
+    """Measure what the flags ask for, and report all."""
+    for name in ("steps", "representative", "streams", "reviews", "processes"):
+        positive_int(name, getattr(config, name))
     if not config.report_only:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         record = measure(config)
         if RESULTS.exists():
-            before = json.loads(RESULTS.read_text(encoding="utf-8"))
-            record["variants"] = {**before["variants"], **record["variants"]}
+            record["variants"] = {**timing.read(RESULTS)["variants"], **record["variants"]}
         write_json(RESULTS, record)
     from benchmarks import integer_streaming_report as report
 
@@ -287,5 +287,11 @@ def answered(path: Path, initial: States, texts: Sequence[np.ndarray]) -> list[i
     return [int(stepper.run(ids, keep)["probabilities"][-1].argmax()) for ids in texts]
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    commands = {"measure": (Config, run)}
+    return cli.command("python -m benchmarks.integer_streaming", commands, arguments)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

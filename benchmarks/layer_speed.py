@@ -19,7 +19,6 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import hashlib
-import json
 import os
 import statistics
 import subprocess
@@ -29,12 +28,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-
 from benchmarks import layer_readme, layer_report, timing
 from benchmarks.layer_report import OURS
+from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
 from gru_zoo.zoo import table as readme
+from recipes.shared import cli
 
 if TYPE_CHECKING:
     from benchmarks.peers import Case
@@ -98,24 +97,37 @@ class Config:
     """PEER:BATCH:TIME:UNITS: print one training step's peak memory in bytes."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark; returns the exit status."""
-    config = tyro.cli(Config, args=arguments, prog="python -m benchmarks.layer_speed")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def measure(config: Config) -> None:
+    """Measure what is not known yet, and report all."""
+    _check(config)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a waiting pool must not slow the others
     if config.memory_of:
         print(_peak_memory(config.memory_of, config.features))
-        return 0
-    record = {"cells": {}, "memory": {}}
-    if config.results.exists():
-        record = json.loads(config.results.read_text(encoding="utf-8"))
+        return
+    record: dict[str, Any] = {"cells": {}, "memory": {}}
+    if config.report_only or config.results.exists():
+        record = timing.read(config.results)
     if not config.report_only:
         _measure(config, _begin(record))
     layer_report.write(record, config.results)
     if config.write:
         made = layer_readme.section(record, layer_readme.epoch_record(config.results))
         readme.write(ROOT / "README.md", made, layer_readme.BEGIN, layer_readme.END)
-    return 0
+
+
+def _check(config: Config) -> None:
+    """Raise ValueError if a flag is out of its range."""
+    for name in ("batch", "time", "units", "variant_time"):
+        sizes = getattr(config, name)
+        for size in sizes:
+            positive_int(name, size)
+        if not sizes:
+            raise ValueError(f"{name} must be at least one number; got none.")
+    for name in ("features", "runs"):
+        positive_int(name, getattr(config, name))
+    for name in ("seconds", "minutes"):
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} must be above 0; got {getattr(config, name)}.")
 
 
 def _begin(record: dict[str, Any]) -> dict[str, Any]:
@@ -234,6 +246,13 @@ def _peak_memory(key: str, features: int) -> int:
 def _status(name: str) -> int:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    commands = {"measure": (Config, measure)}
+    going_on = "the same command goes on with the next cell."
+    return cli.command("python -m benchmarks.layer_speed", commands, arguments, going_on)
 
 
 if __name__ == "__main__":

@@ -13,191 +13,62 @@ differences of numbers above 1 are shares.
 
 from __future__ import annotations
 
-import argparse
-import collections
-import json
-from collections.abc import Callable, Sequence
+import dataclasses
+import sys
 from pathlib import Path
-from typing import Any
 
-import keras
-import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
+from benchmarks import timing
 from benchmarks.micro_readme import BEGIN, END, table
-from benchmarks.timing import machine
-from gru_zoo import GRU, load
-from gru_zoo.export.integer_memory import UNITS
-from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
+from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
-from gru_zoo.zoo import models_folder
 from gru_zoo.zoo import table as readme
+from recipes.shared import cli
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "microcontroller.json"
-PRESET = "sentiment_imdb_gru_supervised"
-VARIANTS = ("float32", "int8_full", "int16x8")
-# LiteRT's kernels for this processor, and its plain ones, which TFLM's are made from.
-LITERT = {
-    "from_litert": OpResolverType.BUILTIN,
-    "from_litert_reference_kernels": OpResolverType.BUILTIN_REF,
-}
-# LiteRT has no plain kernel of these.
-NOT_PLAIN = {"ROUND"}
-
-Step = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
-def keyword() -> tuple[keras.Model, list[np.ndarray]]:
-    """Return the keyword model and sequences [49, 40] for it."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((None, 40)), GRU(128, name="gru"), keras.layers.Dense(12, "softmax")],
-        name="keyword",
-    )
-    random = np.random.default_rng(0)
-    return model, list(random.normal(size=(40, 49, 40)).astype(np.float32))
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Run step models under TensorFlow Lite Micro, and beside it under LiteRT."""
+
+    steps: int = 500
+    """Of each stream."""
+    report_only: bool = False
+    """Measure nothing: report what the last run kept."""
+    write: bool = False
+    """Put the table into README.md too."""
 
 
-def sentiment() -> tuple[keras.Model, list[np.ndarray]]:
-    """Return the preset and the ids of its golden texts."""
-    with np.load(models_folder() / PRESET / "golden.npz", allow_pickle=False) as archive:
-        ids = archive["ids"]
-    return load(PRESET), [row[row != 0] for row in ids]
-
-
-MODELS = {"keyword": keyword, "sentiment": sentiment}
-
-
-def lite_step(content: bytes, kernels: OpResolverType) -> Step:
-    """Return a file's only signature in LiteRT, as a function of arrays by name."""
-    interpreter = Interpreter(
-        model_content=content, num_threads=1, experimental_op_resolver_type=kernels
-    )
-    (name,) = interpreter.get_signature_list()
-    runner = interpreter.get_signature_runner(name)
-    return lambda arrays: runner(**arrays)
-
-
-def stream(
-    step: Step, about: MicroStep, content: bytes, sequences: Sequence[np.ndarray], steps: int
-) -> dict[str, np.ndarray]:
-    """Run a step over sequences, `steps` of them in all; return its outputs [steps, ...].
-
-    Args:
-        step: LiteRT's or TFLM's.
-        about: has the scales of inputs and outputs.
-        content: of the file, for the shapes and types of the inputs.
-        sequences: [time, features], or ids [time]; each begins with states that are zero.
-        steps: how many.
-    """
-    interpreter = Interpreter(model_content=content)
-    (name,) = interpreter.get_signature_list()
-    details = interpreter.get_signature_runner(name).get_input_details()
-    (given,) = (key for key in details if not key.startswith("state_"))
-    results: list[dict[str, np.ndarray]] = []
-    for sequence in sequences:
-        state = {key: np.zeros(one["shape"]) for key, one in details.items() if key != given}
-        for row in sequence:
-            real = {given: row, **state}
-            arrays = {k: stored(x, details[k], about.inputs[k]) for k, x in real.items()}
-            outputs = {k: numbers(y, about.outputs[k]) for k, y in step(arrays).items()}
-            state = {key: outputs[key] for key in state}
-            results.append(outputs)
-            if len(results) == steps:
-                return {key: np.stack([one[key] for one in results]) for key in outputs}
-    raise ValueError(f"sequences must have {steps} steps; got {len(results)}.")
-
-
-def stored(real: Any, details: dict[str, Any], scale: tuple[float, int]) -> np.ndarray:
-    """Return numbers as an input stores them."""
-    array = np.asarray(real).reshape(details["shape"])
-    if scale[0]:
-        limits = np.iinfo(details["dtype"])
-        array = np.clip(np.round(array / scale[0]) + scale[1], limits.min, limits.max)
-    return array.astype(details["dtype"])
-
-
-def numbers(array: np.ndarray, scale: tuple[float, int]) -> np.ndarray:
-    """Return the numbers that an output stands for."""
-    return (array.astype(np.float64) - scale[1]) * scale[0] if scale[0] else array
-
-
-def operators(content: bytes) -> dict[str, int]:
-    """Return operator -> how many of it one step runs."""
-    model = schema.ModelT.InitFromPackedBuf(content)
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    codes = [names[max(c.builtinCode, c.deprecatedBuiltinCode)] for c in model.operatorCodes]
-    found = collections.Counter(codes[o.opcodeIndex] for o in model.subgraphs[0].operators)
-    return dict(sorted(found.items()))
-
-
-def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
-    """Return the record of one model and variant; with "reason" where TFLM cannot run it."""
-    model, sequences = MODELS[name]()
-    content = step_file(model, variant, None if variant == "float32" else sequences)
-    record = {"model": name, "variant": variant, "file_bytes": len(content)}
-    record |= {"operators": operators(content), "steps": steps}
-    try:
-        arena = smallest_arena(content)
-        micro = MicroStep(content, arena)
-        ours = stream(micro, micro, content, sequences, steps)
-    except ValueError as error:
-        return {**record, "reason": str(error)}
-    record |= {"arena_bytes": arena, "one_unit": {k: s for k, (s, _) in micro.outputs.items()}}
-    for place, kernels in LITERT.items():
-        if place != "from_litert" and set(record["operators"]) & NOT_PLAIN:
-            continue
-        step, beside = lite_step(content, kernels), []
-
-        def both(arrays: dict[str, np.ndarray], step: Step = step, beside: list = beside) -> dict:
-            beside.append(micro(arrays))
-            return step(arrays)
-
-        theirs = stream(both, micro, content, sequences, steps)
-        record[place] = {
-            "own_states": {key: difference(key, ours[key], theirs[key]) for key in theirs},
-            "same_states": {
-                key: difference(
-                    key,
-                    numbers(np.stack([one[key] for one in beside]), micro.outputs[key]),
-                    theirs[key],
-                )
-                for key in theirs
-            },
-        }
-    return record
-
-
-def difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return the largest difference of a state or output; of numbers above 1 the largest share."""
-    # A sum of integers is in fixed point.
-    unit = UNITS if name.endswith("_sum") and theirs.dtype == np.int32 else 1.0
-    return float((np.abs(ours - theirs) / np.maximum(unit, np.abs(theirs))).max())
-
-
-def main() -> None:
+def run(config: Config) -> None:
     """Measure and record; report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=500, help="of each stream")
-    parser.add_argument("--report-only", action="store_true", help="of what the last run kept")
-    parser.add_argument("--write", action="store_true", help="the table into README.md")
-    arguments = parser.parse_args()
-    if not arguments.report_only:
-        records = []
-        for name in MODELS:
-            for variant in VARIANTS:
-                records.append(measure(name, variant, arguments.steps))
-                print(table(records[-1:]).splitlines()[-1], flush=True)
-        about = machine(("tflite-micro", "ai-edge-litert", "tensorflow"))
-        command = "python -m benchmarks.microcontroller"
-        write_json(RESULTS, {"command": command, **about, "records": records})
-    made = table(json.loads(RESULTS.read_text(encoding="utf-8"))["records"])
-    if arguments.write:
+    positive_int("steps", config.steps)
+    if not config.report_only:
+        _measure(config.steps)
+    made = table(timing.read(RESULTS)["records"])
+    if config.write:
         readme.write(ROOT / "README.md", made, BEGIN, END)
     print(made)
 
 
+def _measure(steps: int) -> None:
+    from benchmarks.micro_steps import MODELS, VARIANTS, measure
+
+    records = []
+    for name in MODELS:
+        for variant in VARIANTS:
+            records.append(measure(name, variant, steps))
+            print(table(records[-1:]).splitlines()[-1], flush=True)
+    about = timing.machine(("tflite-micro", "ai-edge-litert", "tensorflow"))
+    command = "python -m benchmarks.microcontroller"
+    write_json(RESULTS, {"command": command, **about, "records": records})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    commands = {"measure": (Config, run)}
+    return cli.command("python -m benchmarks.microcontroller", commands, arguments)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

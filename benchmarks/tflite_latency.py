@@ -12,8 +12,6 @@ rounds of theirs / ours. Needs the extra `bench`.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import statistics
 import subprocess
 import sys
@@ -22,11 +20,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from benchmarks import latency_readme, timing
+from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
 from gru_zoo.zoo import table as readme
+from recipes.shared import cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,25 +55,24 @@ class Config:
     """Of no use by hand: print the bytes that opening and running this file takes."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark; returns the exit status."""
-    config = tyro.cli(Config, args=arguments, prog="python -m benchmarks.tflite_latency")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def measure(config: Config) -> None:
+    """Make the files, time them, and report."""
+    positive_int("runs", config.runs)
+    positive_int("long_runs", config.long_runs)
     if config.memory_of:
         print(_memory(Path(config.memory_of)))
-        return 0
+        return
     if not config.report_only:
         from benchmarks import tflite_files
 
         tflite_files.make(config.files)
         if config.prepare_only:
-            return 0
+            return
         write_json(config.results, _measured(config) | {"others": _others(config.results)})
-    made = latency_readme.section(json.loads(config.results.read_text(encoding="utf-8")))
+    made = latency_readme.section(timing.read(config.results))
     if config.write:
         readme.write(ROOT / "README.md", made, latency_readme.BEGIN, latency_readme.END)
     print(made)
-    return 0
 
 
 def _measured(config: Config) -> dict[str, Any]:
@@ -93,7 +90,7 @@ def _others(path: Path) -> list[dict[str, Any]]:
     """Return what was measured on other processors than this one, the newest first."""
     if not path.exists():
         return []
-    last = json.loads(path.read_text(encoding="utf-8"))
+    last = timing.read(path)
     known = [last, *last.pop("others", [])]
     here = timing.machine(PACKAGES)["cpu"]
     return [record for record in known if record["cpu"] != here]
@@ -245,6 +242,12 @@ def _memory(path: Path) -> int:
     interpreter.set_tensor(about["index"], np.ones(about["shape"], about["dtype"]))
     interpreter.invoke()
     return peak() - before
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    commands = {"measure": (Config, measure)}
+    return cli.command("python -m benchmarks.tflite_latency", commands, arguments)
 
 
 if __name__ == "__main__":

@@ -12,22 +12,25 @@ Each run is added to benchmarks/results/tokenizers.json when it ends.
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import datetime
-import json
 import math
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import timing
+from gru_zoo.arguments import one_of
 from gru_zoo.files import write_json
+from recipes.shared import cli
 
 RESULTS = Path(__file__).parent / "results" / "tokenizers.json"
 SETTINGS = {
@@ -244,19 +247,27 @@ def show(rows: list[dict[str, Any]]) -> None:
     Console(width=130).print(table)
 
 
-def main(argv: list[str] | None = None) -> None:
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The same small classifier on cased words, folded words and WordPiece."""
+
+    candidates: tuple[str, ...] = tuple(CANDIDATES)
+    folds: tuple[int, ...] = tuple(range(SETTINGS["folds"]))
+    """Fifths of the reviews that are held out, one after the other."""
+    results: Path = RESULTS
+
+
+def measure(config: Config) -> None:
     """Run what the flags ask for; add each run to the results as it ends."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
-    parser.add_argument("--folds", nargs="+", type=int, default=list(range(SETTINGS["folds"])))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    flags = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    texts, labels, source = reviews()
-    record = json.loads(flags.results.read_text()) if flags.results.exists() else {}
+    for name in config.candidates:
+        one_of("candidates", name, CANDIDATES)
+    for fold in config.folds:
+        one_of("folds", fold, range(SETTINGS["folds"]))
+    record = timing.read(config.results) if config.results.exists() else {}
     runs = record.get("runs", []) if record.get("settings") == SETTINGS else []
-    for fold in flags.folds:
-        for name in flags.candidates:
+    texts, labels, source = reviews()
+    for fold in config.folds:
+        for name in config.candidates:
             made = run(name, fold, texts, labels)
             runs = [r for r in runs if (r["candidate"], r["fold"]) != (name, fold)] + [made]
             record = {
@@ -273,9 +284,16 @@ def main(argv: list[str] | None = None) -> None:
                 "summary": summary(runs),
                 "runs": runs,
             }
-            write_json(flags.results, record)
+            write_json(config.results, record)
     show(summary(runs))
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    commands = {"measure": (Config, measure)}
+    going_on = "finished runs are kept; name the others with --folds and --candidates."
+    return cli.command("python -m benchmarks.tokenizers", commands, arguments, going_on)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

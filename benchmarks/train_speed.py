@@ -12,18 +12,16 @@ they trace and compile; that time is told apart.
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import tyro
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks import timing
+from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
-from gru_zoo.training.heap import keep_freed_memory
+from recipes.shared import cli
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,16 +39,16 @@ class Config:
     """Fit only so many batches of the epoch; 0 fits all."""
     turn: int = 8
     """Batches that one model fits before the other's turn."""
-    source: str = "auto"
+    source: Literal["auto", "tfds", "packaged"] = "auto"
     """Where the reviews come from, as in the recipe."""
     results: Path = Path("benchmarks/results/train_speed.json")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark; returns the exit status."""
-    config = tyro.cli(Config, args=arguments, prog="python -m benchmarks.train_speed")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    keep_freed_memory()  # as every recipe does
+def measure(config: Config) -> None:
+    """Fit both models in turns; report."""
+    positive_int("turn", config.turn)
+    if config.batches < 0:
+        raise ValueError(f"batches must be 0 or more; got {config.batches}.")
     models, epoch = _prepare(config)
     firsts = list({ids.shape: (ids, labels) for ids, labels in epoch}.values())
     compiling = {name: _seconds(model, firsts) for name, model in models.items()}
@@ -71,7 +69,6 @@ def main(arguments: list[str] | None = None) -> int:
     }
     write_json(config.results, record)
     _print(record)
-    return 0
 
 
 def _prepare(config: Config) -> tuple[dict[str, Any], list[Batch]]:
@@ -124,6 +121,13 @@ def _print(record: dict[str, Any]) -> None:
         f"{record['times_as_fast']:.2f} times as fast"
         f" (median turn {record['times_as_fast_median_turn']:.2f})"
     )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    commands = {"measure": (Config, measure)}
+    interrupted = "nothing of it is kept."
+    return cli.run("python -m benchmarks.train_speed", commands, arguments, interrupted)
 
 
 if __name__ == "__main__":

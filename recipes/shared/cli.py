@@ -20,6 +20,21 @@ def run(
     arguments: Sequence[str] | None = None,
     interrupted: str = "--resume goes on with the last checkpoint.",
 ) -> int:
+    """Make this process one that trains, and run the command that the arguments name.
+
+    Arguments and result are those of `command`.
+    """
+    keep_freed_memory()
+    import_without_optional()
+    return command(program, commands, arguments, interrupted)
+
+
+def command(
+    program: str,
+    commands: Mapping[str, tuple[type, Callable[[Any], None]]],
+    arguments: Sequence[str] | None = None,
+    interrupted: str = "nothing of it is kept.",
+) -> int:
     """Run the command that the arguments name; the first command is the default.
 
     Args:
@@ -30,12 +45,10 @@ def run(
 
     Returns:
         exit status: 0, 2 after a mistake in the input or a training whose loss is no longer
-        finite, 130 after Ctrl-C.
+        finite, 130 after Ctrl-C, 141 if nobody reads the output any more.
     """
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    keep_freed_memory()
-    import_without_optional()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A training's log in a file is read while it runs.
         sys.stdout.reconfigure(line_buffering=True)
@@ -59,6 +72,11 @@ def run(
     )
     try:
         function(config)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As of `| head`; Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}{_hint(config)}", file=sys.stderr)
         return 2

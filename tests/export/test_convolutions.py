@@ -374,7 +374,7 @@ def test_every_variant_is_near_keras_on_a_long_stream(variant, name, tmp_path):
 @pytest.mark.parametrize("variant", ["float32", "int8_full", "int16x8"])
 def test_a_microcontroller_steps_as_keras_does(variant):
     pytest.importorskip("tflite_micro")
-    from benchmarks import microcontroller
+    from benchmarks import micro_steps
     from gru_zoo.export import micro
 
     model, x = normalized(), frames(30, F)
@@ -382,7 +382,7 @@ def test_a_microcontroller_steps_as_keras_does(variant):
     content = micro.step_file(model, variant, representative)
     about = micro.MicroStep(content)
     assert micro.smallest_arena(content) < 20_000
-    outputs = microcontroller.stream(about, about, content, [x], len(x))["outputs"]
+    outputs = micro_steps.stream(about, about, content, [x], len(x))["outputs"]
     wanted = [model(x[None, : t + 1])[0] for t in range(len(x))]
     limit = {"float32": 1e-5, "int8_full": 0.1, "int16x8": 0.02}[variant]
     np.testing.assert_allclose(outputs.reshape(len(x), -1), np.array(wanted), atol=limit)

@@ -12,7 +12,7 @@ from tests.export.conftest import make_classifier, shake
 
 pytest.importorskip("tflite_micro", reason="TFLM is not installed: the extra micro")
 
-from benchmarks import micro_readme, microcontroller  # noqa: E402
+from benchmarks import micro_readme, micro_steps, microcontroller  # noqa: E402
 from gru_zoo.export import micro  # noqa: E402
 from gru_zoo.export.integer_memory import UNITS  # noqa: E402
 from gru_zoo.export.signatures import convert  # noqa: E402
@@ -99,9 +99,9 @@ def test_what_cannot_stream_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", microcontroller.VARIANTS)
+@pytest.mark.parametrize("variant", micro_steps.VARIANTS)
 def test_the_same_numbers_as_litert(variant):
-    record = microcontroller.measure("keyword", variant, steps=200)
+    record = micro_steps.measure("keyword", variant, steps=200)
     for output, unit in record["one_unit"].items():
         if variant == "float32":
             assert record["from_litert"]["own_states"][output] <= 1e-5, output
@@ -115,9 +115,9 @@ def test_the_same_numbers_as_litert(variant):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", microcontroller.VARIANTS)
+@pytest.mark.parametrize("variant", micro_steps.VARIANTS)
 def test_the_preset_too(variant):
-    record = microcontroller.measure("sentiment", variant, steps=60)
+    record = micro_steps.measure("sentiment", variant, steps=60)
     if variant == "float32":
         assert max(record["from_litert"]["own_states"].values()) < 1e-5
         return
@@ -139,7 +139,7 @@ def test_integers_follow_the_float_step(variant):
     sequences = [random.integers(1, 50, 40).astype(np.int32) for _ in range(20)]
     content = micro.step_file(model, variant, sequences)
     about, ids = micro.MicroStep(content), random.integers(1, 50, 30).astype(np.int32)
-    outputs = microcontroller.stream(about, about, content, [ids], len(ids))
+    outputs = micro_steps.stream(about, about, content, [ids], len(ids))
     wanted = [model(ids[None, : length + 1]) for length in range(len(ids))]
     # Weights have 8 bits in both, and these are large.
     np.testing.assert_allclose(outputs["probabilities"], np.array(wanted), atol=0.06)

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("tflite_micro", reason="TFLM is not installed: the extra micro")
 
-from benchmarks import microcontroller  # noqa: E402
+from benchmarks import micro_steps, microcontroller  # noqa: E402
 from gru_zoo.export import micro  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def keyword():
     """The keyword model's step as a file, and a sequence for it."""
-    model, sequences = microcontroller.keyword()
+    model, sequences = micro_steps.keyword()
     return micro.step_file(model), sequences[0]
 
 
@@ -88,7 +88,7 @@ def test_it_streams_as_tflm_for_python_does(program, keyword):
         sketch.say(row)
         if number == 0:  # It makes the interpreter.
             _, room, arena, off, *operators = sketch.hear("made")
-            assert sorted(operators) == sorted(microcontroller.operators(content))
+            assert sorted(operators) == sorted(micro_steps.operators(content))
             assert int(room) == len(operators) and off == "0"
             assert micro.smallest_arena(content) <= int(arena)
             sketch.say_tensors(first, step.input_places)

@@ -1,0 +1,50 @@
+"""The benchmarks' commands: what they refuse, before work starts."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("tyro", reason="the benchmarks' flags are tyro's")
+
+WRONG = [
+    ("layer_speed", ["--batch", "0"], "batch must be an integer of at least 1; got 0."),
+    ("layer_speed", ["--seconds", "nan"], "seconds must be above 0; got nan."),
+    ("layer_speed", ["--report-only", "--results", "/none.json"], "results must be a file"),
+    ("train_speed", ["--turn", "0"], "turn must be an integer of at least 1; got 0."),
+    ("train_speed", ["--batches", "-1"], "batches must be 0 or more; got -1."),
+    ("tflite_latency", ["--runs", "0"], "runs must be an integer of at least 1; got 0."),
+    ("tflite_latency", ["--report-only", "--results", "/none.json"], "results must be a file"),
+    ("integer_streaming", ["--steps", "-1"], "steps must be an integer of at least 1; got -1."),
+    ("microcontroller", ["--steps", "0"], "steps must be an integer of at least 1; got 0."),
+    ("tokenizers", ["--folds", "99"], "folds must be one of 0, 1, 2, 3, 4; got 99."),
+    ("tokenizers", ["--candidates", "words"], "candidates must be one of 'words_cased_20k'"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), WRONG)
+def test_impossible_flags_are_named(name, arguments, message, capsys):
+    command = importlib.import_module(f"benchmarks.{name}")
+    assert command.main(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+def test_results_that_are_no_record(tmp_path):
+    from benchmarks import timing
+
+    for content, message in (("{", "results must be JSON"), ("[]", "must be a JSON object")):
+        path = tmp_path / "results.json"
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=message):
+            timing.read(path)
+
+
+def test_a_reader_may_stop_reading():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "benchmarks.device_table"]
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
