@@ -99,16 +99,24 @@ def compare(config: Compare) -> None:
 
 def _check(config: Compare) -> list[Task | Problem]:
     """Raise for what cannot be; return the tasks and problems that are asked for."""
+    for name in ("task", "cells"):
+        names = getattr(config, name)
+        if len(set(names)) < len(names):
+            raise ValueError(f"{name} must be different names; got {' '.join(names)}.")
     for cell in config.cells:
         one_of("cells", cell, CELLS)
+    if not config.cells:
+        raise ValueError(f"cells must be one or more of {', '.join(CELLS)}; got none.")
+    if config.advise and len(config.cells) < 2:
+        raise ValueError(f"cells must be two or more to choose from; got {config.cells[0]}.")
     if config.seeds:
         positive_int("seeds", config.seeds)
     positive_int("cores", config.cores)
     if config.results and config.results.exists() and not config.results.is_dir():
         raise ValueError(f"results must be a folder, or new; {config.results} is a file.")
     for name in ("minutes", "max_latency_ms", "max_parameters", "length"):
-        if getattr(config, name) < 0:
-            raise ValueError(f"{name} must be 0 or more; got {getattr(config, name)}.")
+        if not 0 <= getattr(config, name) < math.inf:
+            raise ValueError(f"{name} must be a number from 0; got {getattr(config, name)}.")
     if config.plan + config.report + config.advise > 1:
         raise ValueError("plan, report and advise exclude each other; got more than one of them.")
     known = every_subject(config.quick)

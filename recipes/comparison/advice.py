@@ -119,6 +119,7 @@ def choices(
             lacking = [cell for cell in cells if cell not in latencies]
             notes = [f"{one.cell} guesses ({judging.shown(one)})." for one in guessing]
             notes += [f"Not measured yet: {', '.join(lacking)}."] if lacking else []
+            notes += _of_other_lengths(each, length)
             learning = [one for one in known if one not in guessing]
             choice = choose(where, learning, latencies, max_latency_ms, " ".join(notes))
             if choice is None:
@@ -131,6 +132,17 @@ def choices(
 def _nearest(each: Task | Problem, length: int) -> int:
     """Return the shortest measured length that is not below the one asked for, or the longest."""
     return next((steps for steps in each.lengths if steps >= length), each.lengths[-1])
+
+
+def _of_other_lengths(each: Task | Problem, length: int) -> list[str]:
+    """Say whether the latencies shown are not measured ones of this length."""
+    measured = (each.device_steps,) if isinstance(each, Task) else each.lengths
+    if not length or length in measured:
+        return []
+    if isinstance(each, Task):
+        return [f"Latencies are those of {each.device_steps} steps."]
+    known = ", ".join(map(str, measured))
+    return [f"Latencies of {length} steps are computed from those of {known}."]
 
 
 def latency_at(results: Results, each: Task | Problem, cell: str, length: int) -> float | None:

@@ -64,6 +64,8 @@ def run_all(
             try:
                 _run_and_keep(job, results, runs, quick, say)
             except children.ChildFailed as failure:
+                if queue.stopped:
+                    return  # It was ended with all others, and goes on at the next start.
                 failures.append(f"{job.key}: {failure}")
                 say(f"  failed: {failure}; see {runs / 'logs' / job.key}.log")
             finally:
@@ -96,6 +98,7 @@ class _Queue:
         self.make_plan, self.results, self.end = make_plan, results, end
         self.taken: set[str] = set()
         self.busy = 0
+        self.stopped = False
         self.changed = threading.Condition()
 
     def take(self, say: Callable[[str], None]) -> Job | None:
@@ -127,7 +130,7 @@ class _Queue:
     def stop(self) -> None:
         """Hand out nothing more."""
         with self.changed:
-            self.end = -math.inf
+            self.stopped, self.end = True, -math.inf
             self.changed.notify_all()
 
 

@@ -61,6 +61,10 @@ def test_advice_for_a_length_reads_the_next_one_and_its_own_latency(results):
     assert [choice.where for choice in found] == ["Adding problem, 500 steps"]
     assert silent == ["Sentiment, IMDB: its sequences have 200 steps."]
     assert found[0].cell == "gru" and found[0].latencies["lstm"] == pytest.approx(6)
+    assert "Latencies of 300 steps are computed from those of 100, 500, 2000." in found[0].note
+    found, _ = advice.choices(results, [SENTIMENT, ADDING], CELLS, length=100)
+    assert found[0].note == "Latencies are those of 200 steps."
+    assert "Latencies" not in found[1].note
     found, _ = advice.choices(results, [ADDING], CELLS, length=1500)
     assert found[0].cell == "lstm" and "2000 steps" in found[0].where
 

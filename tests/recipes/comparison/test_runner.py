@@ -78,7 +78,7 @@ def test_two_cores_share_the_table(tmp_path, monkeypatch):
     assert failed == [] and len(begun) == len(set(begun)) == 8
 
 
-def test_an_end_ends_the_other_cores_child_too(tmp_path, monkeypatch):
+def test_an_end_ends_the_other_cores_child_too(tmp_path, monkeypatch, capsys):
     sleeping = threading.Event()
     begun = []
 
@@ -106,6 +106,7 @@ def test_an_end_ends_the_other_cores_child_too(tmp_path, monkeypatch):
             cores=(None, None),
         )
     assert time.monotonic() - started < 300 and len(begun) == 2
+    assert "failed" not in capsys.readouterr().out
 
 
 def test_no_job_is_begun_after_the_time(tmp_path, monkeypatch):
