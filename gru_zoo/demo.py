@@ -182,11 +182,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, with_body: bool) -> None:
         path = self.path.partition("?")[0].removeprefix("/") or "index.html"
-        content = self.server.site.get(path)
-        if content is None:
+        try:
+            content = self.server.site[path]
+            body = content if isinstance(content, bytes) else content.read_bytes()
+        except (KeyError, OSError):  # It may have gone since the server began.
             self.send_error(http.HTTPStatus.NOT_FOUND)
             return
-        body = content if isinstance(content, bytes) else content.read_bytes()
         self.send_response(http.HTTPStatus.OK)
         self.send_header("Content-Type", TYPES[Path(path).suffix])
         self.send_header("Content-Length", str(len(body)))

@@ -1,7 +1,8 @@
-"""Which tests share a worker: those of a file. What takes longest begins first.
+"""Which tests share a worker: those of a file, or of files that need the same costly fixture.
 
-pytest-xdist's `loadfile` gives out the files with the most tests first, so that a long test that is
-alone in its file, or the last of a long one, would still run when the other workers are done.
+What takes longest begins first: pytest-xdist's `loadfile` gives out the files with the most tests
+first, so that a long test that is alone in its file, or the last of a long one, would still run
+when the other workers are done.
 """
 
 import pytest
@@ -9,6 +10,12 @@ from xdist.scheduler import LoadFileScheduling
 
 # A test of minutes for each preset; together they would be one worker's whole work.
 _ALONE = "::test_the_real_test_split_gives_the_cards_figure["
+# Every worker with one of these would make a fixture of the session for itself: a classifier's
+# file in each format.
+_TOGETHER = tuple(
+    f"tests/export/test_{name}.py"
+    for name in ("tflite_files", "check_refuses", "saved_model_folder", "streamer")
+)
 
 
 class Shares:
@@ -35,4 +42,7 @@ class _Scheduler(LoadFileScheduling):
 
 
 def _scope(nodeid):
-    return nodeid if _ALONE in nodeid else nodeid.split("::", 1)[0]
+    file = nodeid.split("::", 1)[0]
+    if _ALONE in nodeid:
+        return nodeid
+    return _TOGETHER[0] if file.endswith(_TOGETHER) else file

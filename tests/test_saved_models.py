@@ -17,6 +17,8 @@ from gru_zoo.zoo.table import preset_table, within
 from tests.real_data import needs_tfds, tfds_folder
 from tests.real_scores import SCORES, tolerance
 
+# A text's model and a model of frames; the others' goldens take a while.
+QUICK = ("sentiment_imdb_gru_small", "music_jsb_gru_small")
 FOR_MEDIAPIPE = [
     name
     for name in list_models()
@@ -76,7 +78,10 @@ def test_the_hub_reads_the_card(name):
     assert result.metric_value == pytest.approx(about.value, abs=5e-5)
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in list_models()],
+)
 def test_every_format_gives_its_goldens(name):
     about = card(name)
     if any(export["file"].endswith(".onnx") for export in about.exports):

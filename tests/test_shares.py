@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import shares
+
 SHORT = """
 import os
 import pytest
@@ -53,3 +55,11 @@ def test_shares_and_their_order(tmp_path):
     assert together.index("figure[b]") < together.index("test_short[5]")
     # A file's tests all ran in one worker.
     assert sorted(len(path.read_text()) for path in tmp_path.glob("test_*.py.gw*")) == [6, 6]
+
+
+def test_files_with_the_same_costly_fixture_share_a_worker():
+    users = "tests/export/test_tflite_files.py::test_x", "tests/export/test_streamer.py::test_y[1]"
+    assert len({shares._scope(user) for user in users}) == 1
+    assert shares._scope("tests/export/test_steps.py::test_x") == "tests/export/test_steps.py"
+    root = Path(__file__).parents[1]
+    assert all("exported" in (root / name).read_text() for name in shares._TOGETHER)

@@ -115,6 +115,13 @@ def test_nothing_else_can_be_asked_for(ask, page, path):
     assert body.count(b"secret") <= body.count(b"secret.txt")
 
 
+def test_a_file_that_goes_away_is_not_found(ask, page):
+    assert ask("/src/app.js")[0] == 200
+    (page / "src" / "app.js").unlink()
+    assert ask("/src/app.js")[0] == 404
+    assert ask("/src/style.css")[0] == 200
+
+
 def test_other_methods_are_refused(ask):
     assert ask("/", "POST")[0] == 501
 

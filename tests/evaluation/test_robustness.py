@@ -24,6 +24,7 @@ def texts(seed, name):
     )
 
 
+@pytest.mark.slow
 def test_sections_say_what_a_loop_over_the_texts_says(model):
     test, other = texts(1, "the test"), texts(2, "others")
     sections = {

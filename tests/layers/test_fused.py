@@ -372,7 +372,7 @@ class _Layer(keras.layers.Layer):
         return gru_sequence(x, state, None, kernel, recurrent, None, **options)[1]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_trains_inside_fit(jit_compile):
     keras.utils.set_random_seed(1)
     model = keras.Sequential([_Layer(), keras.layers.Dense(1)])

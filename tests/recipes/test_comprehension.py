@@ -38,6 +38,7 @@ def asked(capsys, *arguments):
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_it_learns_and_leaves_its_files(trained):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["metric"]["name"] == "accuracy" and metrics["metric"]["value"] > 0.9
@@ -49,6 +50,7 @@ def test_it_learns_and_leaves_its_files(trained):
     assert (trained / "attention.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_evaluating_again_gives_the_same(trained, monkeypatch):
     monkeypatch.setattr(babi, "load", small_babi.load)
     before = json.loads((trained / "metrics.json").read_text())
@@ -56,6 +58,7 @@ def test_evaluating_again_gives_the_same(trained, monkeypatch):
     assert json.loads((trained / "metrics.json").read_text()) == before
 
 
+@pytest.mark.slow
 def test_raw_text_is_answered(trained, capsys, monkeypatch):
     run = ("--run", str(trained))
     out = asked(capsys, STORY, "--question", "Where is Anna?", *run)
@@ -69,6 +72,7 @@ def test_raw_text_is_answered(trained, capsys, monkeypatch):
     assert max(first["gates"]) > 0.5 > max(second["gates"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

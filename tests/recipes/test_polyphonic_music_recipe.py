@@ -46,6 +46,7 @@ def scales(monkeypatch):
     monkeypatch.setattr(data, "load", small_music.load)
 
 
+@pytest.mark.slow
 def test_it_learns_scales_and_leaves_its_files(trained):
     metrics = json.loads((trained / "metrics.json").read_text())
     pieces = small_music.pieces("testdata")
@@ -59,6 +60,7 @@ def test_it_learns_scales_and_leaves_its_files(trained):
     assert METRICS["nll"].lower_is_better
 
 
+@pytest.mark.slow
 def test_music_is_written(trained, tmp_path, capsys):
     mido = pytest.importorskip("mido", reason="MIDI needs the extra `music`")
     words = f"--run {trained} --begin 7 --length 9 --temperature 0 --out {tmp_path}/tune.mid"
@@ -79,6 +81,7 @@ def test_music_is_written(trained, tmp_path, capsys):
     assert "out must hold no tune.mid, or use --overwrite" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -91,6 +91,7 @@ def start(tmp_path):
     return model
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()]

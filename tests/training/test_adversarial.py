@@ -147,6 +147,7 @@ def test_sharpened_answers_are_powers():
     np.testing.assert_allclose(sharpened(tf.constant(chances), 1.0), chances)
 
 
+@pytest.mark.slow
 def test_unlabelled_texts_grow_certain_at_a_low_temperature():
     entropies = []
     for temperature in (1.0, 0.3):
@@ -178,8 +179,10 @@ def test_lengths_are_positive(options):
             AdversarialTraining(classifier(), **options)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("virtual", [False, True])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("virtual", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_half_precision_learns_as_float32_does(policy, virtual):
     kept = keras.config.dtype_policy()
 
