@@ -56,6 +56,37 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
+def place(name: str, value: Any, size: int) -> int:
+    """Return `value` as the int that it must be: a place among `size`, counted from 0.
+
+    Raises:
+        ValueError: `value` is not a whole number, or is outside of 0 .. size - 1.
+
+    Example:
+        >>> place("example", 2, size=3)
+        2
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not 0 <= value < size:
+        raise ValueError(f"{name} must be an integer from 0 to {size - 1}; got {value!r}.")
+    return int(value)
+
+
+def string(name: str, value: Any) -> str:
+    """Return `value` if it is a string.
+
+    Raises:
+        ValueError: it is something else.
+
+    Example:
+        >>> string("prefix", "encoder.")
+        'encoder.'
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string; got {value!r}.")
+    return value
+
+
 def fraction(name: str, value: Any) -> float:
     """Return `value` as a float in [0, 1).
 

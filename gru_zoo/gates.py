@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from gru_zoo.arguments import near_name, one_of
+from gru_zoo.arguments import near_name, one_of, place
 from gru_zoo.convert.keras_gru import from_keras
 from gru_zoo.files import write_beside
 from gru_zoo.layers.gru import GRU
@@ -92,7 +92,8 @@ def layer_gates(
         float64 layer). The states of a stateful layer do not change.
 
     Raises:
-        ValueError: another class of layer, a layer that is not built, or a wrong shape.
+        ValueError: another class of layer, a layer that is not built, a wrong shape, or what is no
+            array of numbers.
 
     Example:
         >>> layer = GRU(7)
@@ -108,18 +109,19 @@ def layer_gates(
         raise ValueError(f"layer must be built, so that it has weights; got {layer.name!r}.")
     cell, dtype = layer.cell, layer.variable_dtype
     units, features = cell.units, cell.kernel.shape[0]
-    inputs = ops.cast(ops.convert_to_tensor(inputs), dtype)
+    inputs = _numbers("inputs", inputs, dtype)
     _check_shape("inputs", inputs, (None, None, features))
     batch, time = inputs.shape[:2]
     if mask is None:
         mask = np.ones((batch, time), bool)
-    mask = ops.convert_to_numpy(mask).astype(bool)
+    mask = ops.convert_to_numpy(_numbers("mask", mask, "bool"))
     _check_shape("mask", mask, (batch, time))
     if initial_state is None:
         initial_state = layer.states if layer.stateful else layer.get_initial_state(batch)
-    if isinstance(initial_state, (list, tuple)):
-        initial_state = initial_state[0]
-    state = ops.cast(ops.convert_to_tensor(initial_state), dtype)
+    if isinstance(initial_state, (list, tuple)) and len(initial_state) == 1:
+        (only,) = initial_state  # Keras hands the states of a layer over as a list.
+        initial_state = only if np.ndim(only) == 2 else initial_state
+    state = _numbers("initial_state", initial_state, dtype)
     _check_shape("initial_state", state, (batch, units))
 
     result_dtype = "float64" if dtype == "float64" else "float32"
@@ -226,6 +228,23 @@ def _check_shape(name: str, array: Any, shape: tuple[int | None, ...]) -> None:
         raise ValueError(f"{name} must have shape [{wanted}]; got {list(given)}.")
 
 
+def _numbers(name: str, value: Any, dtype: str) -> Any:
+    """Return an array, or nested lists, of numbers as a tensor of that dtype."""
+    try:
+        array = value if hasattr(value, "dtype") else np.asarray(value)
+        if keras.backend.standardize_dtype(array.dtype) != "string":
+            return ops.cast(ops.convert_to_tensor(array), dtype)
+    except (TypeError, ValueError):
+        pass  # Objects, text, or lists of different lengths.
+    raise ValueError(f"{name} must be an array of numbers; got a {type(value).__name__}.")
+
+
+def _require_numbers(*gates: np.ndarray) -> None:
+    """Raise if a gate of a step that is not masked is none."""
+    if not all(np.isfinite(gate).all() for gate in gates):
+        raise ValueError("gates must be numbers at every step that is not masked; got NaN.")
+
+
 def _to_numpy(tensor: Any) -> np.ndarray:
     return ops.convert_to_numpy(ops.cast(tensor, "float64"))
 
@@ -304,8 +323,7 @@ def saturation(gates: Gates, *, low: float = 0.05, high: float = 0.95) -> Satura
     if not gates.mask.any():
         raise ValueError("gates must have a step that is not masked; got none.")
     z, r = gates.z[gates.mask], gates.r[gates.mask]  # [steps, units]
-    if not (np.isfinite(z).all() and np.isfinite(r).all()):
-        raise ValueError("gates must be numbers at every step that is not masked; got NaN.")
+    _require_numbers(z, r)
     return Saturation(
         layer=gates.layer,
         update_gate=gates.update_gate,
@@ -343,7 +361,7 @@ def heat_map(
         title: over the picture; None names the layer.
 
     Raises:
-        ValueError: a wrong path, example, tokens, show or units, or every step masked.
+        ValueError: a wrong path, example, tokens, show or units, every step masked, or NaN.
 
     Example:
         >>> layer = GRU(7)
@@ -355,7 +373,7 @@ def heat_map(
 
     batch, time, size = gates.z.shape
     one_of("path's ending", os.path.splitext(os.fspath(path))[1].lower(), [".png"])
-    one_of("example", example, range(batch))
+    place("example", example, batch)
     if tokens is not None and len(tokens) != time:
         raise ValueError(f"tokens must have one label for each of {time} steps; got {len(tokens)}.")
     if not show:
@@ -363,12 +381,14 @@ def heat_map(
     for name in show:
         one_of("show", name, ["z", "r", "c"])
     rows = list(range(size) if units is None else units)
-    wrong = [unit for unit in rows if not 0 <= unit < size]
-    if wrong or not rows:
-        raise ValueError(f"units must be numbers from 0 to {size - 1}; got {wrong or rows}.")
+    for unit in rows:
+        place("units", unit, size)
+    if not rows:
+        raise ValueError(f"units must name one of 0 to {size - 1} at least; got none.")
     steps = np.flatnonzero(gates.mask[example])
     if not steps.size:
         raise ValueError(f"example must have a step that is not masked; got {example}, all masked.")
+    _require_numbers(*(getattr(gates, name)[example, steps] for name in show))
     inside = slice(steps[0], steps[-1] + 1)
     panels = {name: getattr(gates, name)[example, inside][:, rows].T for name in show}
     labels = None if tokens is None else [str(token) for token in tokens[inside]]

@@ -1,6 +1,6 @@
 import pytest
 
-from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.arguments import fraction, one_of, place, positive_int, string
 
 
 def test_one_of_names_argument_choices_value_and_a_near_name():
@@ -28,7 +28,15 @@ def test_fraction_refuses(value):
         fraction("dropout", value)
 
 
+@pytest.mark.parametrize("value", [-1, 3, 1.5, True, None, "1"])
+def test_place_refuses(value):
+    with pytest.raises(ValueError, match="example must be an integer from 0 to 2; got "):
+        place("example", value, size=3)
+
+
 def test_good_values_pass():
+    assert place("example", 2, size=3) == 2
+    assert string("prefix", "") == ""
     assert one_of("cell", "gru", ["gru"]) == "gru"
     assert positive_int("units", 7) == 7
     assert fraction("dropout", 0) == 0.0

@@ -295,6 +295,12 @@ def some_gates(mask=None):
     return layer_gates(layer, draw(B, T, D), mask=mask)
 
 
+def not_a_number():
+    gates = some_gates()
+    gates.c[0, 2, 3] = np.nan
+    return gates
+
+
 @pytest.mark.parametrize(
     "act, message",
     [
@@ -312,6 +318,17 @@ def some_gates(mask=None):
             lambda: layer_gates(randomized(GRU(U)), draw(B, T, D), initial_state=draw(2, U)),
             r"initial_state must have shape \[3, 7\]; got \[2, 7\]",
         ),
+        (
+            lambda: layer_gates(randomized(GRU(U)), draw(B, T, D), initial_state=[]),
+            r"initial_state must have shape \[3, 7\]; got \[0\]",
+        ),
+        (lambda: layer_gates(randomized(GRU(U)), "abc"), "inputs must be an array of .* a str"),
+        (lambda: layer_gates(randomized(GRU(U)), None), "inputs must be an array of .* a NoneType"),
+        (lambda: layer_gates(randomized(GRU(U)), [[1, 2], [3]]), "inputs must be an array of num"),
+        (
+            lambda: layer_gates(randomized(GRU(U)), draw(B, T, D), mask="right"),
+            "mask must be an array of numbers; got a str",
+        ),
         (lambda: model_gates(GRU(U), IDS), "model must be a keras.Model; got GRU"),
         (
             lambda: model_gates(a_model(GRU(U, name="reader")), IDS, "reeder"),
@@ -324,11 +341,18 @@ def some_gates(mask=None):
             lambda: heat_map(some_gates(), "x.jpg"),
             "path's ending must be one of '.png'; got '.jpg'",
         ),
-        (lambda: heat_map(some_gates(), "x.png", example=3), "example must be one of 0, 1, 2; got"),
+        (
+            lambda: heat_map(some_gates(), "x.png", example=3),
+            "example must be an integer from 0 to 2; got 3",
+        ),
         (lambda: heat_map(some_gates(), "x.png", tokens=["a"]), "for each of 5 steps; got 1"),
         (lambda: heat_map(some_gates(), "x.png", show=["h"]), "show must be one of .* got 'h'"),
         (lambda: heat_map(some_gates(), "x.png", show=[]), "show must name one of"),
-        (lambda: heat_map(some_gates(), "x.png", units=[7]), r"units .*0 to 6; got \[7\]"),
+        (lambda: heat_map(some_gates(), "x.png", units=[7]), "units must be .* 0 to 6; got 7"),
+        (lambda: heat_map(some_gates(), "x.png", units=[1.5]), "units must be .*; got 1.5"),
+        (lambda: heat_map(some_gates(), "x.png", units=[]), "units must name one .*; got none"),
+        (lambda: heat_map(some_gates(), "x.png", example=True), "example must be .*; got True"),
+        (lambda: heat_map(not_a_number(), "x.png"), "gates must be numbers at every step"),
         (
             lambda: heat_map(some_gates(np.zeros((B, T))), "x.png"),
             "example must have a step that is not masked; got 0",
@@ -338,3 +362,13 @@ def some_gates(mask=None):
 def test_wrong_input(act, message):
     with pytest.raises(ValueError, match=message):
         act()
+
+
+def test_a_state_may_come_in_kerass_list():
+    layer, h0 = randomized(GRU(U)), draw(B, U, seed=3)
+    expected = layer_gates(layer, draw(B, T, D), initial_state=h0).after
+    for given in ([h0], h0.tolist()):
+        got = layer_gates(layer, draw(B, T, D), initial_state=given).after
+        np.testing.assert_array_equal(got, expected)
+    one = layer_gates(layer, draw(1, T, D), initial_state=h0[:1].tolist())
+    np.testing.assert_array_equal(one.before[0, 0], h0[0])

@@ -192,8 +192,9 @@ def from_onnx(
 
     Raises:
         ImportError: the onnx package is not installed.
-        ValueError: no such node, weights that are not constants, or an option that ours does not
-            have: clip, layout=1, sequence_lens (pass a mask to the layer instead), activations
+        OSError: the file cannot be read.
+        ValueError: a file that is no ONNX model, no such node, weights that are not constants, or
+            an option that ours does not have: clip, layout=1, sequence_lens (pass a mask to the layer instead), activations
             other than Sigmoid and Tanh, a constant initial state other than zero.
 
     Example:
@@ -210,7 +211,7 @@ def from_onnx(
             "from_onnx needs the package onnx (pip install onnx); from_onnx_tensors does not."
         ) from error
     if isinstance(source, (str, os.PathLike)):
-        source = onnx.load(os.fspath(source))
+        source = _load(os.fspath(source))
     if isinstance(source, onnx.ModelProto):
         if initializers is not None:
             raise ValueError("initializers must be None for a model, which has its own.")
@@ -234,6 +235,19 @@ def from_onnx(
         update_gate=update_gate,
         kernel=kernel,
     )
+
+
+def _load(path: str) -> Any:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path)
+    except DecodeError:
+        model = onnx.ModelProto()
+    if not model.ir_version:  # Every model has one; an empty file is read as a model without.
+        raise ValueError(f"source must be an ONNX file; {path} is none.")
+    return model
 
 
 def _check(

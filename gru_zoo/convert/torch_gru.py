@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gru_zoo.arguments import one_of
+from gru_zoo.arguments import one_of, string
 from gru_zoo.convert.weights import (
     RESET_REASON,
     Weights,
@@ -68,6 +68,7 @@ def from_torch(
         (7, 1)
     """
     one_of("update_gate", update_gate, ["keep", "write"])
+    string("prefix", prefix)
     if hasattr(source, "state_dict"):
         if getattr(source, "mode", None) != "GRU":
             raise ValueError(
@@ -79,6 +80,8 @@ def from_torch(
         raise ValueError(
             f"source must be a torch.nn.GRU or a state dict; got {type(source).__name__}."
         )
+    for key in source:
+        string("source's keys", key)
     arrays = {
         key.removeprefix(prefix): _to_numpy(key, value)
         for key, value in source.items()
@@ -137,6 +140,7 @@ def to_torch(layer: GRU | StackedGRU, *, prefix: str = "") -> dict[str, np.ndarr
         (['weight_ih_l0', 'weight_hh_l0'], (21, 7))
     """
     require_gru(layer, GRU, StackedGRU)
+    string("prefix", prefix)
     if isinstance(layer, GRU) and layer.go_backwards:
         raise ValueError(
             "go_backwards must be False for torch.nn.GRU, which runs backwards only beside a "
@@ -183,6 +187,8 @@ def _encode(weights: Weights, suffix: str) -> dict[str, np.ndarray]:
 
 def _to_numpy(key: str, value: Any) -> np.ndarray:
     if hasattr(value, "detach"):
+        if value.is_meta:
+            raise ValueError(f"{key} must have its numbers; got a tensor of the meta device.")
         if str(value.dtype) == "torch.bfloat16":
             raise ValueError(f"{key} must be float16, float32 or float64; got bfloat16.")
         value = value.detach().cpu().numpy()

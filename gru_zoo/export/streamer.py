@@ -40,7 +40,10 @@ class Streamer:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        self._interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        try:
+            self._interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        except ValueError as error:
+            raise ValueError(f"path must be a .tflite file; {path}: {error}") from error
         known = list(self._interpreter.get_signature_list())
         if "step" not in known:
             raise ValueError(f"path must have the signature 'step'; {path} has {known}.")
@@ -68,18 +71,26 @@ class Streamer:
             name -> output [1, ...], float32 whatever the file computes in.
 
         Raises:
-            ValueError: an id is no whole number.
+            ValueError: an id is no whole number, or an input is missing, unknown or of another
+                size.
         """
-        if x is not None:
-            (name,) = set(self._given) - set(self.state)
-            inputs = {name: x}
-        tensors = {
-            name: _quantized(np.reshape(value, self._given[name]["shape"]), self._given[name])
-            for name, value in inputs.items()
-        }
+        names = sorted(set(self._given) - set(self.state))
+        if x is not None and len(names) == 1:
+            inputs = {names[0]: x, **inputs}
+        if x is not None and len(names) > 1 or sorted(inputs) != names:
+            given = ", ".join(sorted(inputs)) or ("one without a name" if x is not None else "none")
+            raise ValueError(f"inputs must be {', '.join(names)}; got {given}.")
+        tensors = {name: self._tensor(name, value) for name, value in inputs.items()}
         results = self._step(**tensors, **self.state)
         self.state = {name: self._carried(name, results.pop(name)) for name in self.state}
         return {name: _float(value, self._results[name]) for name, value in results.items()}
+
+    def _tensor(self, name: str, value: Any) -> np.ndarray:
+        about = self._given[name]
+        if np.size(value) != np.prod(about["shape"]):
+            wanted, given = list(about["shape"][1:]), list(np.shape(value))
+            raise ValueError(f"{name} must be one step {wanted}; got the shape {given}.")
+        return _quantized(np.reshape(value, about["shape"]), about)
 
     def _carried(self, name: str, value: np.ndarray) -> np.ndarray:
         """Return a state as it goes in again."""

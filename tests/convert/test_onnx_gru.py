@@ -189,6 +189,17 @@ def test_wrong_inputs(change, message):
         from_onnx(model_of(tensors(), **change))
 
 
+@pytest.mark.parametrize("content", [b"", b"no model", bytes(range(256))])
+def test_a_file_that_is_no_model_is_named(content, tmp_path):
+    pytest.importorskip("onnx")
+    path = tmp_path / "gru.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="source must be an ONNX file; .*gru.onnx is none"):
+        from_onnx(path)
+    with pytest.raises(FileNotFoundError, match="missing.onnx"):
+        from_onnx(tmp_path / "missing.onnx")
+
+
 def test_wrong_nodes():
     onnx = pytest.importorskip("onnx")
     lstm = onnx.helper.make_node("LSTM", ["X", "W", "R"], ["Y"], name="other")

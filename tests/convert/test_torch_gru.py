@@ -116,6 +116,17 @@ def test_wrong_modules_and_dtypes():
         from_torch(torch.nn.LSTM(D, U).state_dict())
     with pytest.raises(ValueError, match="weight_hr_l0.*a projection"):
         from_torch(torch.nn.LSTM(D, U, proj_size=2).state_dict())
+    with pytest.raises(ValueError, match="weight_ih_l0 must have its numbers; got a tensor of the"):
+        from_torch(torch.nn.GRU(D, U, device="meta"))
+
+
+@pytest.mark.parametrize("prefix", [None, 3])
+def test_a_prefix_is_a_string(prefix):
+    with pytest.raises(ValueError, match=f"prefix must be a string; got {prefix}"):
+        from_torch(changed(), prefix=prefix)
+    layer = from_torch(changed())
+    with pytest.raises(ValueError, match=f"prefix must be a string; got {prefix}"):
+        to_torch(layer, prefix=prefix)
 
 
 def changed(**changes):
@@ -150,6 +161,7 @@ def changed(**changes):
         (changed(bias_ih_l0=np.ones(21)), "bias_ih_l0 must be float.*; got float64"),
         ({"weight_ih_l0": np.float32(1), "weight_hh_l0": np.float32(1)}, "must have shape"),
         ([1, 2], "source must be a torch.nn.GRU or a state dict; got list"),
+        ({0: np.ones((21, 4))}, "source's keys must be a string; got 0"),
         ({}, "keys that begin with prefix=''; got none"),
     ],
 )

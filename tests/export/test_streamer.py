@@ -93,6 +93,32 @@ def test_a_file_without_a_step_says_so(exported):
         Streamer(exported["mediapipe"])
 
 
+def test_what_is_no_file_is_named(tmp_path):
+    (tmp_path / "text.tflite").write_text("no model")
+    for name in ("missing.tflite", "text.tflite"):
+        with pytest.raises(ValueError, match=f"path must be a .tflite file; .*{name}: "):
+            Streamer(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda stream: stream.push(), "inputs must be ids; got none"),
+        (lambda stream: stream.push(None), "inputs must be ids; got none"),
+        (lambda stream: stream.push(3, words=4), "inputs must be ids; got ids, words"),
+        (lambda stream: stream.push(words=4), "inputs must be ids; got words"),
+        (lambda stream: stream.push([3, 4]), r"ids must be one step \[\]; got the shape \[2\]"),
+        (lambda stream: stream.push([]), r"ids must be one step \[\]; got the shape \[0\]"),
+    ],
+)
+def test_a_step_is_one_of_each_input(path, act, message):
+    stream = Streamer(path)
+    before = {name: value.copy() for name, value in stream.state.items()}
+    with pytest.raises(ValueError, match=message):
+        act(stream)
+    assert all(np.array_equal(stream.state[name], value) for name, value in before.items())
+
+
 @pytest.mark.parametrize("value", [1.5, np.float32("nan")])
 def test_an_id_is_a_whole_number(path, value):
     stream = Streamer(path)
