@@ -194,8 +194,9 @@ def from_onnx(
         ImportError: the onnx package is not installed.
         OSError: the file cannot be read.
         ValueError: a file that is no ONNX model, no such node, weights that are not constants, or
-            an option that ours does not have: clip, layout=1, sequence_lens (pass a mask to the layer instead), activations
-            other than Sigmoid and Tanh, a constant initial state other than zero.
+            an option that ours does not have: clip, layout=1, sequence_lens (pass a mask to the
+            layer instead), activations other than Sigmoid and Tanh, a constant initial state other
+            than zero.
 
     Example:
         >>> import onnx
