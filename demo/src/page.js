@@ -1,6 +1,8 @@
-// What both pages do: offer models, answer what was typed last, tell of problems.
+// What both pages do: offer models, open one, answer what was typed last, tell of problems.
 
 export const MODELS = new URL("../models/", import.meta.url);
+
+const SPEAK_AFTER = 700; // milliseconds without typing until a screen reader hears the answer
 
 export const byId = (id) => document.getElementById(id);
 
@@ -23,11 +25,70 @@ export function latestOnly(task) {
 }
 
 export function complain(error) {
-  const said = `This does not work: ${error.message.replace(/\.+$/, "")}.`;
-  // A screen reader speaks it at every change.
-  if (byId("problem").textContent !== said) byId("problem").textContent = said;
+  say("problem", `This does not work: ${error.message.replace(/\.+$/, "")}.`);
   byId("problem").hidden = false;
   byId("note").textContent = "";
+}
+
+/** Write into an element that a screen reader speaks whenever it is written to. */
+function say(id, words) {
+  if (byId(id).textContent !== words) byId(id).textContent = words;
+}
+
+let speaking;
+
+/** Let a screen reader hear this after a pause in typing, unless it is what it heard last. */
+export function speak(words) {
+  clearTimeout(speaking);
+  speaking = setTimeout(() => say("spoken", words), SPEAK_AFTER);
+}
+
+/**
+ * Make the function that sees to it that the chosen file is open.
+ *
+ * A file that does not open is fetched again once the user has chosen another or asks for it, not
+ * at each key.
+ *
+ * @param {(file: Object) => Promise<void>} open
+ * @param {() => void} forget called if it does not open
+ */
+export function opener(open, forget) {
+  let last = {}; // the file that was tried last, and why it failed
+  const again = byId("again");
+  again.addEventListener("click", () => {
+    last = {};
+    byId("text").focus(); // The button goes away.
+    byId("form").dispatchEvent(new Event("input"));
+  });
+  return async (file) => {
+    if (last.file !== file) {
+      last = { file };
+      await open(file).catch((error) => {
+        forget();
+        last.error = error;
+      });
+    }
+    again.hidden = !last.error;
+    if (last.error) throw last.error;
+  };
+}
+
+/** Call `ask` whenever something is typed, cleared or chosen. */
+export function listen(ask) {
+  byId("form").addEventListener("input", ask);
+  byId("form").addEventListener("submit", (event) => event.preventDefault());
+  byId("clear").addEventListener("click", () => replace(0, byId("text").value.length, ""));
+}
+
+/** Put `words` in the place of a part of the text, as typing does. */
+export function replace(start, end, words) {
+  const text = byId("text");
+  text.focus();
+  text.setSelectionRange(start, end);
+  // It is the only way that the browser can undo.
+  if (document.execCommand(words ? "insertText" : "delete", false, words)) return;
+  text.setRangeText(words, start, end, "end");
+  text.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 /** Import a module that needs LiteRT.js. */

@@ -48,6 +48,7 @@ def test_masks_merge_as_in_keras(name):
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_tagger_in_litert_tags_padded_sentences_as_keras_does(tmp_path):
     keras.utils.set_random_seed(3)
     sentences = [sentence.words for sentence in small_treebank.sentences("train")[:3]]

@@ -42,7 +42,10 @@ def streamed(path, x):
     return [stream.push(row) for row in x[0]][-1]["outputs"]
 
 
-@pytest.mark.parametrize(("first", "second"), [(9, 4), (3, 8), (6, 6)])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(9, 4), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in [(3, 8), (6, 6)])],
+)
 def test_two_sequences_need_not_be_equally_long(tmp_path, first, second):
     model = towers()
     export.tflite(model, tmp_path / "m.tflite")
@@ -102,7 +105,9 @@ def test_a_wrong_step_is_no_ground_for_integers(monkeypatch):
     "stack",
     [
         [layers.GRU(7, return_sequences=True), layers.Dense(6, "relu")],
-        [layers.GRU(7, activation="relu", return_sequences=True)],
+        pytest.param(
+            [layers.GRU(7, activation="relu", return_sequences=True)], marks=pytest.mark.slow
+        ),
     ],
     ids=["dense", "relu"],
 )
@@ -114,7 +119,13 @@ def test_a_maximum_of_anything_in_float16(tmp_path, stack):
         np.testing.assert_allclose(found, model(x), atol=2e-3)
 
 
-@pytest.mark.parametrize("pooling", [layers.GlobalMaxPooling1D, layers.GlobalAveragePooling1D])
+@pytest.mark.parametrize(
+    "pooling",
+    [
+        layers.GlobalMaxPooling1D,
+        pytest.param(layers.GlobalAveragePooling1D, marks=pytest.mark.slow),
+    ],
+)
 def test_pooling_that_keeps_its_axis(tmp_path, pooling):
     stack = [layers.GRU(7, return_sequences=True), pooling(keepdims=True), layers.Dense(2)]
     model = sequential(*stack)
@@ -141,7 +152,9 @@ def test_an_embedding_inside_of_another_model_reads_ids(tmp_path):
     np.testing.assert_allclose(whole(tmp_path / "m.tflite", ids=ids), model(ids), atol=1e-6)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
     kept = keras.config.dtype_policy()
     try:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.layers.test_fused import MASKS, _arguments, _run
 
 
-@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("graph", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("reset_after", [True, False])
 def test_second_gradients_equal_finite_differences(reset_after, graph):
     tensors = [tf.constant(a) for a in _arguments(10, reset_after=reset_after)]
@@ -35,7 +35,7 @@ def test_second_gradients_equal_finite_differences(reset_after, graph):
         np.testing.assert_allclose(tf.reduce_sum(found * direction), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("reset_after", [True, False])
+@pytest.mark.parametrize("reset_after", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_forward_mode_equals_finite_differences(reset_after):
     tensors = [tf.constant(a) for a in _arguments(11, reset_after=reset_after)]
     random = np.random.default_rng(4)
