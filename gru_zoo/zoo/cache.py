@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shutil
 import tempfile
 import urllib.error
 import urllib.parse
@@ -50,7 +51,7 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
     Raises:
         ConnectionError: a file is not in the cache, and there is no address or it does not answer.
         ValueError: what came is not the file the card speaks of.
-        OSError: the cache's folder cannot be written.
+        OSError: the cache's folder cannot be written, or has no room.
     """
     folder = cache_folder() / name
     base = os.environ.get("GRU_ZOO_URL", "").rstrip("/")
@@ -68,7 +69,7 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
                 f"GRU_ZOO_URL names no address to fetch it from. {ways}"
             )
         url = f"{base}/{urllib.parse.quote(name)}/{urllib.parse.quote(path)}"
-        _require_writable(target.parent)
+        _require_room(target.parent, file["bytes"])
         try:
             fetch(url, target, file["sha256"], file["bytes"])
         except OSError as error:
@@ -78,8 +79,8 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
     return folder
 
 
-def _require_writable(folder: Path) -> None:
-    """Raise OSError if nothing can be written in `folder`, before an address is blamed for it."""
+def _require_room(folder: Path, size: int) -> None:
+    """Raise OSError if `folder` cannot take so many bytes, before an address is blamed for it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -89,6 +90,11 @@ def _require_writable(folder: Path) -> None:
             f"GRU_ZOO_CACHE must be a folder that can be written; {folder} cannot be "
             f"({error.strerror or error})."
         ) from error
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise OSError(
+            f"GRU_ZOO_CACHE must be a folder with room for {size:,} bytes; {folder} has {free:,}."
+        )
 
 
 def fetch(url: str, path: Path, digest: str, size: int) -> None:

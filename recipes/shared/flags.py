@@ -46,6 +46,10 @@ class ExportFlags(OutFlags):
     preset: str = ""
     """A name in the zoo, in place of a run; without --out its own files are written anew."""
 
+    def __post_init__(self) -> None:
+        if self.run and self.preset:
+            raise ValueError(f"run and preset exclude each other; got {self.run}, {self.preset}.")
+
 
 @dataclasses.dataclass(frozen=True)
 class PublishFlags:

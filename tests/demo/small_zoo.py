@@ -20,7 +20,10 @@ from tests.export.conftest import LABELS, make_classifier
 
 FORWARDS, BOTH_WAYS = "three_words_gru", "three_words_both_ways"
 NEXT_WORDS = "next_words"
-VOCABULARY = (*SPECIAL, *"the film filming fine a was is it's good bad Paris end".split())
+VOCABULARY = (
+    *SPECIAL,
+    *"the film filming fine a was is it's good bad Paris end \u05e9\u05dc\u05d5\u05dd".split(),
+)
 
 
 def make(folder: Path) -> dict[str, SequenceClassifier]:

@@ -1,5 +1,7 @@
 """The page of next words in headless Chromium: its suggestions are the Keras model's."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -166,11 +168,54 @@ def test_what_assistive_technology_is_told(page):
     assert any(role == "status" for role, _ in told)
 
 
+def test_keys_that_change_nothing_are_not_spoken(page):
+    """Nor is what was heard last."""
+    enter(page, "The fi")
+    words = list(suggested(page))
+    heard = f"Suggestions: {', '.join(words)}"
+    page.wait(f"document.getElementById('spoken').textContent === '{heard}'")
+    page.evaluate("""(() => {
+        globalThis.written = [];
+        const observer = new MutationObserver(([{ target }]) => written.push(target.id));
+        for (const name of ["spoken", "suggestions"]) {
+            observer.observe(document.getElementById(name), { childList: true });
+        }
+    })()""")
+    for key, code in (("Shift", 16), ("Control", 17), ("End", 35)):
+        page.press(key, code)
+        settle(page)
+    assert page.evaluate("written") == []
+    enter(page, "the fi")
+    assert list(suggested(page)) == words
+    time.sleep(1)  # longer than the pause after which it speaks
+    assert set(page.evaluate("written")) == {"suggestions"}
+
+
+def test_clear_can_be_undone(page, model):
+    enter(page, "The fi")
+    page.evaluate("document.getElementById('clear').click()")
+    settle(page)
+    assert page.evaluate("document.getElementById('text').value") == ""
+    assert list(suggested(page)) == list(expected(model, [], ""))
+    page.evaluate("document.execCommand('undo')")
+    settle(page)
+    assert page.evaluate("document.getElementById('text').value") == "The fi"
+    assert set(suggested(page)) == {"film", "filming", "fine"}
+
+
+def test_words_from_right_to_left_are_shown_so(page):
+    direction = "getComputedStyle(document.querySelector('{}')).direction"
+    for text, wanted in (("The fi", "ltr"), ("\u05e9", "rtl")):
+        enter(page, text)
+        for selector in ("#text", "#suggestions button"):
+            assert page.evaluate(direction.format(selector)) == wanted, (text, selector)
+
+
 def test_it_fits_a_narrow_screen(page):
     page.resize(PHONE, scale=2)
     enter(page, "w" * 400 + " the ")
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
-    small = page.evaluate("""[...document.querySelectorAll("select, button, fieldset label")]
+    small = page.evaluate("""[...document.querySelectorAll("select, li button, fieldset label")]
         .filter((element) => element.getBoundingClientRect().height < 44).length""")
     assert small == 0  # a finger's target
     page.resize(DESKTOP)

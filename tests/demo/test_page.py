@@ -173,16 +173,36 @@ def test_no_text_has_no_answer(page):
     cells = page.evaluate("[...document.querySelectorAll('#answer dd')].map((c) => c.innerText)")
     assert [cell for cell in cells if cell] == ["\u2013"] * 3
     page.wait("document.getElementById('spoken').textContent === 'No text'")
+    enter(page, "\U0001f600 \U0001f389")
+    cells = page.evaluate("[...document.querySelectorAll('#answer dd')].map((c) => c.innerText)")
+    assert [cell for cell in cells if cell] == ["\u2013"] * 3
+    said = "No word that the model reads"
+    assert page.evaluate("document.getElementById('note').textContent") == said
+    page.wait(f"document.getElementById('spoken').textContent === '{said}'")
+
+
+def test_clear_can_be_undone(page):
+    value = "document.getElementById('text').value"
+    enter(page, "good film")
+    answer = shown(page)
+    page.evaluate("document.getElementById('clear').click()")
+    settle(page)
+    assert page.evaluate(value) == ""
+    assert page.evaluate("document.getElementById('note').textContent") == "No text"
+    page.evaluate("document.execCommand('undo')")
+    settle(page)
+    assert page.evaluate(value) == "good film"
+    assert shown(page) == answer
 
 
 @pytest.mark.parametrize("content", [None, b"", b"TFL3 nonsense"])
 def test_a_file_that_is_gone_or_changed_is_not_opened(chromium, server, content):
-    path = f"models/{FORWARDS}/int8.tflite"
-    kept = server.site[path]
+    path = models_folder() / FORWARDS / "int8.tflite"
+    kept = path.read_bytes()
     try:
         chromium.open(server.address)
         choose(chromium, FORWARDS, "float32")
-        server.site[path] = content
+        path.unlink() if content is None else path.write_bytes(content)
         chromium.evaluate("document.querySelector('input[value=int8]').click()")
         problem = "document.getElementById('problem')"
         chromium.wait(f"!{problem}.hidden")
@@ -192,14 +212,41 @@ def test_a_file_that_is_gone_or_changed_is_not_opened(chromium, server, content)
         # What the model before it said is no answer of the one that is chosen.
         for name in ("answer", "size", "accuracy", "latency", "gates-summary"):
             assert chromium.evaluate(f"document.getElementById('{name}').textContent") == "", name
-        server.site[path] = kept
         chromium.evaluate("document.querySelector('input[value=float32]').click()")
         # Another choice answers again.
         chromium.wait(f"{problem}.hidden")
         chromium.wait("document.getElementById('answer').textContent !== ''")
         assert "float32" in chromium.evaluate("document.getElementById('size').textContent")
     finally:
-        server.site[path] = kept
+        path.write_bytes(kept)
+
+
+@pytest.mark.parametrize("blocked", ["float32.tflite", ".wasm"])
+def test_what_failed_is_fetched_again_when_asked_not_at_each_key(chromium, server, blocked):
+    """A model's file, and LiteRT.js itself."""
+    hidden = [f"document.getElementById('{name}').hidden" for name in ("problem", "again")]
+
+    def fetched() -> int:
+        return sum(address.endswith(blocked) for address in chromium.requests)
+
+    chromium.requests.clear()
+    chromium.send("Network.setBlockedURLs", urls=[f"*{blocked}"])
+    try:
+        chromium.open(server.address)
+        for part in hidden:
+            chromium.wait(f"!{part}")
+        for letter in "good":
+            enter(chromium, letter)
+        assert fetched() == 1
+    finally:
+        chromium.send("Network.setBlockedURLs", urls=[])
+    chromium.evaluate("document.getElementById('again').click()")
+    for part in hidden:
+        chromium.wait(part)
+    settle(chromium)
+    assert fetched() == 2
+    assert len(shown(chromium)) == len(LABELS)
+    assert chromium.evaluate("document.activeElement.id") == "text"
 
 
 def test_any_static_server_will_do(chromium, zoo, tmp_path):

@@ -79,7 +79,14 @@ def test_a_model_without_steps_says_so(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "text", ["good " * 30, "w" * 400, "<b>good</b> \U0001f600\u200d caf\u00e9"]
+    "text",
+    [
+        "good " * 30,
+        "w" * 400,
+        "good " + "w" * 300 + " bad",
+        "<b>good</b> \U0001f600\u200d caf\u00e9",
+        "good " + "\u05e9" * 300,
+    ],
 )
 def test_it_fits_a_narrow_screen(page, scheme, text):
     page.prefer(prefers_color_scheme=scheme)
@@ -94,7 +101,14 @@ def test_it_fits_a_narrow_screen(page, scheme, text):
         .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
         .map((element) => element.outerHTML.slice(0, 80))""")
     assert beyond == []
-    small = page.evaluate("""[...document.querySelectorAll("select, button, fieldset label")]
+    high = """(selector) => Math.max(...[...document.querySelectorAll(selector)]
+        .map((element) => element.getBoundingClientRect().height))"""
+    # However long a word is, it takes one line over its column, and few of the sentence; and a
+    # word is not broken into letters where there is room beside the numbers.
+    assert page.evaluate(f"({high})('#map b, #rows tr:first-child th')") < 40
+    assert page.evaluate(f"({high})('#gates-summary')") < 260
+    targets = '"select, button:not([hidden]), fieldset label"'
+    small = page.evaluate(f"""[...document.querySelectorAll({targets})]
         .filter((element) => element.getBoundingClientRect().height < 44)
         .map((element) => element.outerHTML.slice(0, 80))""")
     assert small == []  # a finger's target
@@ -105,18 +119,33 @@ def test_colours_follow_the_system_and_can_be_read(page, scheme, dark):
     page.prefer(prefers_color_scheme=scheme)
     enter(page, "good zebra")
     texts = ["h1", "dt", ".quiet", "textarea", "button", "#answer .first", ".unknown"]
-    pairs = page.evaluate(f"""{json.dumps(texts)}
+    for ink, paper, _, _ in colours(page, texts):
+        assert contrast(ink, paper) >= 4.5, (ink, paper)
+        assert (luminance(paper) < 0.1) == dark
+    controls = ["select", "textarea", "#clear", "#again"]
+    for _, inside, edge, outside in colours(page, controls):
+        # What shows where a control is (WCAG 2.2, 1.4.11).
+        assert contrast(edge, inside) >= 3, (edge, inside)
+        assert contrast(edge, outside) >= 3, (edge, outside)
+
+
+def colours(page, selectors: list[str]) -> list[list[str]]:
+    """Return the first such elements' colours: text, what is behind it, border, and behind that."""
+    return page.evaluate(f"""{json.dumps(selectors)}
         .map((selector) => document.querySelector(selector))
         .map((element) => {{
-            let behind = element;
             const paper = (e) => getComputedStyle(e).backgroundColor;
-            while (paper(behind) === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-            return [getComputedStyle(element).color, paper(behind)];
+            const clear = (e) => paper(e) === "rgba(0, 0, 0, 0)";
+            const behind = (e) => (clear(e) ? behind(e.parentElement) : paper(e));
+            const {{ color, borderBottomColor }} = getComputedStyle(element);
+            return [color, behind(element), borderBottomColor, behind(element.parentElement)];
         }})""")
-    for ink, paper in pairs:
-        lights = [luminance(ink), luminance(paper)]
-        assert (max(lights) + 0.05) / (min(lights) + 0.05) >= 4.5, (ink, paper)
-        assert (lights[1] < 0.1) == dark
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours (WCAG 2.2)."""
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
 
 
 def luminance(color: str) -> float:
@@ -124,6 +153,21 @@ def luminance(color: str) -> float:
     channels = np.array(re.findall(r"\d+", color)[:3], float) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_words_from_right_to_left_are_shown_so(page):
+    """Each in its own direction, in a sentence that keeps its own."""
+    enter(page, "\u05e9\u05dc\u05d5\u05dd good")
+    direction = "getComputedStyle(document.querySelector('{}')).direction"
+    for selector, wanted in (
+        ("#text", "rtl"),
+        ("#map span:nth-child(2) b", "rtl"),
+        ("#map span:nth-child(3) b", "ltr"),
+        ("#gates-summary", "ltr"),
+    ):
+        assert page.evaluate(direction.format(selector)) == wanted, selector
+    said = page.evaluate("document.getElementById('gates-summary').textContent")
+    assert said.count("\u201c") == said.count("\u2068\u201c") == said.count("\u201d\u2069") >= 2
 
 
 def test_the_heat_map_is_redrawn_in_the_other_colours(page):

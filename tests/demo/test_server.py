@@ -47,6 +47,18 @@ def asking():
 
 
 @pytest.fixture
+def zoo_of_one(tmp_path, monkeypatch):
+    """Put a zoo of one classifier in the place of the shipped one; return the model's folder."""
+    name = next(name for name in list_models() if card(name).task == "text-classification")
+    copy = tmp_path / "zoo" / name
+    copy.mkdir(parents=True)
+    for file in ("card.json", "model_float32.tflite", "model_int8.tflite"):
+        shutil.copy(demo.zoo.models_folder() / name / file, copy)
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(copy.parent))
+    return copy
+
+
+@pytest.fixture
 def ask(page):
     with asking() as ask:
         yield ask
@@ -115,11 +127,46 @@ def test_nothing_else_can_be_asked_for(ask, page, path):
     assert body.count(b"secret") <= body.count(b"secret.txt")
 
 
-def test_a_file_that_goes_away_is_not_found(ask, page):
+def test_a_file_that_goes_away_is_not_found(ask, page, capsys):
     assert ask("/src/app.js")[0] == 200
     (page / "src" / "app.js").unlink()
     assert ask("/src/app.js")[0] == 404
     assert ask("/src/style.css")[0] == 200
+    assert capsys.readouterr().err == ""
+
+
+def names(ask):
+    """Return the names in the list of classifiers."""
+    return [preset["name"] for preset in json.loads(ask("/models/presets.json")[2])]
+
+
+def test_the_lists_are_made_anew_at_each_request(page, zoo_of_one, capsys):
+    name = zoo_of_one.name
+    with asking() as ask:
+        assert names(ask) == [name]
+        later = shutil.copytree(zoo_of_one, zoo_of_one.with_name("published_later"))
+        (later / "card.json").write_text(
+            (later / "card.json")
+            .read_text()
+            .replace(f'"name": "{name}"', f'"name": "{later.name}"')
+        )
+        path = f"/models/{later.name}/model_int8.tflite"
+        assert ask(path)[0] == 404
+        assert sorted(names(ask)) == sorted([name, later.name])
+        assert ask(path)[2] == (later / "model_int8.tflite").read_bytes()
+        shutil.rmtree(zoo_of_one)
+        assert ask(f"/models/{name}/model_int8.tflite")[0] == 404
+        assert names(ask) == [later.name]
+        assert capsys.readouterr().err == ""
+
+
+def test_a_corrupt_card_leaves_the_list_as_it_was(page, zoo_of_one, capsys):
+    with asking() as ask:
+        (zoo_of_one / "card.json").write_text("{")
+        assert names(ask) == [zoo_of_one.name]
+        error = capsys.readouterr().err
+        assert error.startswith("error: the list of models stays as it was: ")
+        assert len(error.splitlines()) == 1 and "card.json" in error
 
 
 def test_other_methods_are_refused(ask):
@@ -179,19 +226,12 @@ def test_no_models(page, tmp_path, monkeypatch, capsys):
     assert error == f"error: no model for the page was found in {tmp_path}/none.\n"
 
 
-def test_a_damaged_model_is_refused(page, tmp_path, monkeypatch, capsys):
-    name = next(name for name in list_models() if card(name).task == "text-classification")
-    source = demo.zoo.models_folder() / name
-    copy = tmp_path / "zoo" / name
-    copy.mkdir(parents=True)
-    for file in ("card.json", "model_float32.tflite", "model_int8.tflite"):
-        shutil.copy(source / file, copy)
-    with open(copy / "model_int8.tflite", "r+b") as file:
+def test_a_damaged_model_is_refused(page, zoo_of_one, capsys):
+    with open(zoo_of_one / "model_int8.tflite", "r+b") as file:
         file.seek(5000)
         byte = file.read(1)
         file.seek(5000)
         file.write(bytes([byte[0] ^ 1]))
-    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
     assert main(["--port", "0"]) == 2
     assert "model_int8.tflite must have SHA-256" in capsys.readouterr().err
 

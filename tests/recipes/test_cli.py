@@ -1,6 +1,7 @@
 """What every recipe's command line does."""
 
 import dataclasses
+import importlib
 import io
 import sys
 
@@ -24,3 +25,12 @@ def test_a_line_is_in_the_file_before_the_command_ends(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdout", log)
         assert cli.run("some", {"say": (Flags, command)}, []) == 0
     assert seen == ["half of it\n"]
+
+
+@pytest.mark.parametrize("recipe", ["sentiment", "pos_tagging", "language_model", "translation"])
+def test_an_export_is_of_a_run_or_of_a_preset(recipe, capsys):
+    command = importlib.import_module(f"recipes.{recipe}")
+    with pytest.raises(SystemExit):
+        command.main(["export", "--run", "runs/a", "--preset", "b"])
+    said = capsys.readouterr()
+    assert "run and preset exclude each other; got runs/a, b" in said.out + said.err

@@ -124,3 +124,14 @@ def test_a_cache_that_cannot_be_written_is_named(server, files, tmp_path, monkey
         cache.fetch_all("some_gru", files)
     assert server.url not in str(caught.value)
     assert not server.asked
+
+
+def test_a_full_disk_is_named_and_no_address(server, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRU_ZOO_URL", server.url)
+    monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path / "cache"))
+    usage = type("Usage", (), {"free": 3})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+    size = next(iter(files.values()))["bytes"]
+    with pytest.raises(OSError, match=f"with room for {size:,} bytes; .*cache.* has 3") as caught:
+        cache.fetch_all("some_gru", files)
+    assert not isinstance(caught.value, ConnectionError) and not server.asked
