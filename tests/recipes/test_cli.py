@@ -5,6 +5,8 @@ import importlib
 import io
 import sys
 
+import pytest
+
 from recipes.shared import cli
 
 
