@@ -59,7 +59,7 @@ TYPES = {
 
 
 def presets(task: str = "text-classification") -> list[dict[str, Any]]:
-    """Return what a page shows to choose from: the zoo's models of a task, checksums compared.
+    """Return what a page shows to choose from: the zoo's models of a task, as their cards tell.
 
     Args:
         task: of the models, as their cards name it.
@@ -69,7 +69,7 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
         files, one for each of `VARIANTS`: variant, path, bytes, sha256, score, scored_on.
 
     Raises:
-        ValueError: a model's file is missing or not the one its card speaks of.
+        ValueError: a card is corrupt.
 
     Example:
         >>> [file["variant"] for file in presets()[0]["files"]]
@@ -80,8 +80,6 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
         if card.task != task:
             continue
         exports = [export for export in card.exports if export["variant"] in VARIANTS]
-        for export in exports:
-            zoo.verify(card.name, export["file"])
         labels = card.configuration.get("labels")
         records.append(
             {
@@ -105,8 +103,11 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
     return sorted(records, key=lambda record: min(file["bytes"] for file in record["files"]))
 
 
-def site() -> dict[str, Path | bytes]:
+def site(compared: bool = True) -> dict[str, Path | bytes]:
     """Return every file of the page: path in the address -> file on the disk, or its bytes.
+
+    Args:
+        compared: whether the models' files are compared with their cards' checksums.
 
     Raises:
         ValueError: the page or LiteRT.js is not there, there is no model, or one is damaged.
@@ -130,7 +131,9 @@ def site() -> dict[str, Path | bytes]:
     own = [*PAGE.glob("*.html"), *(PAGE / "src").iterdir()]
     files = {path.relative_to(PAGE).as_posix(): path for path in sorted(own)}
     files |= {path: PAGE / path for path in RUNTIME}
-    for file in (file for model in models for file in model["files"]):
+    for name, file in ((model["name"], file) for model in models for file in model["files"]):
+        if compared:
+            zoo.verify(name, Path(file["path"]).name)
         files[f"models/{file['path']}"] = zoo.models_folder() / file["path"]
     for path, records in lists.items():
         files[path] = json.dumps(records, ensure_ascii=False).encode()
@@ -182,6 +185,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, with_body: bool) -> None:
         path = self.path.partition("?")[0].removeprefix("/") or "index.html"
+        if path in LISTS:
+            self.server.look_again()
         try:
             content = self.server.site[path]
             body = content if isinstance(content, bytes) else content.read_bytes()
@@ -226,6 +231,16 @@ class Server(http.server.ThreadingHTTPServer):
     def address(self) -> str:
         """The page's address."""
         return f"http://localhost:{self.server_port}/"
+
+    def look_again(self) -> None:
+        """Take up what came to the zoo or went; where that fails, go on with what was there.
+
+        The page compares checksums itself, so nothing large is read here.
+        """
+        try:
+            self.site = site(compared=False)
+        except (OSError, ValueError) as error:
+            print(f"error: the list of models stays as it was: {error}", file=sys.stderr)
 
     def handle_error(self, *_: Any) -> None:
         """Pass over a browser that has gone away; tell of everything else."""

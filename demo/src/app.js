@@ -1,10 +1,20 @@
 // The page: what is chosen and typed goes to the model, what it says goes onto the page.
 
 import { describe, HeatMap, largest, tabulate } from "./gates.js";
-import { byId, Choice, complain, element, latestOnly, MODELS, withLiteRt } from "./page.js";
+import {
+  byId,
+  Choice,
+  complain,
+  element,
+  latestOnly,
+  listen,
+  MODELS,
+  opener,
+  speak,
+  withLiteRt,
+} from "./page.js";
 
 const RECENT = 25; // runs that the latency is the median of
-const SPEAK_AFTER = 700; // milliseconds without typing until a screen reader hears the answer
 
 const text = byId("text");
 const map = new HeatMap(byId("map"));
@@ -13,21 +23,17 @@ let choice;
 let model = null; // an open Classifier
 let times = [];
 let shown = null; // tokens and steps of the gates on the page
-let speaking;
+
+const openOnce = opener(open, forget);
 
 const answer = latestOnly(async (wanted) => {
-  const { file } = choice;
-  if (model?.file !== file) {
-    await open(file).catch((error) => {
-      forget();
-      throw error;
-    });
-  }
+  await openOnce(choice.file);
   const encoded = model.tokenizer.encode(text.value);
-  byId("note").textContent = noteOn(encoded);
+  const lack = lackOf(encoded, text.value);
+  byId("note").textContent = lack || noteOn(encoded);
   const { probabilities, milliseconds } = await model.classify(encoded.ids);
   times = [...times, milliseconds].slice(-RECENT);
-  showAnswer(probabilities, encoded.tokens.length > 1);
+  showAnswer(probabilities, lack);
   if (model.stream) await showGates(encoded, wanted);
   byId("problem").hidden = true;
 });
@@ -37,7 +43,7 @@ async function open(file) {
   const { Classifier } = await withLiteRt("./classifier.js");
   const opened = await Classifier.open(file, MODELS);
   model?.delete();
-  model = Object.assign(opened, { file });
+  model = opened;
   times = [];
   await model.classify(model.tokenizer.encode(text.value).ids); // the first run sets up kernels
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
@@ -57,6 +63,13 @@ function forget() {
   for (const id of ["latency", "size", "accuracy", "gates-summary"]) byId(id).textContent = "";
   byId("gates").hidden = true;
   shown = null;
+  speak("");
+}
+
+/** Why there is nothing to answer; "" if there is something. */
+function lackOf({ tokens }, typed) {
+  if (tokens.length > 1) return "";
+  return typed.trim() ? "No word that the model reads" : "No text";
 }
 
 function noteOn({ tokens, known, unread }) {
@@ -69,16 +82,16 @@ function noteOn({ tokens, known, unread }) {
   ].join("");
 }
 
-function showAnswer(probabilities, something) {
+function showAnswer(probabilities, lack) {
   const first = largest(probabilities);
   byId("answer").replaceChildren(
     ...model.labels.map((label, place) => {
       const row = document.createElement("div");
-      row.classList.toggle("first", something && place === first);
+      row.classList.toggle("first", !lack && place === first);
       const bar = element("dd", "");
       bar.className = "bar";
-      bar.style.setProperty("--share", something ? probabilities[place] : 0);
-      const share = something ? `${(100 * probabilities[place]).toFixed(1)} %` : "–";
+      bar.style.setProperty("--share", lack ? 0 : probabilities[place]);
+      const share = lack ? "–" : `${(100 * probabilities[place]).toFixed(1)} %`;
       row.append(element("dt", label), bar, element("dd", share));
       row.dataset.probability = probabilities[place];
       return row;
@@ -87,12 +100,7 @@ function showAnswer(probabilities, something) {
   const median = [...times].sort((a, b) => a - b)[times.length >> 1];
   const runs = times.length > 1 ? ` (median of ${times.length})` : "";
   byId("latency").textContent = `${median.toFixed(1)} ms${runs}`;
-  clearTimeout(speaking);
-  speaking = setTimeout(() => {
-    byId("spoken").textContent = something
-      ? `${model.labels[first]}, ${Math.round(100 * probabilities[first])} percent`
-      : "No text";
-  }, SPEAK_AFTER);
+  speak(lack || `${model.labels[first]}, ${Math.round(100 * probabilities[first])} percent`);
 }
 
 async function showGates({ ids, tokens, known }, wanted) {
@@ -114,13 +122,7 @@ function draw() {
 
 async function start() {
   choice = await Choice.of("presets.json");
-  byId("form").addEventListener("input", answer);
-  byId("form").addEventListener("submit", (event) => event.preventDefault());
-  byId("clear").addEventListener("click", () => {
-    text.value = "";
-    text.focus();
-    answer();
-  });
+  listen(answer);
   byId("numbers").addEventListener("toggle", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   await answer();

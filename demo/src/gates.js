@@ -1,5 +1,7 @@
 // The gates of a text: as a heat map under its words, as a table, and in words.
 
+const LONGEST = 24; // letters of a word in a sentence
+
 /** Mean of an array of numbers. */
 export function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -28,15 +30,22 @@ export function describe(tokens, steps, labels) {
   while (settled > 0 && words[settled - 1].label === words.at(-1).label) settled--;
   const when =
     settled > 0
-      ? `since “${words[settled].token}”, word ${settled} of ${read.length}`
+      ? `since ${quoted(words[settled].token)}, word ${settled} of ${read.length}`
       : "from the start";
   return (
     `The update gate keeps ${percent(mean(read.map((word) => word.z)))} of the state on average, ` +
-    `least at “${written.token}” (${percent(written.z)}), where most is written. ` +
+    `least at ${quoted(written.token)} (${percent(written.z)}), where most is written. ` +
     `The reset gate shows the candidate ${percent(mean(read.map((word) => word.r)))} of it, ` +
-    `least at “${reset.token}” (${percent(reset.r)}). ` +
+    `least at ${quoted(reset.token)} (${percent(reset.r)}). ` +
     `The answer has been ${words.at(-1).label} ${when}.`
   );
+}
+
+/** A word for a sentence: short, and isolated, so that only the word is read from the right. */
+function quoted(token) {
+  const letters = [...token];
+  const brief = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : token;
+  return `\u2068“${brief}”\u2069`;
 }
 
 /** Place of the largest of some numbers. */
@@ -81,6 +90,7 @@ function column(token, known, step, colors) {
   const span = document.createElement("span");
   const word = document.createElement("b");
   word.textContent = token;
+  word.dir = "auto";
   word.classList.toggle("unknown", !known);
   span.append(word);
   for (const { z, r } of Object.values(step.gates)) {

@@ -1,31 +1,40 @@
 // The page of next words: what is typed goes to the model, its suggestions become buttons.
 
-import { byId, Choice, complain, element, latestOnly, MODELS, withLiteRt } from "./page.js";
+import {
+  byId,
+  Choice,
+  complain,
+  element,
+  latestOnly,
+  listen,
+  MODELS,
+  opener,
+  replace,
+  speak,
+  withLiteRt,
+} from "./page.js";
 
 const COUNT = 5;
-const SPEAK_AFTER = 700; // milliseconds without typing until a screen reader hears the suggestions
 const METRICS = { perplexity: "Perplexity", bits_per_character: "Bits a character" };
 
 const text = byId("text");
 
 let choice;
 let model = null; // an open Suggester
-let asked = ""; // the text that the suggestions follow
+let asked = null; // the text that the suggestions follow; null before there are any
 let typed = ""; // what there is of its last word
-let speaking;
+
+const openOnce = opener(open, forget);
 
 const suggest = latestOnly(async (wanted) => {
-  if (model?.file !== choice.file) {
-    await open(choice.file).catch((error) => {
-      forget();
-      throw error;
-    });
-  }
+  await openOnce(choice.file);
   const before = text.value.slice(0, text.selectionStart);
-  const found = await model.suggest(before, COUNT, wanted);
-  if (!found) return;
-  [asked, typed] = [before, found.prefix];
-  show(found.words);
+  if (before !== asked) {
+    const found = await model.suggest(before, COUNT, wanted);
+    if (!found) return;
+    [asked, typed] = [before, found.prefix];
+    show(found.words);
+  }
   byId("problem").hidden = true;
 });
 
@@ -34,7 +43,8 @@ async function open(file) {
   const { Suggester } = await withLiteRt("./suggester.js");
   const opened = await Suggester.open(file, MODELS);
   model?.delete();
-  model = Object.assign(opened, { file });
+  model = opened;
+  asked = null;
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
   byId("metric").textContent = METRICS[choice.preset.metric];
   byId("score").textContent = `${file.score.toFixed(2)} on ${file.scored_on}`;
@@ -44,8 +54,10 @@ async function open(file) {
 function forget() {
   model?.delete();
   model = null;
+  asked = null;
   byId("suggestions").replaceChildren();
   for (const id of ["size", "metric", "score"]) byId(id).textContent = "";
+  speak("");
 }
 
 function show(words) {
@@ -53,6 +65,7 @@ function show(words) {
     ...words.map(({ word, probability }, place) => {
       const button = element("button", word);
       button.type = "button";
+      button.dir = "auto";
       button.setAttribute("aria-keyshortcuts", `Alt+${place + 1}`);
       button.dataset.probability = probability;
       button.addEventListener("click", () => take(word));
@@ -64,31 +77,24 @@ function show(words) {
   byId("note").textContent = words.length
     ? ""
     : "No longer word of the vocabulary begins so; after a space the next one is suggested.";
-  clearTimeout(speaking);
-  speaking = setTimeout(() => {
-    byId("spoken").textContent = words.length
-      ? `Suggestions: ${words.map(({ word }) => word).join(", ")}`
-      : "No suggestions";
-  }, SPEAK_AFTER);
+  const listed = words.map(({ word }) => word).join(", ");
+  speak(listed ? `Suggestions: ${listed}` : "No suggestions");
 }
 
 /** Put a suggestion in the place of the word that the caret is in, or of what is selected. */
 function take(word) {
   const { selectionStart: caret, selectionEnd } = text;
-  text.focus();
   // Whoever has typed on meanwhile did not choose this.
-  if (text.value.slice(0, caret) === asked) {
-    const inside = typed && caret === selectionEnd;
-    const rest = inside ? text.value.slice(caret).match(/^[\p{L}\p{N}'’]*/u)[0] : "";
-    const end = selectionEnd + rest.length;
-    const given = /^\s/.test(text.value.slice(end)) ? word : `${word} `;
-    text.setSelectionRange(caret - typed.length, end);
-    // It is the only way that the browser can undo.
-    if (!document.execCommand("insertText", false, given)) {
-      text.setRangeText(given, caret - typed.length, end, "end");
-    }
+  if (text.value.slice(0, caret) !== asked) {
+    text.focus();
+    suggest();
+    return;
   }
-  suggest();
+  const inside = typed && caret === selectionEnd;
+  const rest = inside ? text.value.slice(caret).match(/^[\p{L}\p{N}'’]*/u)[0] : "";
+  const end = selectionEnd + rest.length;
+  const given = /^\s/.test(text.value.slice(end)) ? word : `${word} `;
+  replace(caret - typed.length, end, given);
 }
 
 function takeByNumber(event) {
@@ -101,16 +107,10 @@ function takeByNumber(event) {
 
 async function start() {
   choice = await Choice.of("language_models.json");
-  byId("form").addEventListener("input", suggest);
-  byId("form").addEventListener("submit", (event) => event.preventDefault());
+  listen(suggest);
   byId("form").addEventListener("keydown", takeByNumber);
   // The caret moves without input too.
   for (const moved of ["keyup", "pointerup"]) text.addEventListener(moved, suggest);
-  byId("clear").addEventListener("click", () => {
-    text.value = "";
-    text.focus();
-    suggest();
-  });
   text.setSelectionRange(text.value.length, text.value.length);
   await suggest();
 }

@@ -57,7 +57,9 @@ export function opener(open, forget) {
   const again = byId("again");
   again.addEventListener("click", () => {
     last = {};
-    byId("text").focus(); // The button goes away.
+    // Gone until it fails anew, which a screen reader would not speak of otherwise.
+    byId("problem").hidden = again.hidden = true;
+    byId("text").focus();
     byId("form").dispatchEvent(new Event("input"));
   });
   return async (file) => {
