@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Iterable
-from typing import Any
+import os
+from collections.abc import Iterable, Mapping, Set
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
@@ -85,6 +89,114 @@ def string(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} must be a string; got {value!r}.")
     return value
+
+
+def instance(name: str, value: Any, kind: type) -> Any:
+    """Return `value` if it is an instance of `kind`.
+
+    Raises:
+        ValueError: it is of another class.
+
+    Example:
+        >>> instance("initializers", {}, Mapping)
+        {}
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}; got a {type(value).__name__}.")
+    return value
+
+
+def pathlike(name: str, value: Any) -> str:
+    """Return `value` as a string if it is a path: a string or an `os.PathLike`.
+
+    Raises:
+        ValueError: it is something else, bytes too.
+
+    Example:
+        >>> pathlike("out", "runs/first")
+        'runs/first'
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise ValueError(f"{name} must be a string or an os.PathLike; got {value!r}.")
+    return os.fspath(value)
+
+
+def listed(name: str, value: Any) -> list[Any]:
+    """Return the elements of `value` as a list, which needs an order.
+
+    Raises:
+        ValueError: it has no elements, or it is a set or a dictionary.
+
+    Example:
+        >>> listed("units", (3, 1))
+        [3, 1]
+    """
+    try:
+        if not isinstance(value, (Set, Mapping)):
+            return list(value)
+    except TypeError:
+        pass
+    raise ValueError(f"{name} must be a list; got {value!r}.")
+
+
+def numeric(name: str, value: Any) -> np.ndarray:
+    """Return `value`, an array or a tensor of any library or nested lists, as an array of numbers.
+
+    Raises:
+        ValueError: it is something else: text, objects, complex numbers, lists of different
+            lengths, or a tensor that has no values.
+
+    Example:
+        >>> numeric("mask", [[True, False]]).shape
+        (1, 2)
+    """
+    import numpy as np  # Commands that check their flags here start without it.
+
+    reason = None
+    try:
+        # PyTorch's are not turned into arrays while they can learn or lie on a device.
+        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        if found.dtype.kind in "biuf" or found.dtype.name == "bfloat16":
+            return found
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = error  # Each library has its own for what it cannot turn into an array.
+    what = f"a {type(value).__name__}"
+    if hasattr(value, "dtype"):
+        what += f" of {value.dtype}"
+    raise ValueError(f"{name} must be an array of numbers; got {what}.") from reason
+
+
+def finite(name: str, value: np.ndarray) -> np.ndarray:
+    """Return `value` if none of its numbers is NaN or infinite.
+
+    Raises:
+        ValueError: one is.
+
+    Example:
+        >>> finite("weights", numeric("weights", [0.5, 2.0])).shape
+        (2,)
+    """
+    import numpy as np
+
+    if not np.isfinite(value).all():
+        got = "NaN" if np.isnan(value).any() else "infinity"
+        raise ValueError(f"{name} must be finite; got {got}.")
+    return value
+
+
+def number(name: str, value: Any) -> float:
+    """Return `value` as a float if it is a real number.
+
+    Raises:
+        ValueError: it is something else.
+
+    Example:
+        >>> number("low", 0.05)
+        0.05
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a number; got {value!r}.")
+    return float(value)
 
 
 def fraction(name: str, value: Any) -> float:

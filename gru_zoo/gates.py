@@ -21,9 +21,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from gru_zoo.arguments import near_name, one_of, place
+from gru_zoo.arguments import (
+    finite,
+    instance,
+    near_name,
+    number,
+    numeric,
+    one_of,
+    pathlike,
+    string,
+)
 from gru_zoo.convert.keras_gru import from_keras
 from gru_zoo.files import write_beside
+from gru_zoo.layers.checks import check_shape
 from gru_zoo.layers.gru import GRU
 
 Z_MEANS = {"keep": "1 keeps the state", "write": "1 overwrites the state"}
@@ -110,19 +120,19 @@ def layer_gates(
     cell, dtype = layer.cell, layer.variable_dtype
     units, features = cell.units, cell.kernel.shape[0]
     inputs = _numbers("inputs", inputs, dtype)
-    _check_shape("inputs", inputs, (None, None, features))
+    check_shape("inputs", inputs, ("batch", "time", "features"), (None, None, features))
     batch, time = inputs.shape[:2]
     if mask is None:
         mask = np.ones((batch, time), bool)
     mask = ops.convert_to_numpy(_numbers("mask", mask, "bool"))
-    _check_shape("mask", mask, (batch, time))
+    check_shape("mask", mask, ("batch", "time"), (batch, time))
     if initial_state is None:
         initial_state = layer.states if layer.stateful else layer.get_initial_state(batch)
     if isinstance(initial_state, (list, tuple)) and len(initial_state) == 1:
         (only,) = initial_state  # Keras hands the states of a layer over as a list.
-        initial_state = only if np.ndim(only) == 2 else initial_state
+        initial_state = only if hasattr(only, "ndim") else initial_state
     state = _numbers("initial_state", initial_state, dtype)
-    _check_shape("initial_state", state, (batch, units))
+    check_shape("initial_state", state, ("batch", "units"), (batch, units))
 
     result_dtype = "float64" if dtype == "float64" else "float32"
     z, r, c, before, after = np.full((5, batch, time, units), np.nan, result_dtype)
@@ -219,30 +229,14 @@ def _recorded(layer: Any, calls: list[dict[str, Any]]) -> Iterator[None]:
             variable.assign(value)
 
 
-def _check_shape(name: str, array: Any, shape: tuple[int | None, ...]) -> None:
-    given = tuple(array.shape)
-    if len(given) != len(shape) or any(
-        want is not None and want != got for want, got in zip(shape, given, strict=True)
-    ):
-        wanted = ", ".join("any" if size is None else str(size) for size in shape)
-        raise ValueError(f"{name} must have shape [{wanted}]; got {list(given)}.")
-
-
 def _numbers(name: str, value: Any, dtype: str) -> Any:
-    """Return an array, or nested lists, of numbers as a tensor of that dtype."""
-    try:
-        array = value if hasattr(value, "dtype") else np.asarray(value)
-        if keras.backend.standardize_dtype(array.dtype) != "string":
-            return ops.cast(ops.convert_to_tensor(array), dtype)
-    except (TypeError, ValueError):
-        pass  # Objects, text, or lists of different lengths.
-    raise ValueError(f"{name} must be an array of numbers; got a {type(value).__name__}.")
-
-
-def _require_numbers(*gates: np.ndarray) -> None:
-    """Raise if a gate of a step that is not masked is none."""
-    if not all(np.isfinite(gate).all() for gate in gates):
-        raise ValueError("gates must be numbers at every step that is not masked; got NaN.")
+    """Return numbers as a tensor of that dtype."""
+    # One of the backend's may lie on a device, and may be of half precision.
+    known = ops.is_tensor(value) and None not in value.shape
+    kind = keras.backend.standardize_dtype(value.dtype) if known else ""
+    if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
+        value = numeric(name, value)
+    return ops.cast(ops.convert_to_tensor(value, sparse=False), dtype)
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:
@@ -318,12 +312,15 @@ def saturation(gates: Gates, *, low: float = 0.05, high: float = 0.95) -> Satura
         >>> saturation(layer_gates(layer, np.zeros((3, 5, 4), "float32"))).z_low.max().item()
         0.0
     """
+    instance("gates", gates, Gates)
+    low, high = number("low", low), number("high", high)
     if not 0 <= low < high <= 1:
         raise ValueError(f"low and high must be 0 <= low < high <= 1; got {low} and {high}.")
     if not gates.mask.any():
         raise ValueError("gates must have a step that is not masked; got none.")
     z, r = gates.z[gates.mask], gates.r[gates.mask]  # [steps, units]
-    _require_numbers(z, r)
+    for gate in (z, r):
+        finite("gates of steps that are not masked", gate)
     return Saturation(
         layer=gates.layer,
         update_gate=gates.update_gate,
@@ -369,36 +366,18 @@ def heat_map(
         >>> gates = layer_gates(layer, np.ones((1, 3, 4), "float32"))
         >>> heat_map(gates, "/tmp/gates.png", tokens=["a", "fine", "film"])
     """
-    from gru_zoo.gates_figure import draw
+    from gru_zoo.gates_figure import picture
 
-    batch, time, size = gates.z.shape
-    one_of("path's ending", os.path.splitext(os.fspath(path))[1].lower(), [".png"])
-    place("example", example, batch)
-    if tokens is not None and len(tokens) != time:
-        raise ValueError(f"tokens must have one label for each of {time} steps; got {len(tokens)}.")
-    if not show:
-        raise ValueError("show must name one of 'z', 'r', 'c' at least; got none.")
-    for name in show:
-        one_of("show", name, ["z", "r", "c"])
-    rows = list(range(size) if units is None else units)
-    for unit in rows:
-        place("units", unit, size)
-    if not rows:
-        raise ValueError(f"units must name one of 0 to {size - 1} at least; got none.")
-    steps = np.flatnonzero(gates.mask[example])
-    if not steps.size:
-        raise ValueError(f"example must have a step that is not masked; got {example}, all masked.")
-    _require_numbers(*(getattr(gates, name)[example, steps] for name in show))
-    inside = slice(steps[0], steps[-1] + 1)
-    panels = {name: getattr(gates, name)[example, inside][:, rows].T for name in show}
-    labels = None if tokens is None else [str(token) for token in tokens[inside]]
-    figure = draw(
-        panels,
-        rows=rows,
-        first_step=int(steps[0]),
-        tokens=labels,
+    instance("gates", gates, Gates)
+    one_of("path's ending", os.path.splitext(pathlike("path", path))[1].lower(), [".png"])
+    figure = picture(
+        gates,
         z_means=Z_MEANS[gates.update_gate],
-        title=gates.layer if title is None else title,
+        example=example,
+        tokens=tokens,
+        show=show,
+        units=units,
+        title=gates.layer if title is None else string("title", title),
     )
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -10,8 +11,68 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from gru_zoo.arguments import finite, listed, one_of, place
+
+if TYPE_CHECKING:
+    from gru_zoo.gates import Gates
+
 GREY = "#b8b8b8"  # masked steps; neither colour map has it
 MOST_TOKENS = 90  # beyond it, labels would lie on one another
+
+
+def picture(
+    gates: Gates,
+    *,
+    z_means: str,
+    example: int,
+    tokens: Sequence[str] | None,
+    show: Sequence[str],
+    units: Sequence[int] | None,
+    title: str,
+) -> Figure:
+    """Return the figure of one sequence's gates; arguments as of `gates.heat_map` and `draw`.
+
+    Raises:
+        ValueError: a wrong example, tokens, show or units, every step masked, or NaN.
+
+    Example:
+        >>> from gru_zoo.gates import layer_gates
+        >>> from gru_zoo.layers.gru import GRU
+        >>> layer = GRU(7)
+        >>> layer.build((None, None, 4))
+        >>> gates = layer_gates(layer, np.ones((1, 3, 4), "float32"))
+        >>> options = {"z_means": "", "example": 0, "tokens": None, "units": None, "title": "gru"}
+        >>> len(picture(gates, show="zr", **options).axes)  # with the bars of their colours
+        4
+    """
+    batch, time, size = gates.z.shape
+    place("example", example, batch)
+    tokens = None if tokens is None else listed("tokens", tokens)
+    if tokens is not None and len(tokens) != time:
+        raise ValueError(f"tokens must have one label for each of {time} steps; got {len(tokens)}.")
+    show = listed("show", show)
+    if not show:
+        raise ValueError("show must name one of 'z', 'r', 'c' at least; got none.")
+    for name in show:
+        one_of("show", name, ["z", "r", "c"])
+    units = listed("units", range(size) if units is None else units)
+    rows = [place("units", unit, size) for unit in units]
+    if not rows:
+        raise ValueError(f"units must name one of 0 to {size - 1} at least; got none.")
+    steps = np.flatnonzero(gates.mask[example])
+    if not steps.size:
+        raise ValueError(f"example must have a step that is not masked; got {example}, all masked.")
+    for name in show:
+        finite("gates of steps that are not masked", getattr(gates, name)[example, steps])
+    inside = slice(steps[0], steps[-1] + 1)
+    return draw(
+        {name: getattr(gates, name)[example, inside][:, rows].T for name in show},
+        rows=rows,
+        first_step=int(steps[0]),
+        tokens=None if tokens is None else [str(token) for token in tokens[inside]],
+        z_means=z_means,
+        title=title,
+    )
 
 
 def draw(

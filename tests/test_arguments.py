@@ -1,6 +1,19 @@
+import numpy as np
 import pytest
 
-from gru_zoo.arguments import fraction, one_of, place, positive_int, string
+from gru_zoo.arguments import (
+    finite,
+    fraction,
+    instance,
+    listed,
+    number,
+    numeric,
+    one_of,
+    pathlike,
+    place,
+    positive_int,
+    string,
+)
 
 
 def test_one_of_names_argument_choices_value_and_a_near_name():
@@ -34,7 +47,48 @@ def test_place_refuses(value):
         place("example", value, size=3)
 
 
-def test_good_values_pass():
+@pytest.mark.parametrize("value", [3, None, {1}, {1: 2}])
+def test_listed_refuses(value):
+    with pytest.raises(ValueError, match="units must be a list; got "):
+        listed("units", value)
+
+
+@pytest.mark.parametrize("value", [None, "3", [[1], [1, 2]], 1j, {}, np.array(["3"]), object()])
+def test_numeric_refuses(value):
+    with pytest.raises(ValueError, match="x must be an array of numbers; got a "):
+        numeric("x", value)
+
+
+@pytest.mark.parametrize("value", [None, "1", True, 1j, [1]])
+def test_number_refuses(value):
+    with pytest.raises(ValueError, match="low must be a number; got "):
+        number("low", value)
+
+
+@pytest.mark.parametrize("value, got", [(np.nan, "NaN"), (-np.inf, "infinity")])
+def test_finite_refuses(value, got):
+    with pytest.raises(ValueError, match=f"z must be finite; got {got}"):
+        finite("z", np.array([0.5, value]))
+
+
+@pytest.mark.parametrize("value", [None, 3, b"out"])
+def test_pathlike_refuses(value):
+    with pytest.raises(ValueError, match="out must be a string or an os.PathLike; got "):
+        pathlike("out", value)
+
+
+def test_instance_refuses():
+    with pytest.raises(ValueError, match="gates must be a dict; got a list"):
+        instance("gates", [], dict)
+
+
+def test_good_values_pass(tmp_path):
+    assert listed("units", range(3)) == [0, 1, 2]
+    assert numeric("mask", [[True], [False]]).shape == (2, 1)
+    assert number("low", np.float32(0.5)) == 0.5
+    assert finite("z", np.ones(3)).shape == (3,)
+    assert pathlike("out", tmp_path) == str(tmp_path)
+    assert instance("gates", {}, dict) == {}
     assert place("example", 2, size=3) == 2
     assert string("prefix", "") == ""
     assert one_of("cell", "gru", ["gru"]) == "gru"

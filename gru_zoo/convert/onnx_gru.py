@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gru_zoo.arguments import one_of
+from gru_zoo.arguments import instance, listed, numeric, one_of, place, positive_int
 from gru_zoo.convert.weights import (
     Weights,
     keep_weights,
@@ -88,8 +88,8 @@ def from_onnx_tensors(
     one_of("direction", direction, DIRECTIONS)
     one_of("linear_before_reset", linear_before_reset, [0, 1])
     one_of("update_gate", update_gate, ["keep", "write"])
-    W, R = np.asarray(W), np.asarray(R)
-    B = None if B is None else np.asarray(B)
+    W, R = numeric("W", W), numeric("R", R)
+    B = None if B is None else numeric("B", B)
     units = _check(W, R, B, direction, hidden_size)
     config = {
         "use_bias": B is not None,
@@ -146,8 +146,7 @@ def to_onnx_tensors(layer: GRU | StackedGRU, index: int = 0) -> OnnxGRU:
     """
     require_gru(layer, GRU, StackedGRU)
     levels = layer.grus if isinstance(layer, StackedGRU) else [[layer]]
-    one_of("index", index, range(len(levels)))
-    grus = levels[index]
+    grus = levels[place("index", index, len(levels))]
     for gru in grus:
         require_default_activations(gru, "ONNX")
         require_plain(gru, "ONNX")
@@ -219,7 +218,10 @@ def from_onnx(
         initializers = _constants(source.graph)
         proto = _find_node(source.graph, node)
     elif isinstance(source, onnx.NodeProto):
-        proto, initializers = source, initializers or {}
+        if node is not None:
+            raise ValueError(f"node must be None for a NodeProto, which is one; got {node!r}.")
+        initializers = {} if initializers is None else initializers
+        proto, initializers = source, instance("initializers", initializers, Mapping)
     else:
         raise ValueError(
             "source must be a path, an onnx.ModelProto or an onnx.NodeProto; "
@@ -228,7 +230,7 @@ def from_onnx(
     label = _label(proto)
     if proto.op_type != "GRU":
         raise ValueError(f"node {label!r} must be a GRU; got {proto.op_type}.")
-    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+    attributes = {a.name: _text(onnx.helper.get_attribute_value(a)) for a in proto.attribute}
     tensors = _read_inputs(proto, initializers, label)
     return from_onnx_tensors(
         **tensors,
@@ -240,14 +242,16 @@ def from_onnx(
 
 def _load(path: str) -> Any:
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load(path)
-    except DecodeError:
-        model = onnx.ModelProto()
-    if not model.ir_version:  # Every model has one; an empty file is read as a model without.
-        raise ValueError(f"source must be an ONNX file; {path} is none.")
+        if not model.ir_version:  # Every model has one; an empty file is read as one without.
+            raise ValueError("it has no ir_version")
+    except OSError:
+        raise
+    except Exception as error:  # The name's end chooses among formats, each with its own.
+        reason = " ".join(str(error).split())
+        raise ValueError(f"source must be a whole ONNX file; {path} is none: {reason}") from error
     return model
 
 
@@ -258,7 +262,7 @@ def _check(
     directions = 2 if direction == "bidirectional" else 1
     units = R.shape[-1] if R.ndim else 0
     features = W.shape[-1] if W.ndim else 0
-    if hidden_size is not None and hidden_size != units:
+    if hidden_size is not None and positive_int("hidden_size", hidden_size) != units:
         raise ValueError(f"hidden_size must equal the last axis of R, {units}; got {hidden_size}.")
     wanted = {
         "R": (R, (directions, 3 * units, units)),
@@ -334,7 +338,7 @@ def _read_inputs(proto: Any, initializers: Mapping[str, Any], label: str) -> dic
         if kind not in names:
             continue
         if names[kind] in initializers:
-            tensors[kind] = _to_numpy(initializers[names[kind]])
+            tensors[kind] = _to_numpy(f"{kind} of node {label!r}", initializers[names[kind]])
         elif kind != "initial_h":
             raise ValueError(
                 f"{kind} of node {label!r} must be a constant (an initializer or a Constant "
@@ -352,18 +356,20 @@ def _read_inputs(proto: Any, initializers: Mapping[str, Any], label: str) -> dic
     return tensors
 
 
-def _to_numpy(value: Any) -> np.ndarray:
-    if isinstance(value, np.ndarray):
-        return value
+def _to_numpy(name: str, value: Any) -> np.ndarray:
     import onnx
 
-    return onnx.numpy_helper.to_array(value)
+    if not isinstance(value, onnx.TensorProto):
+        return numeric(name, value)
+    try:
+        return onnx.numpy_helper.to_array(value)
+    except (TypeError, ValueError, onnx.checker.ValidationError) as error:
+        raise ValueError(f"{name} must hold its numbers: {error}") from error
 
 
 def _check_attributes(attributes: dict[str, Any], label: str) -> dict[str, Any]:
     """Return the arguments of `from_onnx_tensors`; refuse what ours does not have."""
-    attributes = dict(attributes)
-    direction = attributes.pop("direction", b"forward").decode()
+    direction = attributes.pop("direction", "forward")
     one_of(f"direction of node {label!r}", direction, DIRECTIONS)
     arguments = {
         "direction": direction,
@@ -371,16 +377,23 @@ def _check_attributes(attributes: dict[str, Any], label: str) -> dict[str, Any]:
         "hidden_size": attributes.pop("hidden_size", None),
     }
     wanted = ["sigmoid", "tanh"] * (2 if direction == "bidirectional" else 1)
-    given = [name.decode() for name in attributes.pop("activations", [])]
-    if given and [name.lower() for name in given] != wanted:
+    given = listed(f"activations of node {label!r}", attributes.pop("activations", []))
+    if given and [str(name).lower() for name in given] != wanted:
         raise ValueError(
             f"activations of node {label!r} must be Sigmoid and Tanh (for each direction); "
-            f"got {', '.join(given)}."
+            f"got {', '.join(map(str, given))}."
         )
-    if attributes.pop("layout", 0) != 0:
-        raise ValueError(f"layout of node {label!r} must be 0 (time first); got 1.")
+    if layout := attributes.pop("layout", 0):
+        raise ValueError(f"layout of node {label!r} must be 0 (time first); got {layout!r}.")
     for name, value in attributes.items():
         raise ValueError(
             f"node {label!r} must have no attribute {name}, which GRU does not take; got {value}."
         )
     return arguments
+
+
+def _text(value: Any) -> Any:
+    """Return an attribute's value with strings in place of bytes."""
+    if isinstance(value, list):
+        return [_text(each) for each in value]
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -8,13 +8,14 @@ keeps.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from gru_zoo.arguments import one_of, string
+from gru_zoo.arguments import numeric, one_of, string
 from gru_zoo.convert.weights import (
     RESET_REASON,
     Weights,
@@ -82,12 +83,9 @@ def from_torch(
         )
     for key in source:
         string("source's keys", key)
-    arrays = {
-        key.removeprefix(prefix): _to_numpy(key, value)
-        for key, value in source.items()
-        if key.startswith(prefix)
-    }
-    num_layers, bidirectional, use_bias = _find_out(arrays, prefix)
+    own = {key.removeprefix(prefix): key for key in source if key.startswith(prefix)}
+    num_layers, bidirectional, use_bias = _find_out(own, prefix)
+    arrays = {key: _to_numpy(name, source[name]) for key, name in own.items()}
     for key in ("weight_ih_l0", "weight_hh_l0"):
         if arrays[key].ndim != 2:
             given = list(arrays[key].shape)
@@ -98,7 +96,7 @@ def from_torch(
         units,
         num_layers=num_layers,
         bidirectional=bidirectional,
-        dropout=dropout or 0.0,
+        dropout=0.0 if dropout is None else dropout,
         use_bias=use_bias,
         update_gate=update_gate,
         kernel=kernel,
@@ -191,29 +189,33 @@ def _to_numpy(key: str, value: Any) -> np.ndarray:
             raise ValueError(f"{key} must have its numbers; got a tensor of the meta device.")
         if str(value.dtype) == "torch.bfloat16":
             raise ValueError(f"{key} must be float16, float32 or float64; got bfloat16.")
-        value = value.detach().cpu().numpy()
-    return np.asarray(value)
+    return numeric(key, value)
 
 
-def _find_out(arrays: Mapping[str, np.ndarray], prefix: str) -> tuple[int, bool, bool]:
+def _find_out(keys: Mapping[str, Any], prefix: str) -> tuple[int, bool, bool]:
     """Return the number of layers, whether bidirectional, whether biases; check the keys."""
-    matches = {key: _KEY.fullmatch(key) for key in arrays}
+    matches = {key: _KEY.fullmatch(key) for key in keys}
     strange = [key for key, match in matches.items() if not match]
-    if strange or not arrays:
+    if strange or not keys:
         raise ValueError(_no_gru_keys(strange, prefix))
     num_layers = 1 + max(int(match[3]) for match in matches.values())
     suffixes = ("", "_reverse") if any(match[4] for match in matches.values()) else ("",)
     kinds = ["weight_ih", "weight_hh"]
     if any(match[1] == "bias" for match in matches.values()):
         kinds += ["bias_ih", "bias_hh"]
-    wanted = [f"{k}_l{n}{s}" for n in range(num_layers) for s in suffixes for k in kinds]
-    missing = [prefix + key for key in wanted if key not in arrays]
+    wanted = (f"{k}_l{n}{s}" for n in range(num_layers) for s in suffixes for k in kinds)
+    # A key may claim any number of layers: four suffice to say what is wrong.
+    missing = list(itertools.islice((prefix + key for key in wanted if key not in keys), 4))
     if missing:
         raise ValueError(
             f"source must have all keys of a torch.nn.GRU with {num_layers} layers and "
-            f"{len(suffixes)} directions; missing: {', '.join(missing)}."
+            f"{len(suffixes)} directions; missing: {_shown(missing)}."
         )
     return num_layers, len(suffixes) == 2, len(kinds) == 4
+
+
+def _shown(keys: list[str]) -> str:
+    return ", ".join(keys[:3]) + ", ..." * (len(keys) > 3)
 
 
 def _no_gru_keys(strange: list[str], prefix: str) -> str:
@@ -224,7 +226,7 @@ def _no_gru_keys(strange: list[str], prefix: str) -> str:
     hint = f" GRU weights may be found with prefix={' or '.join(map(repr, roots))}." * bool(roots)
     if not strange:
         return f"source must have keys that begin with prefix={prefix!r}; got none.{hint}"
-    shown = ", ".join(prefix + key for key in strange[:3]) + ", ..." * (len(strange) > 3)
+    shown = _shown([prefix + key for key in strange])
     what = " (a projection, which torch.nn.GRU does not have)"
     what *= any(key.startswith("weight_hr") for key in strange)
     return (

@@ -190,6 +190,7 @@ def to_convention(
     """
     require_gru(layer, GRU, StackedGRU)
     gru = layer.grus[0][0] if isinstance(layer, StackedGRU) else layer
+    one_of("reset_after", reset_after, [None, False, True])
     if reset_after is not None and bool(reset_after) != gru.cell.reset_after:
         raise ValueError(
             f"reset_after must be {gru.cell.reset_after}, as the layer's; got {reset_after}. "

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
+from gru_zoo.arguments import numeric, pathlike
 
 STATE = "state_"
 # Every state starts as zeros, but a running maximum below all that a GRU can give.
@@ -40,8 +43,9 @@ class Streamer:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
+        file = pathlike("path", path)
         try:
-            self._interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+            self._interpreter = Interpreter(model_path=file, num_threads=1)
         except ValueError as error:
             raise ValueError(f"path must be a .tflite file; {path}: {error}") from error
         known = list(self._interpreter.get_signature_list())
@@ -51,6 +55,7 @@ class Streamer:
         self._given = self._step.get_input_details()
         self._results = self._step.get_output_details()
         self.reset()
+        self._inputs = sorted(set(self._given) - set(self.state))
 
     def reset(self) -> None:
         """Begin a new stream."""
@@ -71,26 +76,46 @@ class Streamer:
             name -> output [1, ...], float32 whatever the file computes in.
 
         Raises:
-            ValueError: an id is no whole number, or an input is missing, unknown or of another
-                size.
+            ValueError: an id is no whole number or has no row in its embedding, an input is
+                missing, unknown, of another size or no number, or `state` is no state of the file.
         """
-        names = sorted(set(self._given) - set(self.state))
-        if x is not None and len(names) == 1:
-            inputs = {names[0]: x, **inputs}
-        if x is not None and len(names) > 1 or sorted(inputs) != names:
-            given = ", ".join(sorted(inputs)) or ("one without a name" if x is not None else "none")
-            raise ValueError(f"inputs must be {', '.join(names)}; got {given}.")
+        if x is not None and len(self._inputs) == 1 and not inputs:
+            inputs, x = {self._inputs[0]: x}, None
+        if x is not None or sorted(inputs) != self._inputs:
+            given = ", ".join([*sorted(inputs), *["one without a name"] * (x is not None)])
+            raise ValueError(f"inputs must be {', '.join(self._inputs)}; got {given or 'none'}.")
         tensors = {name: self._tensor(name, value) for name, value in inputs.items()}
-        results = self._step(**tensors, **self.state)
+        self._require_state()
+        try:
+            results = self._step(**tensors, **self.state)
+        except RuntimeError as error:
+            if "GATHER" not in str(error):
+                raise
+            given = ", ".join(f"{name}={value.tolist()}" for name, value in tensors.items())
+            message = f"ids must be rows of their embedding, counted from 0; got {given}."
+            raise ValueError(message) from error
         self.state = {name: self._carried(name, results.pop(name)) for name in self.state}
         return {name: _float(value, self._results[name]) for name, value in results.items()}
 
     def _tensor(self, name: str, value: Any) -> np.ndarray:
-        about = self._given[name]
-        if np.size(value) != np.prod(about["shape"]):
-            wanted, given = list(about["shape"][1:]), list(np.shape(value))
+        about, value = self._given[name], numeric(name, value)
+        if value.size != np.prod(about["shape"]):
+            wanted, given = about["shape"][1:].tolist(), list(value.shape)
             raise ValueError(f"{name} must be one step {wanted}; got the shape {given}.")
-        return _quantized(np.reshape(value, about["shape"]), about)
+        return _quantized(value.reshape(about["shape"]), about)
+
+    def _require_state(self) -> None:
+        """Raise unless `state`, which anyone may assign, is one that this file can go on from."""
+        wanted = sorted(set(self._given) - set(self._inputs))
+        given = sorted(self.state) if isinstance(self.state, Mapping) else type(self.state).__name__
+        if given != wanted:
+            raise ValueError(f"state must be a dictionary of {wanted}; got {given}.")
+        for name, value in self.state.items():
+            about, value = self._given[name], numeric(name, value)
+            if value.dtype != about["dtype"] or value.shape != tuple(about["shape"]):
+                wanted = f"{np.dtype(about['dtype']).name} {about['shape'].tolist()}"
+                given = f"{value.dtype.name} {list(value.shape)}"
+                raise ValueError(f"{name} must be {wanted}; got {given}.")
 
     def _carried(self, name: str, value: np.ndarray) -> np.ndarray:
         """Return a state as it goes in again."""

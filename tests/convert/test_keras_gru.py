@@ -166,6 +166,12 @@ def test_reset_conventions_are_not_converted(reset_after):
         to_convention(layer, reset_after=not reset_after)
 
 
+@pytest.mark.parametrize("value", ["after", 3])
+def test_a_reset_convention_is_yes_or_no(value):
+    with pytest.raises(ValueError, match="reset_after must be one of None, False, True; got"):
+        to_convention(randomized(GRU(U)), reset_after=value)
+
+
 class Renamed(keras.layers.GRU):
     pass
 

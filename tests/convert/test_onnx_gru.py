@@ -108,7 +108,7 @@ def test_each_layer_of_a_stack_is_a_node():
     assert second.tensors["W"].shape == (2, 3 * U, 2 * U)
     assert second.tensors["W"].dtype == "float64"
     assert from_onnx_tensors(**second.tensors, **second.attributes).dtype == "float64"
-    with pytest.raises(ValueError, match="index must be one of 0, 1; got 2"):
+    with pytest.raises(ValueError, match="index must be an integer from 0 to 1; got 2"):
         to_onnx_tensors(layer, index=2)
 
 
@@ -159,7 +159,11 @@ def test_an_export_by_torch_converts_layer_by_layer(tmp_path):
         ({"activations": ["HardSigmoid", "Tanh"]}, "got HardSigmoid, Tanh"),
         ({"activation_alpha": [0.1]}, r"no attribute activation_alpha.*got \[0.1"),
         ({"direction": "both"}, "direction of node 'gru' must be one of .*; got 'both'"),
+        ({"direction": 3}, "direction of node 'gru' must be one of .*; got 3"),
+        ({"activations": [1.0]}, "must be Sigmoid and Tanh .*; got 1.0"),
+        ({"activations": 3}, "activations of node 'gru' must be a list; got 3"),
         ({"linear_before_reset": 2}, "linear_before_reset must be one of 0, 1; got 2"),
+        ({"hidden_size": "many"}, "hidden_size must be an integer of at least 1; got 'many'"),
         ({"hidden_size": 8}, "hidden_size must equal the last axis of R, 7; got 8"),
         ({"direction": "bidirectional"}, r"R must have shape \[2, 21, 7\].*; got \[1, 21, 7\]"),
     ],
@@ -194,10 +198,50 @@ def test_a_file_that_is_no_model_is_named(content, tmp_path):
     pytest.importorskip("onnx")
     path = tmp_path / "gru.onnx"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="source must be an ONNX file; .*gru.onnx is none"):
+    with pytest.raises(ValueError, match="source must be a whole ONNX file; .*gru.onnx is none"):
         from_onnx(path)
     with pytest.raises(FileNotFoundError, match="missing.onnx"):
         from_onnx(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize("ending", ["json", "onnxtxt", "textproto"])
+def test_a_text_that_is_no_model_is_named(ending, tmp_path):
+    pytest.importorskip("onnx")
+    path = tmp_path / f"gru.{ending}"
+    path.write_text("no model")
+    with pytest.raises(ValueError, match=f"a whole ONNX file; .*gru.{ending} is none") as error:
+        from_onnx(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_without_its_external_data_is_named(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    path = tmp_path / "gru.onnx"
+    options = {"save_as_external_data": True, "location": "data", "size_threshold": 0}
+    onnx.save(model_of(tensors()), path, **options)
+    assert from_onnx(path).units == U
+    (tmp_path / "data").unlink()
+    with pytest.raises(ValueError, match="a whole ONNX file; .*gru.onnx is none: .*data"):
+        from_onnx(path)
+    with pytest.raises(ValueError, match="W of node 'gru' must hold its numbers: "):
+        from_onnx(onnx.load(path, load_external_data=False))
+
+
+@pytest.mark.parametrize(
+    "initializers, message",
+    [
+        (3, "initializers must be a Mapping; got a int"),
+        ("W", "initializers must be a Mapping; got a str"),
+        ({"W": None}, "W of node 'gru' must be an array of numbers; got a NoneType"),
+    ],
+)
+def test_wrong_initializers(initializers, message):
+    pytest.importorskip("onnx")
+    node = model_of(tensors()).graph.node[0]
+    with pytest.raises(ValueError, match=message):
+        from_onnx(node, initializers=initializers)
+    with pytest.raises(ValueError, match="node must be None for a NodeProto, .*; got 'gru'"):
+        from_onnx(node, "gru", initializers=tensors())
 
 
 def test_wrong_nodes():
@@ -238,6 +282,9 @@ def test_wrong_nodes():
         ({"B": np.ones((1, 42))}, "B must be float.*; got float64, and W is float32"),
         ({"W": np.ones((1, 21, 4), int)}, "must be float"),
         ({"R": 3.0}, "R must have shape"),
+        ({"W": None}, "W must be an array of numbers; got a NoneType"),
+        ({"B": [[1], [1, 2]]}, "B must be an array of numbers; got a list"),
+        ({"hidden_size": "7"}, "hidden_size must be an integer of at least 1; got '7'"),
         ({"direction": "backward"}, "direction must be one of 'forward', 'reverse', "),
         ({"update_gate": "x"}, "update_gate must be one of"),
     ],

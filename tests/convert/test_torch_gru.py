@@ -118,6 +118,8 @@ def test_wrong_modules_and_dtypes():
         from_torch(torch.nn.LSTM(D, U, proj_size=2).state_dict())
     with pytest.raises(ValueError, match="weight_ih_l0 must have its numbers; got a tensor of the"):
         from_torch(torch.nn.GRU(D, U, device="meta"))
+    with pytest.raises(ValueError, match="bias_ih_l0 must be an array of numbers; got a Tensor"):
+        from_torch(changed(bias_ih_l0=torch.ones(3 * U).to_sparse()))
 
 
 @pytest.mark.parametrize("prefix", [None, 3])
@@ -127,6 +129,12 @@ def test_a_prefix_is_a_string(prefix):
     layer = from_torch(changed())
     with pytest.raises(ValueError, match=f"prefix must be a string; got {prefix}"):
         to_torch(layer, prefix=prefix)
+
+
+@pytest.mark.parametrize("dropout", ["", [], False])
+def test_a_dropout_is_a_number(dropout):
+    with pytest.raises(ValueError, match="dropout must be a number in"):
+        from_torch(changed(), dropout=dropout)
 
 
 def changed(**changes):
@@ -160,6 +168,13 @@ def changed(**changes):
         ),
         (changed(bias_ih_l0=np.ones(21)), "bias_ih_l0 must be float.*; got float64"),
         ({"weight_ih_l0": np.float32(1), "weight_hh_l0": np.float32(1)}, "must have shape"),
+        (changed(bias_ih_l1="b"), "bias_ih_l1 must be an array of numbers; got a str"),
+        (changed(bias_ih_l1=[[1], [1, 2]]), "bias_ih_l1 must be an array of numbers; got a list"),
+        (
+            changed(weight_ih_l99999999999=np.ones((21, 14))),
+            "100000000000 layers and 2 directions; missing: weight_ih_l2, .*_l2, ...",
+        ),
+        ({"rnn.weight_ih_l0": None}, "may be found with prefix='rnn.'"),
         ([1, 2], "source must be a torch.nn.GRU or a state dict; got list"),
         ({0: np.ones((21, 4))}, "source's keys must be a string; got 0"),
         ({}, "keys that begin with prefix=''; got none"),

@@ -95,7 +95,8 @@ def test_a_file_without_a_step_says_so(exported):
 
 def test_what_is_no_file_is_named(tmp_path):
     (tmp_path / "text.tflite").write_text("no model")
-    for name in ("missing.tflite", "text.tflite"):
+    (tmp_path / "empty.tflite").touch()
+    for name in ("missing.tflite", "text.tflite", "empty.tflite"):
         with pytest.raises(ValueError, match=f"path must be a .tflite file; .*{name}: "):
             Streamer(tmp_path / name)
 
@@ -105,10 +106,16 @@ def test_what_is_no_file_is_named(tmp_path):
     [
         (lambda stream: stream.push(), "inputs must be ids; got none"),
         (lambda stream: stream.push(None), "inputs must be ids; got none"),
-        (lambda stream: stream.push(3, words=4), "inputs must be ids; got ids, words"),
+        (lambda stream: stream.push(3, words=4), "be ids; got words, one without a name"),
+        (lambda stream: stream.push(3, ids=4), "be ids; got ids, one without a name"),
         (lambda stream: stream.push(words=4), "inputs must be ids; got words"),
         (lambda stream: stream.push([3, 4]), r"ids must be one step \[\]; got the shape \[2\]"),
         (lambda stream: stream.push([]), r"ids must be one step \[\]; got the shape \[0\]"),
+        (lambda stream: stream.push("three"), "ids must be an array of numbers; got a str"),
+        (lambda stream: stream.push([[1], [2, 3]]), "ids must be an array of numbers; got a list"),
+        (lambda stream: stream.push(2**70), "ids must be an array of numbers; got a int"),
+        (lambda stream: stream.push(-1), r"ids must be rows of .* got ids=\[-1\]"),
+        (lambda stream: stream.push(10**6), r"ids must be rows of .* got ids=\[1000000\]"),
     ],
 )
 def test_a_step_is_one_of_each_input(path, act, message):
@@ -117,6 +124,37 @@ def test_a_step_is_one_of_each_input(path, act, message):
     with pytest.raises(ValueError, match=message):
         act(stream)
     assert all(np.array_equal(stream.state[name], value) for name, value in before.items())
+    np.testing.assert_array_equal(pushed(stream, IDS), pushed(Streamer(path), IDS))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: None, "state must be a dictionary of .*; got NoneType"),
+        (lambda state: {}, r"state must be a dictionary of .*'state_last'.*; got \[\]"),
+        (lambda state: state | {"more": 1}, "state must be a dictionary of .*; got .*'more'"),
+        (lambda state: state | {"state_last": None}, "state_last must be an array of numbers; got"),
+        (
+            lambda state: state | {"state_last": np.ones((1, 3), "float32")},
+            r"state_last must be float32 \[1, \d+\]; got float32 \[1, 3\]",
+        ),
+        (
+            lambda state: state | {"state_last": state["state_last"].astype("float64")},
+            "state_last must be float32 .*; got float64",
+        ),
+    ],
+)
+def test_a_state_is_one_of_the_file(path, change, message):
+    stream = Streamer(path)
+    stream.state = change(stream.state)
+    with pytest.raises(ValueError, match=message):
+        stream.push(3)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"model.tflite"])
+def test_a_path_is_a_path(wrong):
+    with pytest.raises(ValueError, match="path must be a string or an os.PathLike; got"):
+        Streamer(wrong)
 
 
 @pytest.mark.parametrize("value", [1.5, np.float32("nan")])
