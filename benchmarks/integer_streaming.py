@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks import timing
+from benchmarks import records, timing
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_beside, write_json
 from recipes.shared import cli
@@ -66,7 +66,7 @@ def run(config: Config) -> None:
     if not config.report_only:
         record = measure(config)
         if RESULTS.exists():
-            record["variants"] = {**timing.read(RESULTS)["variants"], **record["variants"]}
+            record["variants"] = {**records.read(RESULTS)["variants"], **record["variants"]}
         write_json(RESULTS, record)
     from benchmarks import integer_streaming_report as report
 

@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks import layer_readme, layer_report, timing
+from benchmarks import layer_readme, layer_report, records, timing
 from benchmarks.layer_report import OURS
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
@@ -106,7 +106,7 @@ def measure(config: Config) -> None:
         return
     record: dict[str, Any] = {"cells": {}, "memory": {}}
     if config.report_only or config.results.exists():
-        record = timing.read(config.results)
+        record = records.read(config.results)
     if not config.report_only:
         _measure(config, _begin(record))
     layer_report.write(record, config.results)

@@ -17,7 +17,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from benchmarks import timing
+from benchmarks import records, timing
 from benchmarks.micro_readme import BEGIN, END, table
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
@@ -45,7 +45,7 @@ def run(config: Config) -> None:
     positive_int("steps", config.steps)
     if not config.report_only:
         _measure(config.steps)
-    made = table(timing.read(RESULTS)["records"])
+    made = table(records.read(RESULTS)["records"])
     if config.write:
         readme.write(ROOT / "README.md", made, BEGIN, END)
     print(made)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import latency_readme, timing
+from benchmarks import latency_readme, records, timing
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
 from gru_zoo.zoo import table as readme
@@ -69,7 +69,7 @@ def measure(config: Config) -> None:
         if config.prepare_only:
             return
         write_json(config.results, _measured(config) | {"others": _others(config.results)})
-    made = latency_readme.section(timing.read(config.results))
+    made = latency_readme.section(records.read(config.results))
     if config.write:
         readme.write(ROOT / "README.md", made, latency_readme.BEGIN, latency_readme.END)
     print(made)
@@ -90,7 +90,7 @@ def _others(path: Path) -> list[dict[str, Any]]:
     """Return what was measured on other processors than this one, the newest first."""
     if not path.exists():
         return []
-    last = timing.read(path)
+    last = records.read(path)
     known = [last, *last.pop("others", [])]
     here = timing.machine(PACKAGES)["cpu"]
     return [record for record in known if record["cpu"] != here]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import os
 import platform
@@ -12,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 
@@ -55,23 +53,6 @@ def exponent(sizes: Iterable[float], times: Iterable[float]) -> float:
     return statistics.linear_regression(
         list(map(math.log, sizes)), list(map(math.log, times))
     ).slope
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return what a benchmark has kept.
-
-    Raises:
-        ValueError: there is no such file, or it is no JSON object.
-    """
-    if not path.is_file():
-        raise ValueError(f"results must be a file that a benchmark has written; {path} is none.")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"results must be JSON; {path}: {error}") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"results must be a JSON object; {path} has a {type(record).__name__}.")
-    return record
 
 
 def machine(packages: Iterable[str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import timing
+from benchmarks import records
 from gru_zoo.arguments import one_of
 from gru_zoo.files import write_json
 from recipes.shared import cli
@@ -263,7 +263,7 @@ def measure(config: Config) -> None:
         one_of("candidates", name, CANDIDATES)
     for fold in config.folds:
         one_of("folds", fold, range(SETTINGS["folds"]))
-    record = timing.read(config.results) if config.results.exists() else {}
+    record = records.read(config.results) if config.results.exists() else {}
     runs = record.get("runs", []) if record.get("settings") == SETTINGS else []
     texts, labels, source = reviews()
     for fold in config.folds:

@@ -54,10 +54,13 @@ def positive_int(name: str, value: Any) -> int:
         >>> positive_int("units", 64)
         64
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < 1:
+    if not _whole(value) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
     return int(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def place(name: str, value: Any, size: int) -> int:
@@ -70,8 +73,7 @@ def place(name: str, value: Any, size: int) -> int:
         >>> place("example", 2, size=3)
         2
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or not 0 <= value < size:
+    if not _whole(value) or not 0 <= value < size:
         raise ValueError(f"{name} must be an integer from 0 to {size - 1}; got {value!r}.")
     return int(value)
 
@@ -131,12 +133,13 @@ def listed(name: str, value: Any) -> list[Any]:
         >>> listed("units", (3, 1))
         [3, 1]
     """
+    reason = None
     try:
         if not isinstance(value, (Set, Mapping)):
             return list(value)
-    except TypeError:
-        pass
-    raise ValueError(f"{name} must be a list; got {value!r}.")
+    except TypeError as error:
+        reason = error
+    raise ValueError(f"{name} must be a list; got {value!r}.") from reason
 
 
 def numeric(name: str, value: Any) -> np.ndarray:

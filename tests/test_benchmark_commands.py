@@ -32,13 +32,13 @@ def test_impossible_flags_are_named(name, arguments, message, capsys):
 
 
 def test_results_that_are_no_record(tmp_path):
-    from benchmarks import timing
+    from benchmarks import records
 
     for content, message in (("{", "results must be JSON"), ("[]", "must be a JSON object")):
         path = tmp_path / "results.json"
         path.write_text(content, encoding="utf-8")
         with pytest.raises(ValueError, match=message):
-            timing.read(path)
+            records.read(path)
 
 
 def test_a_reader_may_stop_reading():

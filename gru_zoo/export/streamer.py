@@ -28,7 +28,8 @@ class Streamer:
             assign it to go on, on this or on another machine.
 
     Raises:
-        ValueError: the file has no signature "step", or is no TFLite file.
+        ValueError: the file has no signature "step", or is no TFLite file; or a `state` is assigned
+            that is none of the file.
 
     Example:
         >>> import keras
@@ -55,15 +56,25 @@ class Streamer:
         self._given = self._step.get_input_details()
         self._results = self._step.get_output_details()
         self.reset()
-        self._inputs = sorted(set(self._given) - set(self.state))
+        self._inputs = sorted(set(self._given) - set(self._state))
 
     def reset(self) -> None:
         """Begin a new stream."""
-        self.state = {
+        self._state = {
             name: _quantized(np.full(about["shape"], LOWEST[name.endswith("max")]), about)
             for name, about in self._given.items()
             if name.startswith(STATE) and name in self._results
         }
+
+    @property
+    def state(self) -> Mapping[str, np.ndarray]:
+        """All that is remembered, name -> array."""
+        return self._state
+
+    @state.setter
+    def state(self, state: Mapping[str, np.ndarray]) -> None:
+        self._require_state(state)
+        self._state = state
 
     def push(self, x: Any = None, /, **inputs: Any) -> dict[str, np.ndarray]:
         """Take one step.
@@ -77,7 +88,7 @@ class Streamer:
 
         Raises:
             ValueError: an id is no whole number or has no row in its embedding, an input is
-                missing, unknown, of another size or no number, or `state` is no state of the file.
+                missing, unknown, of another size or no number.
         """
         if x is not None and len(self._inputs) == 1 and not inputs:
             inputs, x = {self._inputs[0]: x}, None
@@ -85,16 +96,15 @@ class Streamer:
             given = ", ".join([*sorted(inputs), *["one without a name"] * (x is not None)])
             raise ValueError(f"inputs must be {', '.join(self._inputs)}; got {given or 'none'}.")
         tensors = {name: self._tensor(name, value) for name, value in inputs.items()}
-        self._require_state()
         try:
-            results = self._step(**tensors, **self.state)
+            results = self._step(**tensors, **self._state)
         except RuntimeError as error:
             if "GATHER" not in str(error):
                 raise
             given = ", ".join(f"{name}={value.tolist()}" for name, value in tensors.items())
             message = f"ids must be rows of their embedding, counted from 0; got {given}."
             raise ValueError(message) from error
-        self.state = {name: self._carried(name, results.pop(name)) for name in self.state}
+        self._state = {name: self._carried(name, results.pop(name)) for name in self._state}
         return {name: _float(value, self._results[name]) for name, value in results.items()}
 
     def _tensor(self, name: str, value: Any) -> np.ndarray:
@@ -104,13 +114,13 @@ class Streamer:
             raise ValueError(f"{name} must be one step {wanted}; got the shape {given}.")
         return _quantized(value.reshape(about["shape"]), about)
 
-    def _require_state(self) -> None:
-        """Raise unless `state`, which anyone may assign, is one that this file can go on from."""
-        wanted = sorted(set(self._given) - set(self._inputs))
-        given = sorted(self.state) if isinstance(self.state, Mapping) else type(self.state).__name__
+    def _require_state(self, state: Any) -> None:
+        """Raise unless `state` is one that this file can go on from."""
+        wanted = sorted(self._state)
+        given = sorted(state) if isinstance(state, Mapping) else type(state).__name__
         if given != wanted:
             raise ValueError(f"state must be a dictionary of {wanted}; got {given}.")
-        for name, value in self.state.items():
+        for name, value in state.items():
             about, value = self._given[name], numeric(name, value)
             if value.dtype != about["dtype"] or value.shape != tuple(about["shape"]):
                 wanted = f"{np.dtype(about['dtype']).name} {about['shape'].tolist()}"

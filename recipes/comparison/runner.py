@@ -98,7 +98,6 @@ class _Queue:
         self.make_plan, self.results, self.end = make_plan, results, end
         self.taken: set[str] = set()
         self.busy = 0
-        self.stopped = False
         self.changed = threading.Condition()
 
     def take(self, say: Callable[[str], None]) -> Job | None:
@@ -127,10 +126,15 @@ class _Queue:
             self.busy -= 1
             self.changed.notify_all()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self.end == -math.inf
+
     def stop(self) -> None:
         """Hand out nothing more."""
         with self.changed:
-            self.stopped, self.end = True, -math.inf
+            self.end = -math.inf
             self.changed.notify_all()
 
 

@@ -146,9 +146,11 @@ def test_a_step_is_one_of_each_input(path, act, message):
 )
 def test_a_state_is_one_of_the_file(path, change, message):
     stream = Streamer(path)
-    stream.state = change(stream.state)
+    stream.push(3)
+    before = stream.state
     with pytest.raises(ValueError, match=message):
-        stream.push(3)
+        stream.state = change(before)
+    assert stream.state is before
 
 
 @pytest.mark.parametrize("wrong", [None, 3, b"model.tflite"])
