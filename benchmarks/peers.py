@@ -103,7 +103,7 @@ def _keras_layer(case: Case, kind: Any, jit_compile: bool) -> Run:
 
     def train(x: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(layer(x, mask=mask, training=True) ** 2)
+            loss = tf.reduce_mean(tf.square(layer(x, mask=mask, training=True)))
         return tape.gradient(loss, variables)
 
     chosen = forward if case.mode == "forward" else train

@@ -91,19 +91,19 @@ def _forward(
     recurrent: tf.Tensor,
     bias: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """Return the last state, and time-major h, r, c and p of every step."""
+    """Return the last state, and time-major r, c, h and p of every step."""
     gate = tf.transpose(gate)[:, :, tf.newaxis]  # [time, batch, 1]
     # Gates in arrays of their own: splitting one packed array in the loop is far slower.
-    xr, xc = (tf.einsum("btf,fu->tbu", inputs, part) for part in tf.split(kernel, 2, axis=1))
+    by_x = [tf.einsum("btf,fu->tbu", inputs, part) for part in tf.split(kernel, 2, axis=1)]
     (br, bc), (br_, bc_) = (tf.split(half, 2) for half in tf.unstack(bias))
 
-    def step(t: Any, h: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(t: Any, h: tf.Tensor, xr: Any, xc: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
         hr, hc = tf.split(h @ recurrent, 2, axis=1)
-        r, p = tf.sigmoid(xr[t] + hr + (br + br_)), hc + bc_
-        c = tf.tanh(xc[t] + bc + r * p)
-        return gate[t] * c + (1.0 - gate[t]) * h, [h, r, c, p]
+        r, p = tf.sigmoid(xr + hr + (br + br_)), hc + bc_
+        c = tf.tanh(xc + bc + r * p)
+        return gate[t] * c + (1.0 - gate[t]) * h, [r, c, h, p]
 
-    last, saved = loop(step, state, tf.shape(inputs)[1], count, 4)
+    last, saved = loop(step, state, tf.shape(inputs)[1], count, 4, over=by_x)
     return last, *saved
 
 
@@ -116,7 +116,7 @@ def _backward(
 ) -> list[tf.Tensor]:
     """Return the gradient of every argument."""
     inputs, gate, _, kernel, recurrent, _ = arguments
-    h, r, c, p = saved
+    r, c, h, p = saved
     gate = tf.transpose(gate)[:, :, tf.newaxis]
     transposed = tf.transpose(recurrent)  # once, not in every step
 

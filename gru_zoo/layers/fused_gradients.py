@@ -5,14 +5,12 @@ They follow from the gradients of every step's pre-activations, as few large pro
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import tensorflow as tf
 
+from gru_zoo.layers.fused_layout import is_small
 from gru_zoo.layers.fused_norm import Group, before
-
-_IN_VAIN = 2**23  # steps * units^2 that are computed sooner than a thread wakes
 
 
 def weight_gradients(
@@ -34,7 +32,8 @@ def weight_gradients(
     (dz, dr, dc), dp = parts[:3], parts[-1]
     by_x = [*before(groups[0], [dz, dr]), *before(groups[1], [dc])]
     by_h = [*before(groups[2], [dz, dr]), *before(groups[3], [dp])]
-    if groups[0] is None and _in_vain(*lefts[0].shape) < _IN_VAIN:
+    steps, batch, units = lefts[0].shape
+    if groups[0] is None and batch == 1 and is_small(steps, batch, units):
         kernel, recurrent, totals = _at_once(inputs, lefts, parts)
     else:
         kernel = [_outer(inputs, d) for d in by_x]
@@ -49,11 +48,6 @@ def weight_gradients(
         by_input, by_state = (tf.concat(gains[i] + gains[i + 1], 0) for i in (0, 2))
         gradients.append(tf.stack([by_input, by_state]))
     return gradients, by_x
-
-
-def _in_vain(steps: int | None, batch: int | None, units: int) -> float:
-    """Return what `_at_once` would compute in vain, infinite unless one row's steps are known."""
-    return steps * units**2 if steps and batch == 1 else math.inf
 
 
 def _outer(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:

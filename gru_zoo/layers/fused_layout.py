@@ -8,12 +8,13 @@ backward loop want them. benchmarks/NOTES.md has the figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 _COLUMNS_UNITS = 192
+_SMALL = 2**23  # steps * batch * units^2 whose products are done before a waiting thread wakes
 
 
 class Layout(NamedTuple):
@@ -58,29 +59,52 @@ def layout_for(rows: int | None, units: int) -> Layout:
     return Layout(columns=units >= _COLUMNS_UNITS and rows != 1)
 
 
+def is_small(steps: Any, batch: int | None, units: int) -> bool:
+    """Whether products over all steps are known to be too small to be worth one thread more."""
+    known = isinstance(steps, int) and batch is not None
+    return known and steps * batch * units**2 < _SMALL
+
+
 def loop(
-    step: Callable[[Any, tf.Tensor], tuple[tf.Tensor, list[tf.Tensor]]],
+    step: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]],
     state: tf.Tensor,
     time: Any,
     count: Any,
     rows: int,
     *,
+    over: Sequence[tf.Tensor] = (),
     backwards: bool = False,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Run `step`(t, state) -> (state, rows) `count` times, or `time` times if that is None.
+    """Run `step`(t, state, ...) -> (state, rows) `count` times, or `time` times if that is None.
+
+    Args:
+        over: arrays [time, *state] that the first rows are written over, so that their memory is
+            neither cleared nor new; `step` is given what they hold at t.
 
     Returns:
-        The last state, and each row's array [time, *state], zeros where no step came.
+        The last state, and each row's array [time, *state]; where no step came, zeros or `over`.
     """
-    count = time if count is None else count
+    steps = time if count is None else count
+
+    def begun(row: int) -> tf.TensorArray:
+        zeros = tf.TensorArray(state.dtype, time, element_shape=state.shape)
+        if row < len(over):
+            return zeros.unstack(over[row])
+        if row == 0 or count is not None or is_small(time, *state.shape):
+            return zeros
+        # Nothing of it is left. XLA would make equal arrays once, and read that to copy it.
+        shape = [time, *tf.unstack(tf.shape(state))]
+        return zeros.unstack(tf.fill(shape, tf.cast(row, state.dtype)))
 
     def body(i: tf.Tensor, state: tf.Tensor, arrays: list[tf.TensorArray]) -> Any:
-        t = count - 1 - i if backwards else i
-        state, values = step(t, state)
+        t = steps - 1 - i if backwards else i
+        state, values = step(t, state, *(array.read(t) for array in arrays[: len(over)]))
         return i + 1, state, [a.write(t, v) for a, v in zip(arrays, values, strict=True)]
 
-    arrays = [tf.TensorArray(state.dtype, time, element_shape=state.shape) for _ in range(rows)]
     _, state, arrays = tf.while_loop(
-        lambda i, *_: i < count, body, (0, state, arrays), maximum_iterations=time
+        lambda i, *_: i < steps,
+        body,
+        (0, state, [begun(row) for row in range(rows)]),
+        maximum_iterations=time,
     )
     return state, [array.stack() for array in arrays]

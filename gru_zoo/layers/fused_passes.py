@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from gru_zoo.layers.fused_gradients import weight_gradients
-from gru_zoo.layers.fused_layout import ROWS, Layout, layout_for, loop
+from gru_zoo.layers.fused_layout import ROWS, Layout, is_small, layout_for, loop
 from gru_zoo.layers.fused_norm import Group, before, gained
 
 _STEPS_AHEAD = 256
@@ -89,7 +89,7 @@ def forward(
     convention: Convention,
     save: bool,
 ) -> tuple[tf.Tensor, ...]:
-    """Return outputs, last state and, if `save`, time-major h_{t-1}, k, r, c and the product in c.
+    """Return outputs, last state and, if `save`, time-major k, r, c, the product in c and h_{t-1}.
 
     That product is (h_{t-1} Uc + bc') or (r_t * h_{t-1}) Uc, by the convention.
     """
@@ -100,8 +100,8 @@ def forward(
     held_at, projected = _shares(layout, held), _projection(layout, inputs, kernel)
     recur = _recurrence(layout, recurrent, factors, convention, gains[3:])
 
-    def step(t: Any, h: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        *xzr, xc = projected(t)
+    def step(t: Any, h: tf.Tensor, *ahead: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        *xzr, xc = ahead or projected(t)
         xz, xr = gained(xzr, gains[:2], convention.epsilon)
         (xc,) = gained([xc], gains[2:3], convention.epsilon)
         uz, ur, candidate = recur(h)
@@ -111,10 +111,13 @@ def forward(
         c = tf.tanh(xc + bc + (r * product if convention.reset_after else product))
         m, free = held_at(t)
         new = (m + free * k) * h + free * (1.0 - k) * c
-        return new, [new, h, k, r, c, product] if save else [new]
+        return new, [k, r, c, product, h, new] if save else [new]
 
-    last, (outputs, *saved) = loop(
-        step, layout.state(state), _steps(inputs), count, 6 if save else 1
+    rows, over = 6 if save else 1, []
+    if save and not is_small(_steps(inputs), *state.shape):
+        over = [_products(inputs, weights) for weights in _gates(kernel)]
+    last, (*saved, outputs) = loop(
+        step, layout.state(state), _steps(inputs), count, rows, over=over
     )
     return layout.outputs(outputs), layout.state(last), *saved
 
@@ -235,8 +238,8 @@ def backward(
     if not saved:
         previous = tf.concat([state[tf.newaxis], ROWS.sequence(outputs)[:-1]], 0)
         gates, groups = _all_gates(context, previous, inputs, arguments, convention)
-        saved = previous, *gates
-    previous, k, r, c, product = saved
+        saved = *gates, previous
+    k, r, c, product, previous = saved
     to_outputs, held_at = upstream[0], _shares(ROWS, held)
     uz, ur, uc = map(tf.transpose, _gates(recurrent))  # once, not in every step
     fz, fr, fc = factors or (1.0, 1.0, 1.0)
