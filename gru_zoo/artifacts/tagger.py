@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.artifacts.variants import file_of, variant_of
 from gru_zoo.data.universal_dependencies import Sentence
@@ -21,6 +20,7 @@ from gru_zoo.decoding.tagging import true_tags
 from gru_zoo.export import check
 from gru_zoo.export.lite_tagger import FEATURES, TAGS
 from gru_zoo.export.onnx_file import onnx
+from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.tagger import Tagger
@@ -183,7 +183,6 @@ def _open(path: Path, model: Tagger) -> Callable[[Sequence[str]], np.ndarray]:
         run: Callable[..., Any] = lambda **ids: session.run(None, ids)[0]  # noqa: E731
     else:
         # Kept by its signature's runner.
-        interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
-        signature = interpreter.get_signature_runner("serving_default")
+        signature = interpreter(path).get_signature_runner("serving_default")
         run = lambda **ids: next(iter(signature(**ids).values()))  # noqa: E731
     return lambda words: run(**model.features.encode([words], len(words)))[0]

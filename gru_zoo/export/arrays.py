@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export.check import LIMITS
 from gru_zoo.export.convolution import total_reach
@@ -18,6 +17,7 @@ from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import answers
+from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.steps import step_graph
 from gru_zoo.export.streamer import Streamer
@@ -64,7 +64,7 @@ def compare(
         >>> compare("tiny.tflite", model, "float32", 20) < 1e-5
         True
     """
-    known = list(Interpreter(model_path=os.fspath(path)).get_signature_list())
+    known = list(interpreter(path).get_signature_list())
     network, worst = Network(model), 0.0
     if variant == "float32" and _in_half_precision(model):
         variant = "float16"  # The model itself is as far off.
@@ -75,7 +75,7 @@ def compare(
             inputs = _taken(sequences[time % len(sequences)], inputs)
         wanted = answers(model, network, inputs)
         if WHOLE in known:
-            given = Interpreter(model_path=os.fspath(path), num_threads=1)
+            given = interpreter(path)
             try:
                 outputs = given.get_signature_runner(WHOLE)(**inputs)
             except RuntimeError as error:  # LiteRT's only one

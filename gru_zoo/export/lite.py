@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.export import metadata
+from gru_zoo.export.runtime import interpreter
 from gru_zoo.text.tokenizers import WordTokenizer
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -64,7 +64,7 @@ class LiteClassifier:
     def __init__(self, path: str | os.PathLike) -> None:
         inside = metadata.read(path)
         self.labels = inside.labels
-        self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        self.interpreter = interpreter(path)
         self.interpreter.allocate_tensors()
         self._given = self.interpreter.get_input_details()
         (self._probabilities,) = self.interpreter.get_output_details()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
+from gru_zoo.export.runtime import interpreter
 from gru_zoo.text.stories import StoryText
 
 # Files in the folder `assets` beside a reader's file.
@@ -28,8 +28,8 @@ class LiteReader:
         text: stories to ids.
 
     Raises:
-        FileNotFoundError: `text` is None and the assets are not there.
-        ValueError: LiteRT cannot open the file.
+        FileNotFoundError: the file is not there, or `text` is None and the assets are not.
+        ValueError: it is no TFLite file.
 
     Example:
         >>> LiteReader("missing/model_int8.tflite")
@@ -42,7 +42,7 @@ class LiteReader:
         if text is None:
             text = StoryText(**json.loads((self._assets / TEXT).read_text(encoding="utf-8")))
         self.text = text
-        self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        self.interpreter = interpreter(path)
         self._places = {a["name"]: a["index"] for a in self.interpreter.get_input_details()}
         self._results = {a["name"]: a["index"] for a in self.interpreter.get_output_details()}
         self._sentences = 0

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
+from gru_zoo.export.runtime import interpreter
 from gru_zoo.text.word_features import WordFeatures
 
 # Files in the folder `assets` beside a tagger's file.
@@ -28,7 +28,8 @@ class LiteTagger:
         tags: names, in the order of the probabilities.
 
     Raises:
-        FileNotFoundError: the assets are not there.
+        FileNotFoundError: the file or the assets are not there.
+        ValueError: it is no TFLite file.
 
     Example:
         >>> LiteTagger("missing/model_int8.tflite")
@@ -41,7 +42,7 @@ class LiteTagger:
         config = json.loads((assets / FEATURES).read_text(encoding="utf-8"))
         self.features = WordFeatures.from_config(config)
         self.tags = tuple((assets / TAGS).read_text(encoding="utf-8").splitlines())
-        self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
+        self.interpreter = interpreter(path)
         self._run = self.interpreter.get_signature_runner("serving_default")
 
     def probabilities(self, words: Sequence[str]) -> np.ndarray:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.decoding.beam_search import Found, beam_search, longest_for
+from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.seal import attachment, unsealed
 from gru_zoo.text.subwords import BANNED, END, START, Subwords
 
@@ -105,7 +105,7 @@ class _Signature:
     """One signature of a file as a function of named arrays, resized when their shapes change."""
 
     def __init__(self, path: str | os.PathLike, key: str, threads: int) -> None:
-        self._interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+        self._interpreter = interpreter(path, threads)
         self._runner = self._interpreter.get_signature_runner(key)
         self.shapes = {
             name: tuple(about["shape"]) for name, about in self._runner.get_input_details().items()

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.arguments import numeric, pathlike
+from gru_zoo.arguments import numeric
+from gru_zoo.export.runtime import interpreter
 
 STATE = "state_"
 # Every state starts as zeros, but a running maximum below all that a GRU can give.
@@ -28,6 +28,7 @@ class Streamer:
             assign it to go on, on this or on another machine.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: the file has no signature "step", or is no TFLite file; or a `state` is assigned
             that is none of the file.
 
@@ -44,11 +45,7 @@ class Streamer:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        file = pathlike("path", path)
-        try:
-            self._interpreter = Interpreter(model_path=file, num_threads=1)
-        except ValueError as error:
-            raise ValueError(f"path must be a .tflite file; {path}: {error}") from error
+        self._interpreter = interpreter(path)
         known = list(self._interpreter.get_signature_list())
         if "step" not in known:
             raise ValueError(f"path must have the signature 'step'; {path} has {known}.")

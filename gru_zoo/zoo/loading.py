@@ -24,7 +24,7 @@ _LITE = {
 }
 # What the files of the other formats begin with.
 _FILES = {"keras": "model.keras", "saved_model": "saved_model/"}
-_PLAIN = ("gru_zoo.zoo.loading", "_interpreter", ())
+_PLAIN = ("gru_zoo.export.runtime", "interpreter", ())
 
 
 def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
@@ -100,9 +100,3 @@ def _lite(name: str, variant: str) -> tuple[Any, Card]:
     _, folder = _find(name, (*files, *beside))
     make = getattr(importlib.import_module(module), runner)
     return make(*(folder / file for file in files)), about
-
-
-def _interpreter(path: Path) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    return Interpreter(model_path=str(path), num_threads=1)
