@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+class TooFew(ValueError):
+    """There is less to read than the other arguments need: what a limit on the data may cause."""
+
+
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Return `value` if it is one of `allowed`.
 

@@ -234,6 +234,8 @@ class Transformer(keras.layers.Layer):
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
         """Return `[batch, time, units]`."""
         time = ops.shape(inputs)[1]
+        if mask is not None:  # NaN would come through an attention of 0
+            inputs = ops.where(ops.cast(mask, "bool")[:, :, None], inputs, 0.0)
         x = self.project(inputs) + ops.cast(self._positions(time), self.compute_dtype)
         x = self.input_dropout(x, training=training)
         seen = None if mask is None else ops.cast(mask, "bool")[:, None, :]  # [batch, 1, time]

@@ -109,7 +109,9 @@ def gru_sequence(
     if go_backwards:
         inputs = tf.reverse(inputs, [1])
         held = held if held is None or held.shape[1] == 1 else tf.reverse(held, [1])
-    factors = None if recurrent_dropout is None else [tf.cast(f, math) for f in recurrent_dropout]
+    factors = None
+    if recurrent_dropout is not None:  # made of a state, perhaps, that an eager tape watches
+        factors = [tf.stop_gradient(tf.cast(factor, math)) for factor in recurrent_dropout]
     time, count = tf.shape(inputs)[1], None
     if inputs.shape[1] is None or tf.executing_eagerly():
         count = time

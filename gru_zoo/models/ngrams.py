@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import TooFew, positive_int
 from gru_zoo.files import write_beside
 
 # Places that n-grams are hashed to: several for each kind in IMDB.
@@ -71,7 +71,7 @@ class NGrams:
         """
         labels = np.asarray(labels)
         if set(np.unique(labels)) != {0, 1}:
-            raise ValueError(f"labels must be 0 and 1, both; got {sorted(set(labels.tolist()))}.")
+            raise TooFew(f"labels must be 0 and 1, both; got {sorted(set(labels.tolist()))}.")
         from sklearn.linear_model import LogisticRegression
 
         rows = _counted(texts, positive_int("longest", longest))

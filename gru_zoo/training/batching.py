@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import TooFew, positive_int
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -30,7 +30,8 @@ class BucketedBatches:
         seed: of the order.
 
     Raises:
-        ValueError: fewer examples than one batch, or lengths that do not end in `time`.
+        TooFew: fewer examples than one batch.
+        ValueError: lengths that do not end in `time`.
 
     Example:
         >>> batches = BucketedBatches(np.ones((8, 4), "int32"), np.zeros(8), 2, [2, 4], seed=0)
@@ -52,7 +53,7 @@ class BucketedBatches:
     ) -> None:
         positive_int("batch_size", batch_size)
         if len(ids) < batch_size:
-            raise ValueError(f"ids must have at least {batch_size} rows; got {len(ids)}.")
+            raise TooFew(f"ids must have at least {batch_size} rows; got {len(ids)}.")
         if list(lengths) != sorted(set(lengths)) or lengths[-1] != ids.shape[1]:
             raise ValueError(f"lengths must ascend to {ids.shape[1]}; got {list(lengths)}.")
         self.ids, self.targets = ids, targets
@@ -68,7 +69,9 @@ class BucketedBatches:
         order = random.permutation(len(self.ids))[: len(self) * self.batch_size]
         pool = self.POOL * self.batch_size
         pools = [order[start : start + pool] for start in range(0, len(order), pool)]
-        order = np.concatenate([rows[np.argsort(self.row_lengths[rows])] for rows in pools])
+        order = np.concatenate(
+            [rows[np.argsort(self.row_lengths[rows], kind="stable")] for rows in pools]
+        )
         for rows in random.permutation(order.reshape(-1, self.batch_size)):
             length = fitting_length(self.row_lengths[rows].max(), self.lengths)
             yield self.ids[rows, :length], self.targets[rows]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import TooFew, positive_int
 from gru_zoo.training.batching import fitting_length
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class FrameBatches:
             for start in range(0, len(sequence) - 1, steps)
         ]
         if len(self.pieces) < batch_size:
-            raise ValueError(
+            raise TooFew(
                 f"sequences must give at least {batch_size} pieces of {steps} frames; "
                 f"they give {len(self.pieces)}."
             )

@@ -87,7 +87,11 @@ def push(name: str, address: str, *, private: bool = False) -> str:
     try:
         hub.create_repo(repository, private=private, exist_ok=True)
         done = hub.upload_folder(
-            repo_id=repository, folder_path=folder, revision=revision, commit_message=name
+            repo_id=repository,
+            folder_path=folder,
+            revision=revision,
+            commit_message=name,
+            ignore_patterns=["*.lock", "*.part"],  # what fetching leaves beside the files
         )
     except _failures(client) as error:
         reason = str(error).strip().splitlines()[0]

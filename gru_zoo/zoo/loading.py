@@ -38,8 +38,8 @@ def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
             "tflite" for what runs the file in Python: a `LiteClassifier`, `LiteTagger`,
             `LiteReader`, `LiteTranslator`, `LiteLanguageModel` or `Streamer`, else LiteRT's
             interpreter.
-        variant: of the TFLite file: "float32", "float16", "int8" or "mediapipe"; for format
-            "tflite" only.
+        variant: of the TFLite file: one of the card's `exports`, such as "float32", "float16",
+            "int8", "int16x8" or "mediapipe"; for format "tflite" only.
 
     Returns:
         the model; its `card` attribute is the `Card`, and the Keras and the TFLite model of a text

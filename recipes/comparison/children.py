@@ -24,11 +24,14 @@ class ChildFailed(ValueError):
     Args:
         message: which one, how it ended, its last words.
         usage: what it used, as `run` returns it.
+        status: its exit status; negative for a signal.
     """
 
-    def __init__(self, message: str, usage: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, usage: dict[str, Any] | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message)
-        self.usage = usage
+        self.usage, self.status = usage, status
 
 
 @contextlib.contextmanager
@@ -87,7 +90,7 @@ def run(
     used = _used(time.perf_counter() - started, usage)
     if status:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-        raise ChildFailed(f"{module} ended with {how}{_last_words(log)}", used)
+        raise ChildFailed(f"{module} ended with {how}{_last_words(log)}", used, status)
     return used
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gru_zoo.files import write_beside, write_json
+from recipes.shared.cli import DIVERGED
 
 if TYPE_CHECKING:
     import keras
@@ -256,11 +257,16 @@ def saturation_of(model: keras.Model, inputs: Any, layer: str | None = None) -> 
     return {**means, "z_stuck_units": float(stuck.mean())}
 
 
-def main(arguments: list[str]) -> None:
-    """Read the settings and run."""
+def main(arguments: list[str]) -> int:
+    """Read the settings, run, and return the exit status, as a recipe's."""
     settings, folder = arguments
-    run(LongRun(**json.loads(settings)), Path(folder))
+    try:
+        run(LongRun(**json.loads(settings)), Path(folder))
+    except FloatingPointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return DIVERGED
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -24,6 +24,7 @@ from typing import Any
 from recipes.comparison import children, stored
 from recipes.comparison.plan import Job, settings
 from recipes.comparison.subjects import TOLERANCE, Task
+from recipes.shared.cli import DIVERGED
 
 # A learning rate with which the loss does not stay finite was tried too.
 _DIVERGED = {
@@ -181,7 +182,7 @@ def run_job(job: Job, runs: Path, quick: bool, lock: int) -> dict[str, Any]:
     try:
         usage = children.run(module, [*arguments, *_place(job, folder, resumed)], log, [lock])
     except children.ChildFailed as failure:
-        if "FloatingPointError" not in str(failure):
+        if failure.status != DIVERGED:
             raise
         return {**about, **_DIVERGED, "usage": {**failure.usage, "resumed": resumed}}
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

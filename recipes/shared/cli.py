@@ -10,8 +10,12 @@ from typing import Any
 
 import tyro
 
+from gru_zoo.arguments import TooFew
 from gru_zoo.imports import import_without_optional
 from gru_zoo.training.heap import keep_freed_memory
+
+# Exit status of a training whose loss is no longer finite.
+DIVERGED = 3
 
 
 def run(
@@ -44,8 +48,9 @@ def command(
         interrupted: what to say of going on after Ctrl-C.
 
     Returns:
-        exit status: 0, 2 after a mistake in the input or a training whose loss is no longer
-        finite, 130 after Ctrl-C, 141 if nobody reads the output any more.
+        exit status: 0, 2 after a mistake in the input or where a package is missing, `DIVERGED`
+        where a training's loss is no longer finite, 130 after Ctrl-C, 141 if nobody reads the
+        output any more.
     """
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -77,16 +82,19 @@ def command(
         # As of `| head`; Python flushes once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}{_hint(config)}", file=sys.stderr)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}{_hint(error, config)}", file=sys.stderr)
         return 2
+    except FloatingPointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return DIVERGED
     except KeyboardInterrupt:
         print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0
 
 
-def _hint(config: Any) -> str:
+def _hint(error: Exception, config: Any) -> str:
     """Return what may be behind an error that speaks of too few rows."""
-    limit = getattr(config, "limit", 0)
-    return f"\nBy --limit {limit} only so few of the data are read." if limit > 0 else ""
+    limit = getattr(config, "limit", 0) if isinstance(error, TooFew) else 0
+    return f" By --limit {limit} only so few of the data are read." if limit > 0 else ""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo import GRU
 from gru_zoo.layers.fused import gru_sequence
 from gru_zoo.layers.fused_passes import Convention
 
@@ -304,3 +305,19 @@ def test_trains_inside_fit(jit_compile):
     y = x[:, :2].sum((1, 2))[:, None]
     losses = model.fit(x, y, batch_size=4, epochs=60, verbose=0).history["loss"]
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_an_eager_tape_watches_the_state_that_recurrent_dropout_is_made_of():
+    x = tf.constant(_arguments(18, np.float32)[0])
+    state = tf.Variable(tf.fill([BATCH, UNITS], 0.3))
+    gradients = {}
+    for kernel in ("fused", "loop"):
+        layer = GRU(UNITS, recurrent_dropout=0.4, seed=5, kernel=kernel)
+        layer.build(x.shape)
+        rng = np.random.default_rng(19)
+        layer.set_weights([rng.normal(0.1, 0.5, w.shape) for w in layer.get_weights()])
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(layer(x, initial_state=state * 1.0, training=True) ** 2)
+        gradients[kernel] = tape.gradient(total, [state, *layer.trainable_weights])
+    for a, b in zip(gradients["fused"], gradients["loop"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
