@@ -17,7 +17,16 @@ PRESET = "sentiment_imdb_gru_small"
 OWN_PRESET = "sentiment_imdb_gru_supervised"
 LABELS = ("negative", "positive")
 # Flags of the model's form, which a loaded model brings along; and cells that can be exported.
-FORM = ("vocabulary_size", "sequence_length", "cell", "parameters", "embedding_dim", "units")
+FORM = (
+    "vocabulary_size",
+    "sequence_length",
+    "cell",
+    "parameters",
+    "kernel",
+    "embedding_dim",
+    "units",
+    "dropout",
+)
 EXPORTED = ("gru", "keras_gru")
 
 

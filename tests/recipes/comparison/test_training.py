@@ -119,6 +119,29 @@ def test_every_tasks_model_has_a_devices_file(task, cell, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_device_file_without_the_models_values_is_refused(tmp_path, monkeypatch):
+    import numpy as np
+
+    from recipes.comparison import device
+
+    model, convert = small_model("sentiment", "gru"), device.convert
+    random = np.random.default_rng(4)
+    model.set_weights([random.normal(0, 1, w.shape) for w in model.get_weights()])
+    model.save(tmp_path / "model.keras")
+
+    def emptied(model, specs):
+        kept = model.get_weights()
+        model.set_weights([0 * weight for weight in kept])
+        content = convert(model, specs)
+        model.set_weights(kept)
+        return content
+
+    monkeypatch.setattr(device, "convert", emptied)
+    with pytest.raises(ValueError, match="the int8 file must be within .* of the model; got"):
+        device.measure("sentiment", tmp_path / "model.keras", 7)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", subjects.PROBLEMS, ids=lambda problem: problem.name)
 def test_every_cell_can_have_the_budget(problem):
     from gru_zoo.models.budget import units_for
