@@ -27,7 +27,7 @@ from gru_zoo.artifacts.variants import SHIPPED
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import averaging, cli, models
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
-from recipes.shared.publishing import before, open_run, pretrained, together
+from recipes.shared.publishing import before, open_run, pretrained, require_seen, together
 from recipes.shared.starting import check_flags, start_run
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def _train(config: Train, run: RunFolder, known: LanguageModel | None) -> None:
     seed_everything(config.seed)
     texts, source = text.learnt(config)
     run.pin_data(source.as_dict())
+    require_seen([config.pretrained, *config.mean_of], source)
     model = _beginning(config, texts, known)
     held_out = text.streams(model.tokenizer, text.read("validation", config)[0][:500], config, 25)
 
@@ -275,8 +276,8 @@ def _evaluate(run: RunFolder, split: str) -> None:
     name = text.METRIC[config.dataset]
     known = run.metrics() if (run.path / "metrics.json").exists() else {}
     seconds = sum(row["seconds"] for row in run.history)
-    # History has a row for each part; the mean of presets has seen none of them itself.
-    epochs = run.history[-1]["epoch"] / config.parts
+    # History has a row for each part; a mean's one row has the passes of what it is made of.
+    epochs = run.history[-1]["epoch"] / (1 if config.mean_of else config.parts)
     run.write_metrics(
         {
             **known,

@@ -23,7 +23,14 @@ from gru_zoo.training.runs import RunFolder
 from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
 from recipes.shared import averaging, cli, report, reviews, sentiment_card, teachers
 from recipes.shared.golden_texts import GOLDEN_TEXTS
-from recipes.shared.publishing import before, is_run, open_run, pretrained, together
+from recipes.shared.publishing import (
+    before,
+    is_run,
+    open_run,
+    pretrained,
+    require_seen,
+    together,
+)
 from recipes.shared.starting import check_flags, start_run
 
 if TYPE_CHECKING:
@@ -54,6 +61,7 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
     seed_everything(config.seed)
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
+    require_seen([config.pretrained, config.words, *config.mean_of, *config.teachers], source)
     labelled, validation = splits["train"], splits["validation"]
     taught_by = [RunFolder.open(path) for path in config.teachers]
     opinions = [teachers.opinions(teacher, splits) for teacher in taught_by]

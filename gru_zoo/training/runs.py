@@ -102,6 +102,14 @@ class RunFolder:
                 "whose test split may hold what the run has seen."
             )
 
+    def data(self) -> dict[str, Any]:
+        """Return `data.json`.
+
+        Raises:
+            FileNotFoundError: the run has read none yet.
+        """
+        return json.loads((self.path / "data.json").read_text(encoding="utf-8"))
+
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write `metrics.json`: what the finished run achieved."""
         write_json(self.path / "metrics.json", metrics)

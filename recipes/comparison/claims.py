@@ -172,13 +172,15 @@ def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Clai
         else "On sequences below 500 steps a GRU is enough (no worse than LSTM)"
     )
     better: dict[str, list[str]] = {"lstm": [], "gru": [], "neither": []}
+    told = False  # whether any pair could have decided it
     for each, steps in _places(problems):
         pair = _pair(results, each, steps) if (steps > 1000 if long else steps < 500) else None
         if pair is None:
             continue
         verdict = judging.against(*pair)
-        side = "neither"
-        if verdict.decided and any(judging.learnt(one, each.chance) for one in pair):
+        side, learnt = "neither", any(judging.learnt(one, each.chance) for one in pair)
+        told = told or (learnt and verdict.error is not None)
+        if verdict.decided and learnt:
             side = "gru" if verdict.difference > 0 else "lstm"
         figures = ", ".join(f"{one.cell} {judging.shown(one)}" for one in pair)
         better[side].append(f"{_where(each, steps)} ({figures})")
@@ -195,7 +197,7 @@ def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Clai
             HOLDS if len(better["lstm"]) * 2 > count else FAILS if better["gru"] else UNDECIDED
         )
     else:
-        verdict = FAILS if len(better["lstm"]) * 2 > count else HOLDS
+        verdict = FAILS if len(better["lstm"]) * 2 > count else HOLDS if told else UNDECIDED
     return Claim(said, verdict, evidence)
 
 

@@ -19,7 +19,8 @@ def check(config: Any) -> None:
     """Look at the flags of a run that has `mean_of`, before anything is read.
 
     Raises:
-        ValueError: a flag of a training stands beside it, or one of a mean without it.
+        ValueError: a flag of a training stands beside it, or one of a mean without it; or one of
+            them reads in the other direction.
         FileNotFoundError: it names something that is neither a run nor a preset.
     """
     for name in _LEARNS if config.mean_of else ():
@@ -30,7 +31,9 @@ def check(config: Any) -> None:
     if config.half and not config.mean_of:
         raise ValueError("half must go with mean_of, which may name one run; got none.")
     for place in config.mean_of:
-        is_run(place)
+        known = is_run(place) and RunFolder.open(place).config.get("backward", False)
+        if known != config.backward:
+            raise ValueError(f"backward must be {known}, as in {place}; got {config.backward}.")
 
 
 def finish(
@@ -50,11 +53,13 @@ def finish(
     run.save_checkpoint({})
 
 
-def _effort(place: str) -> tuple[int, float]:
+def _effort(place: str) -> tuple[float, float]:
     """Return the epochs and seconds of a run's training, or of the seed that a preset is."""
     if is_run(place):
-        history = RunFolder.open(place).history
-        return int(history[-1]["epoch"]), sum(row["seconds"] for row in history)
+        run = RunFolder.open(place)
+        # A language model's history has a row for each part of an epoch, a mean's one row for all.
+        parts = 1 if run.config.get("mean_of") else run.config.get("parts", 1)
+        return run.history[-1]["epoch"] / parts, sum(row["seconds"] for row in run.history)
     from gru_zoo.zoo import card
 
     about = card(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -132,6 +132,31 @@ def require_same_data(card: Card, source: Source) -> None:
             f"source must give {card.data['name']}, which {card.name} was trained on; got "
             f"{source.name}."
         )
+
+
+def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
+    """Raise unless the runs and presets that a run begins with have learnt from these data.
+
+    Another form of a data set may hold in its test split what they were trained on.
+
+    Args:
+        places: as `pretrained` takes them; empty ones and None are passed over.
+        source: what the run reads.
+
+    Raises:
+        ValueError: one of them has learnt from other data.
+        FileNotFoundError: one of them is neither a run nor a preset.
+    """
+    from gru_zoo.zoo import card
+
+    for place in map(str, filter(None, places)):
+        known = RunFolder.open(place).data() if is_run(place) else card(place).data
+        if known["sha256"] != source.sha256:
+            raise ValueError(
+                f"source must give {known['name']} {known['version']}, which {place} has learnt "
+                f"from; got {source.name} {source.version}, whose test split may hold what it has "
+                "seen."
+            )
 
 
 def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = "") -> Finished:

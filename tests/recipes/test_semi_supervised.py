@@ -83,26 +83,28 @@ def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
     assert done.returncode == 0, done.stderr
     model = semi_supervised.load(RunFolder.open(runs / "longer"))
     assert model.tokenizer.sequence_length == 30
-    preset = "sentiment_imdb_gru_supervised"
-    flags = f"--name preset --source packaged --limit 20 --no-opinions --mean-of {preset}".split()
-    done = recipe("semi_supervised", place, "train", *flags)
-    assert done.returncode == 0, done.stderr
-    (row,) = RunFolder.open(runs / "preset").history
-    shipped = load(preset).card
-    (score,) = [score for score in shipped.scores if score.seed == shipped.shipped_seed]
-    assert (row["epoch"], row["seconds"]) == (score.epochs, score.train_seconds)
     flags = "--name wrong --mean-of runs/language_model/words".split()
     done = recipe("semi_supervised", place, "train", *flags)
     assert done.returncode == 2 and "mean_of must name classifiers; got a Lang" in done.stderr
     assert not (runs / "wrong").exists()
 
 
-@pytest.mark.slow
-def test_a_preset_has_the_files_that_are_asked_for(place, runs, monkeypatch):
+PUBLISH = "--preset mine --compared 50 --variants float16 int8"
+
+
+@pytest.fixture
+def mine(place, runs, monkeypatch):
+    """A zoo of one preset, the student; its name."""
     monkeypatch.setenv("GRU_ZOO_MODELS", str(place / "models"))
-    flags = "--preset mine --compared 50 --variants float16 int8"
-    done = recipe("semi_supervised", place, "publish", str(runs / "student"), *flags.split())
-    assert done.returncode == 0, done.stderr
+    if not (place / "models").exists():
+        done = recipe("semi_supervised", place, "publish", str(runs / "student"), *PUBLISH.split())
+        assert done.returncode == 0, done.stderr
+        assert "published" in done.stdout
+    return "mine"
+
+
+@pytest.mark.slow
+def test_a_preset_has_the_files_that_are_asked_for(place, mine):
     card = json.loads((place / "models" / "mine" / "card.json").read_text())
     files = {export["variant"]: export["texts"] for export in card["exports"]}
     assert files == dict.fromkeys(("float16", "int8"), 50)
@@ -110,8 +112,7 @@ def test_a_preset_has_the_files_that_are_asked_for(place, runs, monkeypatch):
     assert "compared on 50 inputs of the test split, of which the Keras model has" in (
         place / "models" / "mine" / "README.md"
     ).read_text(encoding="utf-8")
-    assert card["commands"][-1].endswith(flags)
-    assert "published" in done.stdout
+    assert card["commands"][-1].endswith(PUBLISH)
     done = recipe("sentiment", place, "export", "--preset", "mine")
     assert "exported mine again: 2 files" in done.stdout, done.stderr
     again = json.loads((place / "models" / "mine" / "card.json").read_text())
@@ -123,18 +124,39 @@ def test_a_preset_has_the_files_that_are_asked_for(place, runs, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_preset_is_a_beginning_too(place):
-    preset = "sentiment_imdb_gru_supervised"
-    flags = "--name begun --source packaged --sequence-length 20 --epochs 1".split()
-    done = recipe("semi_supervised", place, "train", "--pretrained", preset, *flags)
+def test_a_preset_is_a_beginning_too(place, runs, mine):
+    flags = "--name begun --source packaged --sequence-length 30 --epochs 1 --learning-rate 1e-4"
+    done = recipe("semi_supervised", place, "train", "--pretrained", mine, *flags.split())
     assert done.returncode == 0, done.stderr
-    model = semi_supervised.load(RunFolder.open(place / "runs" / "semi_supervised" / "begun"))
-    known = load(preset)
+    model = semi_supervised.load(RunFolder.open(runs / "begun"))
+    known = load(mine)
     assert model.tokenizer.vocabulary == known.tokenizer.vocabulary
-    assert model.tokenizer.sequence_length == 20 and model.units == known.units
+    assert model.tokenizer.sequence_length == 30 and model.units == known.units
     # One epoch of a few reviews has not moved the vectors far.
     vectors = [each.embedding.embeddings.numpy() for each in (model, known)]
     np.testing.assert_allclose(*vectors, rtol=0, atol=0.1)
+
+
+@pytest.mark.slow
+def test_the_mean_of_a_preset_has_its_effort(place, runs, mine):
+    flags = f"--name preset --source packaged --no-opinions --mean-of {mine}".split()
+    done = recipe("semi_supervised", place, "train", *flags)
+    assert done.returncode == 0, done.stderr
+    (row,) = RunFolder.open(runs / "preset").history
+    (score,) = load(mine).card.scores
+    assert (row["epoch"], row["seconds"]) == (score.epochs, score.train_seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", ["--pretrained", "--mean-of"])
+def test_what_has_learnt_from_other_data_is_no_beginning(place, flag):
+    """The package's test reviews are of IMDB's training half, which our presets have seen."""
+    preset = "sentiment_imdb_gru_supervised"
+    flags = f"--name seen --source packaged --limit 200 {flag} {preset}".split()
+    done = recipe("semi_supervised", place, "train", *flags)
+    assert done.returncode == 2
+    assert f"source must give imdb_reviews (TFDS) 1.0.0, which {preset} has learnt" in done.stderr
+    assert not (place / "runs" / "semi_supervised" / "seen").exists()
 
 
 @pytest.mark.slow

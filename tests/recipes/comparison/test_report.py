@@ -92,6 +92,17 @@ def test_what_nobody_learns_is_no_reason_to_choose():
     judged = {claim.said: claim for claim in claims.judge(hopeless, [ADDING])}
     claim = judged["Sequences over 1,000 steps favour LSTM"]
     assert claim.verdict == claims.UNDECIDED and "neither better in adding T=2000" in claim.evidence
+    (short,) = (claim for said, claim in judged.items() if "below 500 steps" in said)
+    assert short.verdict == claims.UNDECIDED
+
+
+def test_one_seed_decides_nothing_about_lengths():
+    every = whole(ADDING, lambda job: 0.1 if job.cell == "gru" else 0.99)
+    alone = {key: each for key, each in every.items() if each["seed"] == 0}
+    for results, verdict in ((alone, claims.UNDECIDED), (every, claims.FAILS)):
+        judged = claims.judge(results, [ADDING])
+        (short,) = (claim for claim in judged if "below 500 steps" in claim.said)
+        assert short.verdict == verdict
 
 
 def test_a_cell_that_guesses_is_not_taken_though_the_best_one_is_unsteady():
