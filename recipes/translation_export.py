@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from recipes.shared.device_files import write_alone
 
 if TYPE_CHECKING:
+    import sacrebleu
+
     from gru_zoo.artifacts.card import About, Card
     from gru_zoo.artifacts.translator import Task
     from gru_zoo.data.multi30k import Pairs
@@ -38,8 +40,8 @@ LIMITS = (
 GOLDENS = 16
 
 
-def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Return sacreBLEU's figure, 0 to 100, and its signature.
+def new_bleu() -> sacrebleu.BLEU:
+    """Return sacreBLEU's metric.
 
     Raises:
         ImportError: the package sacrebleu is missing.
@@ -50,7 +52,16 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float,
         raise ImportError(
             'BLEU needs the package sacrebleu: pip install "gru-zoo[translation]".'
         ) from error
-    metric = sacrebleu.BLEU()
+    return sacrebleu.BLEU()
+
+
+def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+    """Return sacreBLEU's figure, 0 to 100, and its signature.
+
+    Raises:
+        ImportError: the package sacrebleu is missing.
+    """
+    metric = new_bleu()
     score = metric.corpus_score(list(translations), [list(references)])
     return score.score, str(metric.get_signature())
 

@@ -6,7 +6,7 @@
     test        the official dev set                     the other quarter
 
 Articles are held out by a fixed hash of their titles: no paragraph is on both sides. The two tests
-are different tests, and what is trained on the dev file has seen a ninth of what the official
+are different tests, and what is trained on the dev file has seen an eleventh of what the official
 training set holds: a number needs its source beside it.
 """
 

@@ -1,6 +1,7 @@
 """The recipe in smoke size, on captions written for the tests."""
 
 import json
+import sys
 
 import keras
 import pytest
@@ -171,3 +172,10 @@ def test_another_configuration_is_not_resumed(trained, capsys):
         patch.setattr(multi30k, "load", small_captions.load)
         assert translation.main([*arguments, "--pair", "en-de"]) == 2
     assert "error: pair must be 'de-en', as the run in" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_said_before_a_run_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    assert translation.main(["train", "--runs", str(tmp_path / "runs")]) == 2
+    assert 'error: BLEU needs the package sacrebleu: pip install "' in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
