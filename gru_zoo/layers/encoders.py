@@ -34,7 +34,7 @@ def encoder(
 
     The layer takes `[batch, time, features]` float, with Keras' mask or without one, and returns
     `[batch, time, units * directions]`, the mask kept; directions is 2 with `bidirectional`, else
-    1. What a masked step holds never reaches an unmasked one.
+    1. No number of a masked step reaches an unmasked one; NaN does, through a Transformer.
 
     Args:
         cell: "gru" (`gru_zoo.GRU`), "lstm" and "rnn" (Keras' LSTM and SimpleRNN) or "transformer".
@@ -234,8 +234,6 @@ class Transformer(keras.layers.Layer):
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
         """Return `[batch, time, units]`."""
         time = ops.shape(inputs)[1]
-        if mask is not None:  # NaN would come through an attention of 0
-            inputs = ops.where(ops.cast(mask, "bool")[:, :, None], inputs, 0.0)
         x = self.project(inputs) + ops.cast(self._positions(time), self.compute_dtype)
         x = self.input_dropout(x, training=training)
         seen = None if mask is None else ops.cast(mask, "bool")[:, None, :]  # [batch, 1, time]
