@@ -91,7 +91,7 @@ class RunFolder:
         if not path.exists():
             write_json(path, record)
             return
-        pinned = json.loads(path.read_text(encoding="utf-8"))
+        pinned = self.data()
         if any(pinned[key] != record[key] for key in ("name", "version", "sha256")):
             was, now = (f"{given['name']} {given['version']}" for given in (pinned, record))
             if was == now:

@@ -149,13 +149,13 @@ def convert(model: keras.Model, specs: dict[str, Any]) -> bytes:
 
 
 def _open(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    from ai_edge_litert.interpreter import Interpreter
+    from gru_zoo.export.runtime import interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    runner = interpreter.get_signature_runner()
+    opened = interpreter(path)
+    runner = opened.get_signature_runner()
 
     def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
-        _ = interpreter  # The runner does not keep it alive, and would read freed memory.
+        _ = opened  # The runner does not keep it alive, and would read freed memory.
         return runner(**inputs)["outputs"]
 
     return run
