@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,9 @@ def rollouts(
     """
     count = positive_int("count", count)
     taken = {name: [] for name in (*graph.inputs, *graph.states)}
+    states = _states(graph)
     for sequence in sequences:
-        before = _states(graph, {name: tf.constant(sequence[name]) for name in graph.inputs})
+        before = states({name: tf.constant(sequence[name]) for name in graph.inputs})
         for name, rows in before.items():
             taken[name].append(rows.numpy())  # [time + 1, 1, size]
         for name in graph.inputs:
@@ -127,10 +128,14 @@ def rollouts(
     return [{name: values[row] for name, values in rows.items()} for row in sorted(chosen)]
 
 
-def _states(graph: StepGraph, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return the states [time + 1, 1, size] before every step and after the last."""
+def _states(graph: StepGraph) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """Return a function of the inputs [time, ...] that gives the states [time + 1, 1, size].
 
-    @tf.function(autograph=False)
+    They are those before every step and after the last. Sequences of all lengths share its graph.
+    """
+    rows = {name: tf.TensorSpec([None, *x.shape[1:]], x.dtype) for name, x in graph.inputs.items()}
+
+    @tf.function(autograph=False, input_signature=[rows])
     def scan(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         def step(states: dict, given: dict) -> dict:
             after = graph.step(**{name: x[None] for name, x in given.items()}, **states)
@@ -140,7 +145,7 @@ def _states(graph: StepGraph, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.T
         after = tf.scan(step, inputs, initial)
         return {name: tf.concat([initial[name][None], after[name]], 0) for name in initial}
 
-    return scan(inputs)
+    return scan
 
 
 def calibrated(

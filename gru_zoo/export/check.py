@@ -24,6 +24,7 @@ from ai_edge_litert.interpreter import Interpreter
 from gru_zoo.arguments import one_of
 from gru_zoo.export import lite
 from gru_zoo.export.inspection import Refused, inspect
+from gru_zoo.export.network import require_finite
 from gru_zoo.models.classifier import SequenceClassifier
 
 # "Goldens" of the limits below: the first texts of a comparison.
@@ -137,11 +138,7 @@ def exportable(model: SequenceClassifier) -> None:
             f"model.tokenizer must have a word for each of the {rows} rows of model.embedding; "
             f"got {words}."
         )
-    for weight in model.weights:
-        if not np.isfinite(np.asarray(weight)).all():
-            raise ValueError(
-                f"model must have finite weights; {weight.path} holds NaN or infinity."
-            )
+    require_finite(model)
 
 
 def probes(model: SequenceClassifier, count: int = 32) -> list[str]:

@@ -9,6 +9,7 @@ causal convolution    k frames          the oldest goes, x comes
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -194,7 +195,8 @@ class Memory:
         if not part and layer.endswith("max"):
             part = "h"  # A name that ends so begins at -1, by agreement with those who stream.
         names = (self._aliases.get(layer, layer), part)
-        return STATE + "_".join(name for name in names if name)
+        # As TensorFlow's signatures have it.
+        return STATE + re.sub(r"\W", "_", "_".join(name for name in names if name))
 
     def _value(self, state: str, initial: tf.Tensor) -> tf.Tensor:
         """Return a state before the step."""

@@ -25,9 +25,7 @@ import hashlib
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import flatbuffers
 import flatbuffers.number_types as types
@@ -36,12 +34,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.flat_tables import Offset, Reader, table, vector
 from gru_zoo.export.packing import packed
+from gru_zoo.export.seal import CHECKSUM_FILE, unsealed
 
 NAME = b"TFLITE_METADATA"
 VOCABULARY_FILE = "vocab.txt"
 WORDS_FILE = "words.txt"
 LABELS_FILE = "labels.txt"
-CHECKSUM_FILE = "sha256.txt"  # of all bytes before the archive; no runtime reads it, `read` does
 
 CALIBRATION_FILE = "score_calibration.txt"
 WORD_INPUTS = ("ids",)
@@ -183,24 +181,19 @@ def read(path: str | os.PathLike) -> TextMetadata:
         >>> read("saved_models/sentiment_imdb_gru_small/model_int8.tflite").labels  # doctest: +SKIP
         ('negative', 'positive')
     """
-    data = Path(path).read_bytes()
+    content = unsealed(path)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            start = min(file.header_offset for file in archive.infolist())
-            checksum = archive.read(CHECKSUM_FILE).decode()
+        with zipfile.ZipFile(path) as archive:
             words_only = WORDS_FILE in archive.namelist()
             vocabulary = archive.read(WORDS_FILE if words_only else VOCABULARY_FILE)
             labels = archive.read(LABELS_FILE).decode().split("\n")[:-1]
             calibrated = CALIBRATION_FILE in archive.namelist()
             calibration = archive.read(CALIBRATION_FILE).decode() if calibrated else ""
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
+    except KeyError as error:
         raise ValueError(
-            f"path must be a whole TFLite file with its vocabulary inside; {path} is cut short, "
-            f"changed or without one: {error}"
+            f"path must be a TFLite file with its vocabulary inside; {path} is without: {error}"
         ) from error
-    if hashlib.sha256(data[:start]).hexdigest() != checksum:
-        raise ValueError(f"path must be unchanged since it was written; {path} has other bytes.")
-    model = schema.Model.GetRootAs(data)
+    model = schema.Model.GetRootAs(content)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     number = next(entry.Buffer() for entry in entries if entry.Name() == NAME)
     root = Reader.root(model.Buffers(number).DataAsNumpy().tobytes())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 from keras.src.models.functional import Functional
@@ -252,7 +253,8 @@ def require_finite(model: keras.Model) -> None:
     """Raise ValueError if a weight of the model is NaN or infinite."""
     for weight in model.weights:
         value = weight.numpy()
-        if value.dtype.kind == "f" and not keras.ops.all(keras.ops.isfinite(value)):
+        # NumPy knows no kind of bfloat16.
+        if "float" in weight.dtype and not np.isfinite(value.astype(np.float64)).all():
             raise ValueError(
                 f"model must have finite weights; {weight.path} holds NaN or infinity."
             )
@@ -307,7 +309,7 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         rows = tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows))
         return Steps(rows, mask, known=x.known)
     if kind is layers.TimeDistributed and not isinstance(layer.layer, TIMED):
-        return apply(layer.layer, x)
+        return x.like(apply(layer.layer, x).rows)
     if kind in _ROWWISE and getattr(layer, "axis", -1) == -1:
         return x.like(layer(x.rows))
     if kind in _ROWWISE and layer.axis == 2:
@@ -315,7 +317,9 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
     if kind is layers.BatchNormalization and _last_axis_only(layer):
         return x.like(_batch_normalized(layer, x.rows))
     if kind in _NORMALIZATIONS and _last_axis_only(layer):
-        return x.like(layer(x.rows[None])[0])
+        rows = layer(x.rows[None])[0]
+        # With a layer that does not support masking, as RMSNormalization, Keras' mask ends.
+        return x.like(rows) if layer.supports_masking else Steps(rows, known=x.known)
     if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
         rows = [x.rows for x in given]
         if getattr(layer, "axis", -1) == 2:  # counted with the batch
@@ -367,7 +371,11 @@ def _tensors(args: tuple, kwargs: Mapping[str, Any]) -> list[Any]:
 
 def _in_float32(layer: Any) -> Any:
     """Return a copy of a built layer that computes in float32."""
-    copy = type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+    config = {**layer.get_config(), "dtype": "float32"}
+    for inner in ("layer", "backward_layer"):
+        if isinstance(layer, layers.Bidirectional) and config.get(inner):
+            config[inner]["config"]["dtype"] = "float32"
+    copy = type(layer).from_config(config)
     if layer.built and layer.weights:
         copy.build_from_config(layer.get_build_config())
         copy.set_weights(layer.get_weights())

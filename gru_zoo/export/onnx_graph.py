@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,16 +57,17 @@ class Graph:
         return name if self._taken[name] == 1 else self.unique(f"{name}_{self._taken[name]}")
 
     def constant(self, array: Any, name: str = "constant") -> str:
-        """Return the name of a constant tensor; equal small ones are kept once."""
+        """Return the name of a constant tensor; equal ones are kept once.
+
+        Large ones are equal by their name too, as those of a layer that is called twice.
+        """
         array = np.asarray(array)
-        key = (array.dtype.str, array.shape, array.tobytes()) if array.size < 16 else None
-        if key in self._made:
-            return self._made[key]
-        name = self.unique(name)
-        self.constants[name] = array
-        if key is not None:
-            self._made[key] = name
-        return name
+        content = hashlib.sha256(array.tobytes()).digest()
+        key = (array.dtype.str, array.shape, content, name if array.size >= 16 else "")
+        if key not in self._made:
+            self._made[key] = self.unique(name)
+            self.constants[self._made[key]] = array
+        return self._made[key]
 
     def add(self, operator: str, *inputs: Any, name: str | None = None, **attributes: Any) -> str:
         """Add a node of one output and return that output's name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from gru_zoo.layers import kernels
 LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
 # Steps up to which Keras' loop takes less time in Python than a graph takes to trace.
 EAGER = 20
+# Held while layers are changed: another thread must not take what it finds for the user's choice.
+_CHANGED = threading.RLock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,15 +129,16 @@ def plain_loops(model: keras.Model) -> Iterator[None]:
         False
     """
     may = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
-    before = [layer.use_cudnn for layer in may]
-    try:
-        for layer in may:
-            layer.use_cudnn = False
-        with kernels.forced("loop"):
-            yield
-    finally:
-        for layer, value in zip(may, before, strict=True):
-            layer.use_cudnn = value
+    with _CHANGED:
+        before = [layer.use_cudnn for layer in may]
+        try:
+            for layer in may:
+                layer.use_cudnn = False
+            with kernels.forced("loop"):
+                yield
+        finally:
+            for layer, value in zip(may, before, strict=True):
+                layer.use_cudnn = value
 
 
 def _random(given: Any, rows: int, batch: int, time: int) -> np.ndarray:

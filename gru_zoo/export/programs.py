@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,7 +49,8 @@ class Program:
     """A model as a sequence of operations.
 
     Attributes:
-        inputs: name -> `Given`.
+        inputs: name -> `Given`; what TensorFlow takes for no name of an argument, such as "-", is
+            "_" in it.
         output_names: of what `run` and `call` return, in their order.
         run: (apply, a value for each input) -> the outputs, where `apply(layer, *values)` runs a
             layer in the caller's way.
@@ -153,9 +155,7 @@ def _continue(model: LanguageModel, apply: Callable, ids: Any) -> Any:
 
 def _of_functional(model: Any) -> Program:
     function = functional(model)
-    names = list(function.output_names)
-    # A layer of two outputs gives its name to both.
-    names = [f"{n}_{i + 1}" if n in names[:i] else n for i, n in enumerate(names)]
+    names = _different(list(function.output_names))
     inputs = _inputs(function)
 
     def call(*tensors: Any) -> list[Any]:
@@ -172,6 +172,24 @@ def _of_functional(model: Any) -> Program:
         # Keras refuses another length than a functional model's own.
         any_length=all(given.length is None for given in inputs.values()),
     )
+
+
+def _different(names: list[str]) -> list[str]:
+    """Return names of outputs, one for each: a layer of two outputs gives its name to both."""
+    found: list[str] = []
+    for index, name in enumerate(names):
+        number = index + 1
+        own = name
+        while own in found or (own != name and own in names):
+            own, number = f"{name}_{number}", number + 1
+        found.append(own)
+    return found
+
+
+def _argument(name: str) -> str:
+    """Return an input's name as TensorFlow's signatures have it: letters, digits, underscores."""
+    plain = re.sub(r"\W", "_", name)
+    return plain if plain[0].isalpha() else f"arg_{plain}"
 
 
 def _own_masks(node: Any) -> list[Any]:
@@ -209,7 +227,12 @@ def _inputs(function: Any) -> dict[str, Given]:
                 f"input {name!r} of the model must be ids [batch, time], or [batch, time, "
                 f"features] or [batch, features] with known features; got {tensor.shape}."
             )
-        found[name] = given
+        if _argument(name) in found:
+            raise ValueError(
+                f"inputs must have names that differ in letters and digits; got {name!r} beside "
+                "another that is the same in them."
+            )
+        found[_argument(name)] = given
     if len(found) == 1:
         (given,) = found.values()
         return {"ids" if given.kind == "ids" else "inputs": given}

@@ -25,6 +25,7 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.export import check, inspection
+from gru_zoo.export.disk import writing
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import plain_loops, probes
 from gru_zoo.files import write_beside
@@ -136,11 +137,8 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
     else:
         server = ArrayServer(model)
     with write_beside(folder) as partial:
-        try:
+        with writing("folder", folder):
             tf.saved_model.save(server, os.fspath(partial), signatures=server.signature())
-        except (tf.errors.OpError, OSError) as error:
-            message = f"folder {os.fspath(folder)!r} could not be written: {error}"
-            raise OSError(message) from error
         if isinstance(model, SequenceClassifier):
             check.compare(partial, reference, "saved_model")
         else:

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from gru_zoo.export.disk import writing
 from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.export.probes import plain_loops
 from gru_zoo.files import write_beside
@@ -129,11 +130,8 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
         "words": server.words.get_concrete_function(),
     }
     with write_beside(folder) as partial:
-        try:
+        with writing("folder", folder):
             tf.saved_model.save(server, os.fspath(partial), signatures=signatures)
-        except tf.errors.OpError as error:
-            message = f"folder {os.fspath(folder)!r} could not be written: {error}"
-            raise OSError(message) from error
         _compare(partial, model)
 
 

@@ -23,6 +23,7 @@ import tensorflow as tf
 from gru_zoo.arguments import one_of, positive_int
 from gru_zoo.export import arrays, check, mediapipe
 from gru_zoo.export.calibrated import integer_step
+from gru_zoo.export.disk import writing
 from gru_zoo.export.int4 import int4, require_quantizer
 from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
@@ -139,7 +140,7 @@ def tflite(
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
     with write_beside(path) as partial:  # A folder that cannot be written ends it here.
-        try:
+        with writing("path", path):  # The converter goes through the disk too.
             if form.calibrated:
                 content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)
             elif form.form == "flat":
@@ -149,9 +150,6 @@ def tflite(
                 content = _both(network, form.weights, gates, length, per_tensor=old)
                 content = share_rows(content) if tied else content
             partial.write_bytes(_closed(slim(content), model, form.form, thresholds))
-        except (OSError, tf.errors.OpError) as error:  # The converter goes through the disk too.
-            message = f"path {os.fspath(path)!r} could not be written: {error}"
-            raise OSError(message) from error
         _require_runtime(partial, min_runtime)
         differences = []
         if isinstance(model, SequenceClassifier) and form.form != "step":

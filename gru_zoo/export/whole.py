@@ -151,10 +151,11 @@ class _Projections:
             name, gru = f"{name}_0", layer.grus[0][0]
         if x.known:
             self.rows[name] = gru.cell.project(x.rows)
-        h = tf.zeros((1, layer.units))
-        output = h
+        h = output = tf.zeros((1, layer.units))
+        if isinstance(layer, StackedGRU):
+            h = tf.zeros((layer.num_layers, 1, layer.units))
         if getattr(layer, "return_sequences", True):
-            output = Steps(tf.zeros_like(x.rows[:, :1]) + h, x.mask, known=False)
+            output = Steps(tf.zeros_like(x.rows[:, :1]) + output, x.mask, known=False)
         return (output, h) if layer.return_state else output
 
 

@@ -57,6 +57,15 @@ def content(model, representative, variant):
     return integer_step(model, variant, representative, gates=True)
 
 
+def test_sequences_of_all_lengths_share_a_graph(model):
+    graph, traces = step_graph(model), []
+    unharmed = graph.step
+    graph.step = lambda **tensors: traces.append(1) or unharmed(**tensors)
+    samples = rollouts(graph, [{"ids": np.arange(1, n + 1, dtype=np.int32)} for n in (3, 4, 9)])
+    assert len(samples) == 3 + 4 + 9 + 3
+    assert len(traces) < 3
+
+
 class Runner:
     """A step file; states are copied from output to input."""
 

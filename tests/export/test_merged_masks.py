@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, export
+from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.export.whole import WholeGraph
 from gru_zoo.models.tagger import Tagger
@@ -46,6 +47,43 @@ def test_masks_merge_as_in_keras(name):
     graph = WholeGraph(Network(model))
     given = graph.whole(a=tf.constant(A), b=tf.constant(B))["outputs"]
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
+
+
+def through(*stack):
+    """Return a model of padded ids whose word vectors go through other layers first."""
+    ids = [keras.Input((None,), dtype="int32"), layers.Embedding(6, 4, mask_zero=True)]
+    return keras.Sequential([*ids, *stack, GRU(7)])
+
+
+ENDING = {
+    "a layer that supports no masking": lambda: through(layers.RMSNormalization()),
+    "one in TimeDistributed": lambda: through(layers.TimeDistributed(layers.RMSNormalization())),
+    "one that does": lambda: through(layers.LayerNormalization()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'rms_normalization.*does not support mask")
+@pytest.mark.parametrize("name", ENDING)
+def test_masks_end_where_keras_lets_them_end(name):
+    keras.utils.set_random_seed(3)
+    model = ENDING[name]()
+    shake(model, 3)
+    graph = WholeGraph(Network(model))
+    given = graph.whole(ids=tf.constant(A))["outputs"]
+    np.testing.assert_allclose(given, model(A), rtol=1e-5, atol=1e-6)
+
+
+def test_a_file_that_takes_padding_for_words_is_refused(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(3)
+    model = through(layers.Dense(5))
+    shake(model, 3)
+    unharmed = Network._embedded
+    monkeypatch.setattr(
+        Network, "_embedded", lambda self, layer, ids, masked: unharmed(self, layer, ids, False)
+    )
+    with pytest.raises(Refused, match="must be within 1e-05 of the model"):
+        export.tflite(model, tmp_path / "m.tflite")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

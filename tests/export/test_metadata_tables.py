@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export import metadata
 from gru_zoo.export.metadata import TextMetadata, attach, describe, read
-from gru_zoo.export.seal import unsealed
+from gru_zoo.export.seal import sealed, unsealed
 
 TEXT = TextMetadata(
     vocabulary=b"<PAD> 0\n<START> 1\n<UNKNOWN> 2\ncaf\xc3\xa9 3\n",
@@ -159,13 +159,17 @@ def test_labels_that_a_file_cannot_hold(labels, message):
 def test_file_without_metadata_is_refused(tmp_path):
     path = tmp_path / "bare.tflite"
     path.write_bytes(tiny_model(np.ones(1, np.float32)))
-    with pytest.raises(ValueError, match="with its vocabulary inside; .*bare.tflite"):
+    with pytest.raises(ValueError, match="must be a whole TFLite file; .*bare.tflite"):
         read(path)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("something.txt", "else")
-    path.write_bytes(path.read_bytes() + archive.getvalue())
-    with pytest.raises(ValueError, match="with its vocabulary inside; .*bare.tflite"):
+    bare = path.read_bytes()
+    path.write_bytes(bare + archive.getvalue())
+    with pytest.raises(ValueError, match="must be a whole TFLite file; .*bare.tflite"):
+        read(path)
+    path.write_bytes(sealed(bare))
+    with pytest.raises(ValueError, match="with its vocabulary inside; .*bare.tflite is without"):
         read(path)
 
 

@@ -1,16 +1,22 @@
 """Models that a user may bring, and what an exporter may get wrong in them."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import Input, layers
 
-from gru_zoo import export
+from gru_zoo import StackedGRU, export
 from gru_zoo.export import arrays
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed
 from gru_zoo.export.memory import Memory
+from gru_zoo.export.probes import plain_loops
 from gru_zoo.export.streamer import Streamer
 
 F = 5
@@ -164,6 +170,59 @@ def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
         keras.config.set_dtype_policy(kept)
     assert 1e-5 < export.tflite(model, tmp_path / "m.tflite") < 5e-3
     arrays.require_step(model)
+
+
+def test_both_directions_in_half_precision(tmp_path):
+    options = {"dtype": "float16"}
+    both = layers.Bidirectional(
+        layers.GRU(7, return_sequences=True, **options),
+        backward_layer=layers.GRU(5, return_sequences=True, go_backwards=True, **options),
+        **options,
+    )
+    model = sequential(both, layers.GlobalMaxPooling1D())
+    assert export.tflite(model, tmp_path / "m.tflite") < 5e-3
+    x = frames(1, 6, F)
+    np.testing.assert_allclose(whole(tmp_path / "m.tflite", inputs=x), model(x), atol=5e-3)
+    assert both.forward_layer.compute_dtype == "float16"
+
+
+def test_the_last_state_of_a_stack_before_a_head(tmp_path):
+    x = Input((None, F))
+    _, h_n = StackedGRU(7, 2)(x)
+    model = keras.Model(x, layers.Dense(3)(h_n[-1]))
+    export.tflite(model, tmp_path / "m.tflite")
+    given = frames(1, 6, F)
+    for found in whole(tmp_path / "m.tflite", inputs=given), streamed(tmp_path / "m.tflite", given):
+        np.testing.assert_allclose(found, model(given), atol=1e-6)
+
+
+def test_an_error_of_the_model_is_none_of_the_path(tmp_path):
+    @keras.saving.register_keras_serializable()
+    def refuse(x):
+        message = "this activation takes no negative number"
+        raise tf.errors.InvalidArgumentError(None, None, message)
+
+    model = sequential(layers.GRU(7), layers.Dense(3))
+    model.layers[-1].activation = refuse
+    with pytest.raises(tf.errors.InvalidArgumentError, match="takes no negative number"):
+        export.tflite(model, tmp_path / "m.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_layers_are_left_as_they_were_by_exports_at_the_same_time(tmp_path):
+    model = sequential(layers.GRU(7, return_sequences=True), layers.GRU(5))
+    # Each begins while another has the layers changed.
+    inside = threading.Barrier(3)
+    with ThreadPoolExecutor(3) as pool:
+
+        def one(_):
+            inside.wait(10)
+            for _ in range(50):
+                with plain_loops(model):
+                    time.sleep(1e-4)
+
+        list(pool.map(one, range(3)))
+    assert [layer.use_cudnn for layer in model.layers] == ["auto", "auto"]
 
 
 def test_a_stateful_layer_is_refused_and_left_alone(tmp_path):

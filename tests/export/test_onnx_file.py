@@ -307,6 +307,15 @@ def test_refused_by_name_before_anything_is_written(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_layer_that_is_called_twice_has_its_weights_in_the_file_once(tmp_path):
+    a, b = (layers.Input(WORDS, dtype="int32", name=name) for name in "ab")
+    words, gru = layers.Embedding(500, 16), GRU(24)
+    read = layers.Concatenate()([gru(words(a)), gru(words(b))])
+    model = keras.Model([a, b], layers.Dense(1)(read))
+    onnx(model, tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").stat().st_size < 1.1 * 4 * model.count_params()
+
+
 def test_an_existing_file_is_replaced_only_if_asked(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_text("of last week")
