@@ -77,9 +77,9 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
     """
     records = []
     for card in map(zoo.card, zoo.list_models()):
-        if card.task != task:
-            continue
         exports = [export for export in card.exports if export["variant"] in VARIANTS]
+        if card.task != task or not exports:
+            continue
         labels = card.configuration.get("labels")
         records.append(
             {
@@ -92,7 +92,7 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
                         "variant": export["variant"],
                         "path": f"{card.name}/{export['file']}",
                         **card.files[export["file"]],
-                        "score": export["metric"],
+                        "score": export.get("metric"),
                         "scored_on": export.get("scored_on", card.scored_on),
                     }
                     for export in exports

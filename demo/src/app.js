@@ -47,7 +47,7 @@ async function open(file) {
   times = [];
   await model.classify(model.tokenizer.encode(text.value).ids); // the first run sets up kernels
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
-  byId("accuracy").textContent = `${(100 * file.score).toFixed(2)} % on ${file.scored_on}`;
+  byId("accuracy").textContent = `${file.score === null ? "not measured" : `${(100 * file.score).toFixed(2)} %`} on ${file.scored_on}`;
   if (!model.stream) {
     byId("gates").hidden = true;
     byId("gates-summary").textContent =

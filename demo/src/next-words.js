@@ -47,7 +47,7 @@ async function open(file) {
   asked = null;
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
   byId("metric").textContent = METRICS[choice.preset.metric];
-  byId("score").textContent = `${file.score.toFixed(2)} on ${file.scored_on}`;
+  byId("score").textContent = `${file.score?.toFixed(2) ?? "not measured"} on ${file.scored_on}`;
 }
 
 /** What is open, and on the page, is another model than the one that is chosen. */

@@ -15,17 +15,20 @@ export function latestOnly(task) {
     byId("form").dataset.state = "busy";
     if (running) return;
     running = true;
-    while (asked) {
-      asked = false;
-      await task(() => !asked).catch(complain);
+    try {
+      while (asked) {
+        asked = false;
+        await task(() => !asked).catch(complain);
+      }
+    } finally {
+      running = false;
+      byId("form").dataset.state = "done";
     }
-    running = false;
-    byId("form").dataset.state = "done";
   };
 }
 
 export function complain(error) {
-  say("problem", `This does not work: ${error.message.replace(/\.+$/, "")}.`);
+  say("problem", `This does not work: ${String(error?.message ?? error).replace(/\.+$/, "")}.`);
   byId("problem").hidden = false;
   byId("note").textContent = "";
 }

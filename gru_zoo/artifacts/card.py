@@ -153,6 +153,7 @@ class Card(About):
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             scores = [Score(**score) for score in values["scores"]]
             measured = [Section(**section) for section in values["measured"]]
+            _require_fields(values)
             return cls(**{**values, "scores": scores, "measured": measured})
         except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} must be a model card; it is corrupt: {error}") from error
@@ -164,3 +165,29 @@ class Card(About):
         write_json(Path(folder) / "card.json", dataclasses.asdict(self))
         with write_beside(Path(folder) / "README.md") as partial:
             partial.write_text(readme(self), encoding="utf-8")
+
+
+# Fields of what a card holds, beyond its own.
+_FIELDS = {
+    "model": ("class", "parameters"),
+    "data": ("name", "version", "licence"),
+    "published": ("system", "value"),
+    "exports": ("file", "variant", "bytes", "largest_difference"),
+    "files": ("sha256", "bytes"),
+}
+
+
+def _require_fields(values: dict[str, Any]) -> None:
+    """Raise ValueError if a record of a card lacks a field, or a file its checksum."""
+    for name, fields in _FIELDS.items():
+        given = values[name]
+        if name == "files":
+            given = list(given.values())
+        for record in given if isinstance(given, list) else [given]:
+            if lacking := [field for field in fields if field not in record]:
+                raise ValueError(f"{name} must have {', '.join(fields)}; {lacking[0]} is missing")
+    for export in values["exports"]:
+        # Only what has a checksum is ever opened; a folder's graph is no less a program.
+        wanted = (export["file"], f"{export['file']}/saved_model.pb")
+        if not any(path in values["files"] for path in wanted):
+            raise ValueError(f"files must have a checksum of {export['file']!r}; it has none")

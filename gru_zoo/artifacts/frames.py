@@ -86,7 +86,7 @@ def frame_parts(
             start = time.perf_counter()
             given = read(_frames(sequence))
             times.append(1e3 * (time.perf_counter() - start) / len(given))
-            worst = max(worst, float(np.abs(given - wanted).max()))
+            worst = float(np.maximum(worst, np.abs(given - wanted).max()))  # NaN stays NaN
             losses.append(_losses(given, sequence))
         loss = float(np.mean(np.concatenate(losses)))
         _judge(path, kind, worst, loss, model_loss)

@@ -76,7 +76,7 @@ def language_model_parts(
             start = time.perf_counter()
             given = read(row[:-1])
             times.append(1e3 * (time.perf_counter() - start) / len(given))
-            worst = max(worst, float(np.abs(given - wanted).max()))
+            worst = float(np.maximum(worst, np.abs(given - wanted).max()))  # NaN stays NaN
             losses.append(-np.log(np.maximum(_next(given, row), 1e-30)))
             model_losses.append(-np.log(_next(wanted, row)))
         if not worst <= LIMITS[kind].difference:  # NaN is refused too.

@@ -99,11 +99,11 @@ def _show(config: argparse.Namespace) -> int:
         ("data", f"{about.data['name']} {about.data['version']}; {about.data['licence']}"),
         ("made", f"{about.date} {about.commit}".strip()),
     ):
-        facts.add_row(what, text)
+        facts.add_row(escape(what), escape(text))
     files = Table("file", "KB", metric.title, "largest difference", "one input")
     for export in about.exports:
         files.add_row(
-            export["file"],
+            escape(export["file"]),
             f"{export['bytes'] / 1e3:,.0f}",
             "" if export.get("metric") is None else metric.show(export["metric"]),
             f"{export['largest_difference']:.1e}",
@@ -112,7 +112,7 @@ def _show(config: argparse.Namespace) -> int:
     console = _console()
     console.print(facts, files)
     for limit in about.limits:
-        console.print(f"- {limit}", highlight=False)
+        console.print(f"- {limit}", highlight=False, markup=False)
     return 0
 
 
@@ -122,14 +122,25 @@ def _verify(config: argparse.Namespace) -> int:
     shown = Table("model", "file", "largest difference", "")
     bad = 0
     names = [config.name] if config.name else _all_names()
+    if config.name:
+        card(config.name)  # Another name than the zoo's is a bad input, and no damage.
     for name in names:
-        shown.add_row(name, f"{len(verify(name))} files", "", "checksums are the card's")
-        for result in [] if config.checksums else replay(card(name), place(name)):
-            bad += bool(result.wrong)
-            verdict = f"[red]{escape(result.wrong)}[/red]" if result.wrong else "as it was"
-            shown.add_row("", result.file, f"{result.difference:.1e}", verdict)
+        # One that is damaged hides nothing of the others.
+        try:
+            shown.add_row(name, f"{len(verify(name))} files", "", "checksums are the card's")
+            for result in [] if config.checksums else replay(card(name), place(name)):
+                bad += bool(result.wrong)
+                verdict = _red(result.wrong) if result.wrong else "as it was"
+                shown.add_row("", result.file, f"{result.difference:.1e}", verdict)
+        except (ValueError, OSError, ImportError) as error:
+            bad += 1
+            shown.add_row(name, "", "", _red(str(error)))
     _console(_WIDE).print(shown)
     return 1 if bad else 0
+
+
+def _red(text: str) -> str:
+    return f"[red]{escape(text)}[/red]"
 
 
 def _all_names() -> list[str]:
@@ -161,7 +172,7 @@ def _reproduce(config: argparse.Namespace) -> int:
 
 
 def _table(config: argparse.Namespace) -> int:
-    made = table.preset_table(map(card, list_models()))
+    made = table.preset_table(map(card, _all_names()))
     if config.write:
         table.write(Path("README.md"), made)
     else:
@@ -170,7 +181,7 @@ def _table(config: argparse.Namespace) -> int:
 
 
 def _curves(config: argparse.Namespace) -> int:
-    names = curves.draw(map(card, list_models()), config.out)
+    names = curves.draw(map(card, _all_names()), config.out)
     print(f"{config.out}: {', '.join(names)}")
     return 0
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gru_zoo.files import sha256
+from gru_zoo.files import sha256, write_beside
 
 ATTEMPTS = 3
 SECONDS = 30.0
@@ -41,12 +41,15 @@ def cache_folder() -> Path:
     return Path(home).expanduser().absolute() / "gru_zoo"
 
 
-def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
+def fetch_all(
+    name: str, files: Mapping[str, Mapping[str, Any]], carried: Path | None = None
+) -> Path:
     """Return a folder of the cache that holds these files of an artifact, fetching what it lacks.
 
     Args:
         name: of the artifact.
         files: path in the artifact -> {"sha256", "bytes"}.
+        carried: a folder that has some of them, which are copied.
 
     Raises:
         ConnectionError: a file is not in the cache, and there is no address or it does not answer.
@@ -55,19 +58,23 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
     """
     folder = cache_folder() / name
     base = os.environ.get("GRU_ZOO_URL", "").rstrip("/")
-    for path, file in files.items():
-        target = folder / path
-        if target.is_file() and sha256(target) == file["sha256"]:
-            continue
-        ways = (
-            f"Put a copy there, or set GRU_ZOO_URL to an address of the zoo's folder saved_models, "
-            f"or GRU_ZOO_MODELS to a copy of it on this machine ({file['bytes'] / 1e6:.1f} MB)."
+    lacking = {
+        path: file for path, file in files.items() if not _is_there(folder, path, file, carried)
+    }
+    size = sum(file["bytes"] for file in lacking.values()) / 1e6
+    ways = (
+        f"Put a copy there, or set GRU_ZOO_URL to an address of the zoo's folder saved_models, "
+        f"or GRU_ZOO_MODELS to a copy of it on this machine ({size:.1f} MB)."
+    )
+    if lacking and not base:
+        first, *more = lacking
+        more = f", and {len(more)} files more, are" if more else " is"
+        raise ConnectionError(
+            f"{name}: {first}{more} neither in the installed package nor in {folder}, and "
+            f"GRU_ZOO_URL names no address to fetch it from. {ways}"
         )
-        if not base:
-            raise ConnectionError(
-                f"{name}: {path} is neither in the installed package nor in {folder}, and "
-                f"GRU_ZOO_URL names no address to fetch it from. {ways}"
-            )
+    for path, file in lacking.items():
+        target = folder / path
         url = f"{base}/{urllib.parse.quote(name)}/{urllib.parse.quote(path)}"
         _require_room(target.parent, file["bytes"])
         try:
@@ -77,6 +84,20 @@ def fetch_all(name: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
                 f"{name}: {path} is not in {folder}, and {url} cannot be fetched ({error}). {ways}"
             ) from error
     return folder
+
+
+def _is_there(
+    folder: Path, path: str, file: Mapping[str, Any], carried: Path | None = None
+) -> bool:
+    """Return whether a file is in the folder, after copying it from where it is carried."""
+    if (folder / path).is_file() and sha256(folder / path) == file["sha256"]:
+        return True
+    if carried is None or not _is_there(carried, path, file):
+        return False
+    _require_room((folder / path).parent, file["bytes"])
+    with write_beside(folder / path) as partial:
+        shutil.copyfile(carried / path, partial)
+    return True
 
 
 def _require_room(folder: Path, size: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gru_zoo.artifacts.card import Card
-from gru_zoo.zoo.registry import card, compare, files_under, place
+from gru_zoo.zoo.registry import card, compare, files_under, folder_of, place
 
 PREFIX = "hf://"
 _ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
@@ -79,9 +79,9 @@ def push(name: str, address: str, *, private: bool = False) -> str:
         ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
     """
     repository, revision = _parts(address)
-    folder = place(name)
-    if not (folder / "card.json").is_file():  # Fetched files, without the card they came by.
-        card(name).write(folder)
+    about, folder = card(name), place(name)
+    if folder != folder_of(name):  # Fetched files; a card beside them may be an older one's.
+        about.write(folder)
     client = _client()
     hub = client.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
@@ -91,7 +91,8 @@ def push(name: str, address: str, *, private: bool = False) -> str:
             folder_path=folder,
             revision=revision,
             commit_message=name,
-            ignore_patterns=["*.lock", "*.part"],  # what fetching leaves beside the files
+            # Fetching leaves more beside the files, and so may a user.
+            allow_patterns=[*about.files, "card.json", "README.md"],
         )
     except _failures(client) as error:
         reason = str(error).strip().splitlines()[0]

@@ -6,6 +6,7 @@ package carries: every card, and the files that are asked for most. The others a
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path, PurePosixPath
 
@@ -79,7 +80,8 @@ def card(name: str) -> Card:
         listed = ", ".join(map(repr, known)) or f"none in {models_folder()}"
         message = f"name must be one of the zoo's models ({listed}); got {name!r}."
         raise ValueError(message + near_name(name, known))
-    return Card.from_json(models_folder() / name / "card.json")
+    # A copied folder may have got another name than its model had.
+    return dataclasses.replace(Card.from_json(models_folder() / name / "card.json"), name=name)
 
 
 def place(name: str, under: str | tuple[str, ...] = "") -> Path:
@@ -104,7 +106,7 @@ def place(name: str, under: str | tuple[str, ...] = "") -> Path:
     about, folder = card(name), folder_of(name)
     wanted = files_under(about, under)
     if folder.parent == PACKAGED and not all((folder / path).is_file() for path in wanted):
-        folder = cache.fetch_all(name, wanted)
+        folder = cache.fetch_all(name, wanted, carried=folder)
     compare(name, folder, wanted)
     return folder
 

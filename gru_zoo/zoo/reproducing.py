@@ -30,6 +30,11 @@ def run(about: Card, into: Path) -> Card:
         ValueError: a command is none of this project's, or it fails.
     """
     commands = [arguments(command) for command in about.commands]
+    if not any("publish" in words for words in commands):
+        raise ValueError(
+            f"commands must publish what they train; those of {about.name} do not, for it is no "
+            "preset: run them yourself, as `reproduce` without --run prints them."
+        )
     into.mkdir(parents=True, exist_ok=True)
     root = Path(__file__).resolve().parents[2]
     models = into.absolute() / "saved_models"

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -36,13 +37,41 @@ def card():
         limits=["It reads 20 words."],
         versions={"keras": "3.15.1"},
         date="2026-01-02",
-        files={"model.keras": {"sha256": "00", "bytes": 3}},
+        files={name: {"sha256": "00", "bytes": 3} for name in ("model.keras", "model_int8.tflite")},
     )
 
 
 def test_json_brings_the_card_back(card, tmp_path):
     card.write(tmp_path)
     assert Card.from_json(tmp_path / "card.json") == card
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda card: card["model"].pop("parameters"), "model must have .*parameters is missing"),
+        (lambda card: card["published"].append({"system": "x"}), "published .*value is missing"),
+        (lambda card: card["exports"][0].pop("bytes"), "exports must have .*bytes is missing"),
+        (lambda card: card["files"]["model.keras"].pop("sha256"), "files must .*sha256 is missing"),
+        (
+            lambda card: card["files"].pop("model_int8.tflite"),
+            "files must have a checksum of 'model_int8.tflite'; it has none",
+        ),
+        (
+            lambda card: card["exports"][0].update(file="../outside.tflite"),
+            "files must have a checksum of '../outside.tflite'",
+        ),
+    ],
+)
+def test_what_a_card_lacks_is_named(card, change, message, tmp_path):
+    card.write(tmp_path)
+    values = json.loads((tmp_path / "card.json").read_text())
+    change(values)
+    (tmp_path / "card.json").write_text(json.dumps(values))
+    with pytest.raises(
+        ValueError, match=f"card.json must be a model card; it is corrupt: {message}"
+    ):
+        Card.from_json(tmp_path / "card.json")
 
 
 def test_readme_tells_the_shipped_figure_and_the_spread(card):

@@ -106,6 +106,22 @@ def test_without_an_address_the_ways_are_named(files):
         cache.fetch_all("some_gru", files)
 
 
+def test_what_a_package_carries_is_copied_and_what_lacks_is_counted(files, tmp_path):
+    package, more = tmp_path / "package", {"sha256": "00", "bytes": 2_000_000}
+    (package / "sub").mkdir(parents=True)
+    (package / "sub" / "model.bin").write_bytes(CONTENT)
+    lacking = {"a.bin": more, "b.bin": more}
+    wanted = r"some_gru: a.bin, and 1 files more, are neither .* \(4.0 MB\)"
+    with pytest.raises(ConnectionError, match=wanted):
+        cache.fetch_all("some_gru", files | lacking, package)
+    folder = cache.fetch_all("some_gru", files, package)
+    assert (folder / "sub" / "model.bin").read_bytes() == CONTENT
+    (folder / "sub" / "model.bin").unlink()
+    (package / "sub" / "model.bin").write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(ConnectionError, match="sub/model.bin is neither"):
+        cache.fetch_all("some_gru", files, package)
+
+
 def test_without_a_network_the_ways_are_named(server, files, monkeypatch):
     monkeypatch.setenv("GRU_ZOO_URL", "http://127.0.0.1:9")
     with pytest.raises(ConnectionError, match="cannot be fetched .*GRU_ZOO_MODELS"):

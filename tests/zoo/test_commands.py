@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gru_zoo import demo
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import __main__ as commands
 from gru_zoo.zoo import curves, goldens, reproducing, table
@@ -98,8 +99,50 @@ def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, ca
     keras_model, lite = goldens.replay(card_of(folder), folder)
     # The file agrees with the model, and not with the goldens.
     assert keras_model.wrong == "must be within 1e-05" and not lite.wrong
-    assert commands.main(["verify", NAME]) == 2
-    assert "golden.npz must have SHA-256" in capsys.readouterr().err
+    shutil.copytree(zoo / NAME, tmp_path / "zoo" / "whole")
+    assert commands.main(["verify"]) == 1
+    printed = capsys.readouterr().out
+    assert "golden.npz must have SHA-256" in printed
+    assert "whole" in printed and printed.count("as it was") == 2
+
+
+def test_a_file_that_cannot_be_run_says_so(zoo, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise ImportError("it needs onnxruntime")
+
+    monkeypatch.setattr("gru_zoo.artifacts.classifier.check.check", refuse)
+    assert commands.main(["verify", NAME]) == 1
+    printed = capsys.readouterr().out
+    assert "it needs onnxruntime" in printed and printed.count("as it was") == 1
+    assert commands.main(["verify", "another"]) == 2
+
+
+def test_a_copied_model_has_the_name_of_its_folder(zoo, tmp_path, monkeypatch, capsys):
+    shutil.copytree(zoo / NAME, tmp_path / "mine" / "renamed")
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "mine"))
+    assert commands.main(["list"]) == 0
+    assert "renamed" in capsys.readouterr().out
+    assert demo.presets()[0]["files"][0]["path"].startswith("renamed/")
+
+
+def test_brackets_in_a_card_are_text(zoo, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(zoo / NAME, tmp_path / "zoo" / NAME)
+    limits, summary = ["Takes [batch, time] only. [/else]"], "Maps [ids] to labels."
+    dataclasses.replace(card_of(folder), limits=limits, summary=summary).write(folder)
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    assert commands.main(["show", NAME]) == 0
+    printed = capsys.readouterr().out
+    assert limits[0] in printed and summary in printed
+
+
+def test_an_empty_zoo_leaves_the_readme_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "mistyped"))
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "README.md", "README.md")
+    before = Path("README.md").read_text()
+    assert commands.main(["table", "--write"]) == 2
+    assert "none was found" in capsys.readouterr().err
+    assert Path("README.md").read_text() == before
 
 
 def card_of(folder):
@@ -153,9 +196,16 @@ def test_reproducing_works_in_its_own_folder_and_resumes(zoo, made, tmp_path, mo
 
 
 def test_a_command_that_fails_stops_it(tmp_path):
-    failing = about(commands=["python -m recipes.sentiment evaluate --run nowhere"])
+    failing = about(commands=["python -m recipes.sentiment publish nowhere"])
     with pytest.raises(ValueError, match="must end well; its status is 2"):
         reproducing.run(failing, tmp_path / "into")
+
+
+def test_what_publishes_nothing_is_refused_before_it_is_run(tmp_path):
+    unpublished = about(commands=["python -m recipes.sentiment train --name mine"])
+    with pytest.raises(ValueError, match="commands must publish what they train; those of two_w"):
+        reproducing.run(unpublished, tmp_path / "into")
+    assert not (tmp_path / "into").exists()
 
 
 def test_help_list_and_show_do_not_import_tensorflow(zoo):

@@ -1,12 +1,14 @@
 """An artifact goes to the hub and comes back; what comes is compared before it is opened."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from gru_zoo import load, push
 from gru_zoo.zoo import hub as rooms
+from gru_zoo.zoo import registry
 from tests.zoo.conftest import NAME, TEXTS
 from tests.zoo.hub_double import hub as hub_double
 
@@ -82,6 +84,22 @@ def test_what_was_changed_there_is_refused(hub, zoo, path, content, message, mon
     monkeypatch.setattr("keras.saving.load_model", lambda *a, **k: pytest.fail("it was opened"))
     with pytest.raises(ValueError, match=message):
         load("hf://someone/changed")
+
+
+def test_only_the_artifacts_files_go_with_the_card_of_today(hub, zoo, tmp_path, monkeypatch):
+    packaged = shutil.copytree(zoo, tmp_path / "presets")
+    monkeypatch.delenv("GRU_ZOO_MODELS")
+    monkeypatch.setattr(registry, "PACKAGED", packaged)
+    monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(zoo / NAME, tmp_path / "cache" / NAME)
+    (packaged / NAME / "model.keras").unlink()  # so that the cache's folder is what goes
+    old = json.loads((tmp_path / "cache" / NAME / "card.json").read_text()) | {"date": "2001-01-01"}
+    (tmp_path / "cache" / NAME / "card.json").write_text(json.dumps(old))
+    (tmp_path / "cache" / NAME / "private.txt").write_text("mine")
+    push(NAME, "hf://someone/today")
+    ((_, files),) = hub.repositories["someone/today"].items()
+    assert files["card.json"] == (zoo / NAME / "card.json").read_bytes()
+    assert "private.txt" not in files and "model.keras" in files
 
 
 def test_a_hub_without_it_and_no_hub_at_all(hub, monkeypatch):
