@@ -9,6 +9,7 @@ import keras
 from gru_zoo.arguments import one_of
 from gru_zoo.convert.weights import (
     copy_into,
+    functions_of,
     keep_weights,
     negate_update_columns,
     read_weights,
@@ -45,7 +46,7 @@ def from_keras(
         True
     """
     one_of("update_gate", update_gate, ["keep", "write"])
-    if isinstance(layer, keras.layers.Bidirectional):
+    if type(layer) is keras.layers.Bidirectional:
         return _both_directions(
             layer, lambda one: from_keras(one, update_gate=update_gate, kernel=kernel)
         )
@@ -55,7 +56,7 @@ def from_keras(
         weights = negate_update_columns(weights)
     # Keras leaves use_cudnn out of the configuration.
     alone = {"use_cudnn": layer.use_cudnn, "update_gate": update_gate, "kernel": kernel}
-    ours = GRU.from_config({**layer.get_config(), **alone})
+    ours = GRU.from_config({**layer.get_config(), **alone, **functions_of(layer)})
     copy_into(ours, weights, layer)
     return ours
 
@@ -83,14 +84,15 @@ def to_keras(
         >>> type(to_keras(ours)).__module__.startswith("keras")
         True
     """
-    if isinstance(layer, keras.layers.Bidirectional):
+    if type(layer) is keras.layers.Bidirectional:
         return _both_directions(layer, to_keras)
     require_gru(layer, GRU)
     require_plain(layer, "keras.layers.GRU")
     weights = keep_weights(layer)
     known = keras.layers.GRU(1).get_config()
     config = {name: value for name, value in layer.get_config().items() if name in known}
-    plain = keras.layers.GRU.from_config({**config, "use_cudnn": layer.use_cudnn})
+    alone = {"use_cudnn": layer.use_cudnn, **functions_of(layer)}
+    plain = keras.layers.GRU.from_config({**config, **alone})
     copy_into(plain, weights, layer)
     return plain
 
@@ -109,6 +111,8 @@ def _both_directions(wrapper: keras.layers.Bidirectional, convert: Any) -> Any:
     batch = forward.states[0].shape[0] if forward.stateful else None
     converted.build((batch, None, forward.cell.kernel.shape[0]))
     # The wrapper makes its own copy of the forward layer, from its configuration.
+    for name, function in functions_of(forward).items():
+        setattr(converted.forward_layer.cell, name, function)
     copy_into(converted.forward_layer, read_weights(forward), forward)
     copy_into(converted.backward_layer, read_weights(backward), backward)
     return converted

@@ -117,6 +117,15 @@ def require_gru(layer: Any, *allowed: type) -> None:
         raise ValueError(f"layer must be {names}; got {given.__module__}.{given.__name__}.")
 
 
+def functions_of(gru: Any) -> dict[str, Any]:
+    """Return the activations of a GRU by argument, which its configuration has by name only.
+
+    A user's own function may have the name of one of Keras'.
+    """
+    cell = gru.cell
+    return {"activation": cell.activation, "recurrent_activation": cell.recurrent_activation}
+
+
 def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
     """Return a new layer of the other update convention that computes the same function.
 
@@ -145,7 +154,8 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
     one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
     weights = [negate_update_columns(read_weights(gru)) for gru in grus]
     other = "write" if grus[0].cell.update_gate == "keep" else "keep"
-    flipped = type(layer).from_config({**layer.get_config(), "update_gate": other})
+    config = {**layer.get_config(), **functions_of(grus[0]), "update_gate": other}
+    flipped = type(layer).from_config(config)
     if stacked:
         flipped.build((None, None, weights[0].kernel.shape[0]))
         targets = [gru for level in flipped.grus for gru in level]

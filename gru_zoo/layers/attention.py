@@ -49,8 +49,8 @@ class Attention(keras.layers.Layer):
     Call arguments:
         query: `[batch, steps, features]` float.
         memory: `[batch, time, others]` float.
-        memory_mask: `[batch, time]` bool or None; False hides a step of the memory. A memory with
-            every step hidden gives the mean of its values.
+        memory_mask: `[batch, time]` bool or None; False hides a step of the memory. Where every
+            step is hidden, some mean of its values is given, and no one should read it.
 
     Returns:
         contexts `[batch, steps, units]`.

@@ -40,7 +40,7 @@ class AttentionGRU(keras.layers.Layer):
         inputs: `[batch, time, features]` float.
         gate: `[batch, time]` float in [0, 1].
         initial_state: `[batch, units]`; zeros if None.
-        mask: `[batch, time]` bool or None; False leaves the state as it is.
+        mask: `[batch, time]` bool; None takes that of the inputs. False leaves the state as it is.
 
     Returns:
         The last state, `[batch, units]`.
@@ -75,6 +75,8 @@ class AttentionGRU(keras.layers.Layer):
 
     def call(self, inputs: Any, gate: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Return the last state `[batch, units]`."""
+        if mask is None:  # Keras finds it only where inputs are the sole tensor argument.
+            mask = getattr(inputs, "_keras_mask", None)
         rows = inputs.shape[:2]
         check_float("inputs", inputs)
         check_float("gate", gate)
@@ -94,7 +96,9 @@ class AttentionGRU(keras.layers.Layer):
             from gru_zoo.layers.attention_passes import attention_sequence
 
             weights = [ops.convert_to_tensor(weight) for weight in self.weights]
-            return attention_sequence(inputs, gate, initial_state, *weights)
+            return kernels.outside_of_branches(
+                lambda: attention_sequence(inputs, gate, initial_state, *weights)
+            )
         return self._loop(inputs, gate, initial_state)
 
     def project(self, inputs: Any) -> Any:

@@ -44,8 +44,8 @@ def activation_name(function: Any) -> Any:
     compute anything, has the name "tanh" there.
 
     Returns:
-        What `keras.activations.serialize` gives, or "module.name" of a function which has the name
-        of one of Keras' and is neither Keras' nor TensorFlow's.
+        What `keras.activations.serialize` gives of Keras' and TensorFlow's functions, else
+        "module.name", or how a callable that has no name is printed.
 
     Example:
         >>> activation_name(keras.ops.tanh)
@@ -56,8 +56,8 @@ def activation_name(function: Any) -> Any:
         >>> activation_name(tanh)
         'lecun.tanh'
     """
-    name = keras.activations.serialize(function)
     module = getattr(function, "__module__", None) or ""
-    if not isinstance(name, str) or module.split(".")[0] in ("keras", "tensorflow"):
-        return name
-    return f"{module}.{name}"
+    if module.split(".")[0] in ("keras", "tensorflow"):
+        return keras.activations.serialize(function)
+    # Keras can call what it cannot serialize, such as a functools.partial.
+    return f"{module}.{function.__name__}" if hasattr(function, "__name__") else repr(function)

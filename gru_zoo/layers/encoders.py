@@ -139,7 +139,9 @@ class Stack(keras.layers.Layer):
         super().__init__(name=name, **kwargs)
         self.layers = list(layers)
         self.dropout = fraction("dropout", dropout)
-        self.dropouts = [keras.layers.Dropout(self.dropout) for _ in self.layers[1:]]
+        self.dropouts = [
+            keras.layers.Dropout(self.dropout, dtype=self.dtype_policy) for _ in self.layers[1:]
+        ]
         self.supports_masking = True
 
     def build(self, input_shape: tuple) -> None:

@@ -76,6 +76,8 @@ class GRUCell(keras.layers.GRUCell):
         given = _SIGNATURE.bind(units, *args, **kwargs).arguments
         for rate in ("dropout", "recurrent_dropout"):
             fraction(rate, given.get(rate, 0.0))
+        for flag in ("use_bias", "reset_after"):
+            one_of(flag, given.get(flag, True), (False, True))
         super().__init__(positive_int("units", units), *args, **kwargs)
         self.update_gate = one_of("update_gate", update_gate, ("keep", "write"))
         self.zoneout = fraction("zoneout", zoneout)
@@ -380,8 +382,11 @@ def _product(inputs: Any, kernel: Any, dropped: Any) -> Any:
 
 
 def _layer_norm(a: Any) -> Any:
-    a = a - ops.mean(a, axis=-1, keepdims=True)
-    return a * ops.rsqrt(ops.mean(a * a, axis=-1, keepdims=True) + kernels.NORM_EPSILON)
+    # Half precision has no squares of numbers beyond 256.
+    wide = ops.cast(a, keras.backend.result_type(a.dtype, "float32"))
+    wide = wide - ops.mean(wide, axis=-1, keepdims=True)
+    scale = ops.rsqrt(ops.mean(wide * wide, axis=-1, keepdims=True) + kernels.NORM_EPSILON)
+    return ops.cast(wide * scale, a.dtype)
 
 
 def _tensors(nested: Any) -> list[Any]:

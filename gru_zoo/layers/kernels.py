@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras import ops, tree
@@ -36,6 +36,9 @@ _forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("forced", d
 @contextlib.contextmanager
 def forced(name: str) -> Iterator[None]:
     """Make every GRU called inside the `with` block run the kernel `name`, whatever it asks for.
+
+    That is a matter of the thread: one that is begun inside, as a distribution strategy's replicas
+    are, knows nothing of it.
 
     Export traces models under `forced("loop")`, so that no compiled island is saved.
 
@@ -177,6 +180,9 @@ def run(
         return cell.recur(step[:, : 3 * units], h, of_state, kept)
 
     kernel = {"loop": loop, "unrolled": unrolled}[name]
+    if mask is not None:  # NaN there would come through in the weights' gradients
+        zero = ops.zeros((), sequences.dtype)
+        sequences = ops.where(ops.cast(mask, "bool")[:, :, None], sequences, zero)
     steps = cell.project(sequences, of_inputs)
     steps = ops.concatenate([steps, share], axis=-1) if per_step else steps
     options["return_sequences"] = layer.return_sequences
@@ -274,8 +280,6 @@ def fused(
         mask: [batch, time], bool, or None.
         **options: of fused.gru_sequence, beyond the convention.
     """
-    import tensorflow as tf
-
     from gru_zoo.layers.fused import gru_sequence
 
     recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
@@ -286,12 +290,18 @@ def fused(
         arrays.append(ops.convert_to_tensor(cell.gain))
         options["epsilon"] = NORM_EPSILON
 
-    def run() -> tuple[Any, Any]:
-        return gru_sequence(*arrays, **options)
+    return outside_of_branches(lambda: gru_sequence(*arrays, **options))
+
+
+def outside_of_branches(run: Callable[[], Any]) -> Any:
+    """Return what a function with a custom gradient gives, from inside a branch or a loop too.
+
+    There such a gradient cannot reach the tensors it was given; inside a function it can.
+    """
+    import tensorflow as tf
 
     graph = type(tf.compat.v1.get_default_graph()).__name__
     if not tf.executing_eagerly() and graph in ("CondBranchFuncGraph", "WhileBodyFuncGraph"):
-        # There a custom gradient cannot reach the tensors it was given; inside a function it can.
         return tf.function(run, autograph=False)()
     return run()
 

@@ -38,9 +38,12 @@ class MaskedPooling(keras.layers.Layer):
             last, largest, mean = inputs[:, -1], ops.max(inputs, axis=1), ops.mean(inputs, axis=1)
             return ops.concatenate([last, largest, mean], axis=-1)
         mask = ops.cast(mask, "bool")
-        weights = ops.cast(mask, inputs.dtype)[:, :, None]  # [batch, time, 1]
-        count = ops.sum(weights, axis=1)  # [batch, 1]
-        mean = ops.sum(inputs * weights, axis=1) / ops.maximum(count, 1)
+        # Half precision cannot count thousands of steps; NaN on a masked one is left out too.
+        wide = keras.backend.result_type(inputs.dtype, "float32")
+        count = ops.sum(ops.cast(mask, wide)[:, :, None], axis=1)  # [batch, 1]
+        real = ops.where(mask[:, :, None], inputs, ops.zeros((), inputs.dtype))
+        mean = ops.sum(ops.cast(real, wide), axis=1) / ops.maximum(count, 1)
+        mean = ops.cast(mean, inputs.dtype)
         some = ops.any(mask, axis=1, keepdims=True)  # [batch, 1]
         # A finite floor far below any activation; float16 still holds it.
         largest = ops.max(ops.where(mask[:, :, None], inputs, -6e4), axis=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import keras
 from keras import ops
 
-from gru_zoo.arguments import fraction, positive_int
+from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.gru import GRU
 
 
@@ -20,7 +21,9 @@ def _initializer_for(initializer: Any, number: int) -> keras.initializers.Initia
     if not isinstance(initializer, keras.initializers.Initializer):
         return initializer
     config = initializer.get_config()
-    seed = config.get("seed")
+    if "seed" not in config:
+        return initializer
+    seed = config["seed"]
     if isinstance(seed, dict):  # a SeedGenerator, of which every copy would begin again
         seed = seed["config"]["seed"]
     if isinstance(seed, int):
@@ -119,9 +122,11 @@ class StackedGRU(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = positive_int("units", units)
         self.num_layers = positive_int("num_layers", num_layers)
-        self.bidirectional = bool(bidirectional)
+        self.bidirectional = bool(one_of("bidirectional", bidirectional, (False, True)))
         self.dropout = fraction("dropout", dropout)
-        self.return_state = bool(return_state)
+        self.return_state = bool(one_of("return_state", return_state, (False, True)))
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
+            raise ValueError(f"seed must be an integer or None; got {seed!r}.")
         self.seed = seed
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)

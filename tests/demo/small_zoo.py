@@ -65,20 +65,28 @@ def _write(
     folder: Path, model: keras.Model, score: float, about: dict[str, Any], **options: Any
 ) -> None:
     """Write a model's files and its card."""
-    for variant in ("float32", "int8"):
-        export.tflite(model, folder / f"{variant}.tflite", variant, **options)
+    differences = {
+        f"{variant}.tflite": export.tflite(model, folder / f"{variant}.tflite", variant, **options)
+        for variant in ("float32", "int8")
+    }
     files = {path.name: path for path in folder.glob("*.tflite")}
     card = Card(
         name=folder.name,
         language=["en"],
-        model={},
+        model={"class": type(model).__name__, "parameters": model.count_params()},
         dataset="none",
-        data={},
+        data={"name": "none", "version": "1", "licence": "none"},
         scored_on="nothing",
         scores=[Score(0, 0.5, 0.5, 1, 1.0)],
         shipped_seed=0,
         exports=[
-            {"variant": path.stem, "file": file, "metric": score}
+            {
+                "variant": path.stem,
+                "file": file,
+                "metric": score,
+                "bytes": path.stat().st_size,
+                "largest_difference": differences[file],
+            }
             for file, path in sorted(files.items())
         ],
         commands=[],

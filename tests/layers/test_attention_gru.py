@@ -140,6 +140,46 @@ def test_lengths_share_programs():
         np.testing.assert_allclose(given, reference(**longer), rtol=1e-10)
 
 
+def test_gradients_from_inside_a_branch():
+    keras.utils.set_random_seed(3)
+    layer, random = AttentionGRU(7), np.random.default_rng(5)
+    x = tf.constant(random.normal(size=(3, 5, 4)), tf.float32)
+    gate = tf.constant(random.uniform(size=(3, 5)), tf.float32)
+    layer(x, gate)
+
+    def gradient(run):
+        with tf.GradientTape() as tape:
+            tape.watch([x, gate])
+            loss = run()
+        return tape.gradient(loss, [x, gate, *(weight.value for weight in layer.weights)])
+
+    def plain():
+        return tf.reduce_sum(layer(x, gate) ** 2)
+
+    wanted = gradient(plain)
+    branch = tf.function(gradient)(lambda: tf.cond(x[0, 0, 0] < 9.0, plain, lambda: 0.0))
+    for ours, theirs in zip(branch, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("functional", [False, True])
+def test_the_mask_of_an_embedding_is_found(functional):
+    keras.utils.set_random_seed(3)
+    words, layer = keras.layers.Embedding(9, 4, mask_zero=True), AttentionGRU(5)
+    gate = np.random.default_rng(5).uniform(size=(2, 6)).astype("float32")
+    ids = np.array([[3, 5, 0, 2, 0, 0], [1, 2, 3, 0, 4, 0]])
+    call = lambda ids, gate: layer(words(ids), gate)  # noqa: E731
+    if functional:
+        inputs = [keras.Input((None,), dtype="int32"), keras.Input((None,))]
+        model = keras.Model(inputs, call(*inputs))
+        call = lambda *arrays: model(list(arrays))  # noqa: E731
+    found = call(ids, gate)
+    for row in range(2):
+        real = ids[row] != 0
+        alone = layer(words.embeddings.numpy()[ids[row, real]][None], gate[row, real][None])
+        np.testing.assert_allclose(found[row], alone[0], atol=1e-6)
+
+
 def test_saved_and_loaded(tmp_path):
     case = random_case()
     inputs = keras.Input((None, FEATURES)), keras.Input((None,))

@@ -177,6 +177,22 @@ def test_nothing_on_a_masked_step_comes_through():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("kernel", ["loop", "unrolled", "fused"])
+def test_not_through_a_layer_either_whichever_kernel_it_runs(kernel):
+    mask, (x, *_) = MASKS["any"], _arguments(9, np.float32)
+    clean, spoilt = x.copy(), x.copy()
+    clean[~mask], spoilt[~mask] = 0.0, np.nan
+    layer, results = GRU(7, kernel=kernel), []
+    layer.build(x.shape)
+    for inputs in (clean, spoilt):
+        with tf.GradientTape() as tape:
+            outputs = layer(inputs, mask=mask)
+        weights = [weight.value for weight in layer.weights]
+        results.append([outputs, *tape.gradient(outputs, weights)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("reset_after", [True, False])
 def test_an_absent_bias_is_zero(reset_after):
     arguments = [*_arguments(3, np.float32)[:-1], None]

@@ -18,6 +18,8 @@ ARGUMENTS = [
     ({"units": 7.5}, r"units must be an integer of at least 1; got 7\.5\."),
     ({"update_gate": "kept"}, r"update_gate must be one of 'keep', 'write'; got 'kept'\..*'keep'"),
     ({"dropout": 1.5}, r"dropout must be a number in \[0, 1\); got 1\.5\."),
+    ({"reset_after": "after"}, r"reset_after must be one of False, True; got 'after'\."),
+    ({"use_bias": "no"}, r"use_bias must be one of False, True; got 'no'\."),
     ({"recurrent_dropout": -0.1}, r"recurrent_dropout must be a number in \[0, 1\); got -0\.1\."),
 ]
 LAYER_ARGUMENTS = [

@@ -45,7 +45,7 @@ def cases(draw):
         "go_backwards": draw(st.booleans()),
         "dtype": "float64",
     }
-    if draw(st.booleans()) and options["kernel"] != "fused":
+    if draw(st.booleans()):
         options["layer_norm"] = True
         case["gain"] = 1.0 + array(2, 3 * units)
     return case, draw(st.sampled_from(CONVENTIONS)), mask, draws, options

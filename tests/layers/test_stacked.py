@@ -218,11 +218,30 @@ def test_symbolic_shapes_are_the_real_ones():
         ({"dropout": 1.0}, r"dropout must be a number in \[0, 1\); got 1.0"),
         ({"update_gate": "kept"}, "update_gate must be one of 'keep', 'write'; got 'kept'"),
         ({"kernel": "fast"}, "kernel must be one of .*; got 'fast'"),
+        ({"bidirectional": "no"}, "bidirectional must be one of False, True; got 'no'"),
+        ({"num_layers": 2, "bidirectional": 0.5}, "bidirectional must be one of .*; got 0.5"),
+        ({"return_state": "no"}, "return_state must be one of False, True; got 'no'"),
+        ({"seed": "a"}, "seed must be an integer or None; got 'a'"),
+        ({"seed": 1.5}, "seed must be an integer or None; got 1.5"),
     ],
 )
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         StackedGRU(**{"units": U, **options})
+
+
+def test_an_initializer_without_a_configuration():
+    class Tenths(keras.initializers.Initializer):
+        def __init__(self, step):
+            self.step = step
+
+        def __call__(self, shape, dtype=None):
+            return keras.ops.full(shape, self.step, dtype)
+
+    layer = StackedGRU(U, 2, kernel_initializer=Tenths(0.1))
+    layer.build((B, T, D))
+    for (gru,) in layer.grus:
+        np.testing.assert_allclose(gru.cell.kernel, 0.1)
 
 
 @pytest.mark.parametrize("shape", [(1, B, U), (4, B, U + 1), (4, B + 1, U), (B, U)])
