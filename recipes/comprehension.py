@@ -27,7 +27,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, models
 from recipes.shared.flags import OneRun, OutFlags, PublishFlags
 from recipes.shared.publishing import open_run, to_zoo
-from recipes.shared.starting import RunFlags, check_flags, start_run
+from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 
 RUNS = Path("runs/comprehension")
 PRESET = "comprehension_babi_gru_small"
@@ -165,7 +165,7 @@ def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
 
     def write(run: RunFolder) -> None:
-        flags = Train(**run.config)
+        flags = flags_of(run, Train)
         _part(flags.dataset).export(flags, run)
 
     to_zoo("comprehension", config.finished, config.preset, Train(), write)
@@ -173,7 +173,7 @@ def publish(config: Publish) -> None:
 
 def _opened(path: Path | None) -> tuple[RunFolder, Train]:
     run = open_run(path, RUNS)
-    return run, Train(**run.config)
+    return run, flags_of(run, Train)
 
 
 def _part(dataset: str) -> ModuleType:

@@ -128,7 +128,9 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
     from gru_zoo.artifacts.card import About
     from recipes.shared.publishing import score_of
 
-    metrics = run.metrics()
+    metrics, about = run.metrics(), ABOUT[config.dataset]
+    unit = "reviews" if config.dataset == "imdb" else "characters"
+    part = f"the first {config.limit:,} {unit} of " if config.limit else ""
     return About(
         name=run.path.name,
         task="text-generation",
@@ -144,5 +146,5 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
             "units": model.units,
             "dropout": model.dropout,
         },
-        **ABOUT[config.dataset],
+        **{**about, "scored_on": f"{part}{about['scored_on']}"},
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gru_zoo.arguments import positive_int
 from gru_zoo.artifacts.variants import file_of
 from gru_zoo.files import size_of
 from recipes.shared.device_files import require_new
@@ -55,6 +56,16 @@ def lite_reader(path: Path) -> tuple[Tokenizer, Read]:
         raise ValueError(f"tflite must be a file; {path} is not there.")
     model = LiteLanguageModel(path)
     return model.tokenizer, model.read
+
+
+def check(config: Generate) -> None:
+    """Raise ValueError if a flag is out of its range, before a model is opened."""
+    from gru_zoo.decoding import sampling
+
+    positive_int("length", config.length)
+    sampling.check(config.temperature, config.top_p)
+    if config.seed < 0:
+        raise ValueError(f"seed must be 0 or more; got {config.seed}.")
 
 
 def continued(tokenizer: Tokenizer, read: Read, config: Generate) -> Iterator[str]:

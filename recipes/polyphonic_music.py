@@ -24,7 +24,7 @@ from recipes import polyphonic_music_files as files
 from recipes.shared import cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.publishing import command, open_run, to_zoo
-from recipes.shared.starting import RunFlags, check_flags, start_run
+from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 
 if TYPE_CHECKING:
     import keras
@@ -199,7 +199,7 @@ def export(config: Export) -> None:
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        dataset = Train(**run.config).dataset
+        dataset = flags_of(run, Train).dataset
         files.write_files(config.out, _load(run), dataset, config.overwrite)
         return
     report.print_run("polyphonic_music", run, _export(run, _load(run)).exports)
@@ -273,7 +273,7 @@ def _of_zoo(flag: str, name: str) -> keras.Model:
 
 def _evaluate(run: RunFolder, model: keras.Model) -> None:
     """Read the test split, and write `metrics.json`."""
-    config = Train(**run.config)
+    config = flags_of(run, Train)
     test, source = _read("test", config)
     run.pin_data(source.as_dict())
     figures = _figures(model, test)
@@ -296,7 +296,7 @@ def _evaluate(run: RunFolder, model: keras.Model) -> None:
 
 
 def _export(run: RunFolder, model: keras.Model) -> Card:
-    config = Train(**run.config)
+    config = flags_of(run, Train)
     trained = command("polyphonic_music", run, Train())
     return files.write_artifact(run, model, config, trained)
 

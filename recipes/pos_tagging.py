@@ -29,7 +29,7 @@ from recipes.shared import cli, confusion_figure, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, to_zoo
-from recipes.shared.starting import RunFlags, check_flags, start_run
+from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
@@ -218,7 +218,7 @@ def export(config: Export) -> None:
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        test, _ = _read("test", Train(**run.config))
+        test, _ = _read("test", flags_of(run, Train))
         pos_tagging_files.write_files(config.out, _load(run), test, config.overwrite)
         return
     report.print_run("pos_tagging", run, _export(run, _load(run)).exports)
@@ -297,7 +297,7 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
     from gru_zoo.decoding.tagging import true_tags
     from gru_zoo.training.metrics import confusion_matrix, per_class
 
-    config = Train(**run.config)
+    config = flags_of(run, Train)
     test, source = _read("test", config)
     run.pin_data(source.as_dict())
     found = np.concatenate(model.probabilities([sentence.words for sentence in test]))
@@ -327,7 +327,7 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
 
 
 def _export(run: RunFolder, model: Tagger) -> Card:
-    test, source = _read("test", Train(**run.config))
+    test, source = _read("test", flags_of(run, Train))
     run.pin_data(source.as_dict())
     trained = command("pos_tagging", run, Train())
     return pos_tagging_files.write_artifact(run, model, test, trained)

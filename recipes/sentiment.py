@@ -33,7 +33,7 @@ from recipes.sentiment_flags import (
 from recipes.shared import cli, models, report, reviews
 from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, to_zoo
-from recipes.shared.starting import start_run
+from recipes.shared.starting import flags_of, start_run
 
 if TYPE_CHECKING:
     from gru_zoo.data.source import Source
@@ -236,7 +236,7 @@ def _of(run: Path | None, name: str, flag: str) -> SequenceClassifier:
 
 def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     """Read the test split, once, and write `metrics.json`."""
-    test, source = _read("test", Train(**run.config), model)
+    test, source = _read("test", flags_of(run, Train), model)
     run.pin_data(source.as_dict())
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
@@ -258,7 +258,7 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
 def _export(run: RunFolder, model: SequenceClassifier) -> None:
     from recipes import sentiment_artifact
 
-    test, source = _read("test", Train(**run.config), model)
+    test, source = _read("test", flags_of(run, Train), model)
     run.pin_data(source.as_dict())
     sentiment_artifact.write(run, model, test, [command("sentiment", run, Train())])
 

@@ -29,7 +29,7 @@ from recipes.shared import attention_figure, cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, require_same_data, to_zoo
-from recipes.shared.starting import RunFlags, check_flags, start_run
+from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 from recipes.translation_export import bleu
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def predict(config: Predict) -> None:
         raise ValueError("texts must be one sentence or more with a word in it; got none.")
     if config.run:
         run = RunFolder.open(config.run)
-        flags, model = Train(**run.config), _load(run)
+        flags, model = flags_of(run, Train), _load(run)
         beams, alpha = flags.beams, flags.alpha
     else:
         model = _of_zoo("model", config.model)
@@ -284,7 +284,7 @@ def _of_zoo(flag: str, name: str) -> Seq2Seq:
 
 def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
     """Read the test split; write `metrics.json`, `translations.txt`, `attention_*.png`."""
-    config = Train(**run.config)
+    config = flags_of(run, Train)
     figures = {}
     for split in ("validation", "test"):
         pairs, source = _read(split, config)
@@ -318,7 +318,7 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
 
 def _export(run: RunFolder, model: Seq2Seq) -> Card:
     """Write the run's artifact, checked on the whole test split."""
-    config = Train(**run.config)
+    config = flags_of(run, Train)
     test, source = _read("test", config)
     run.pin_data(source.as_dict())
     trained = command("translation", run, Train())

@@ -38,16 +38,19 @@ def read_sentences(path: str | os.PathLike, tagged: bool = True) -> list[Sentenc
         raise FileNotFoundError(f"file must exist; got {os.fspath(path)!r}.")
     sentences: list[Sentence] = []
     pairs: list[tuple[str, str]] = []
-    columns = 0
-    for number, line in _lines(path):
+    lines = list(_lines(path))
+    words = [line for _, line in lines if line.strip() and not line.startswith("#")]
+    columns = len(words[0].split("\t")) if words else 0
+    for number, line in lines:
         try:
             if not line.strip():
                 sentences += _closed(pairs)
                 pairs = []
                 continue
             cells = line.split("\t")
-            # In a file of tabs "#" is a word.
-            if line.startswith("#") and (columns == _COLUMNS or columns + len(cells) == 1):
+            # Where a line is a word, so may "#" be, and "#hash"; "# text" is a comment.
+            comment = line.startswith("# ") and len(cells) == 1 and not (sentences or pairs)
+            if line.startswith("#") and (columns == _COLUMNS or comment):
                 continue
             columns = columns or len(cells)
             pairs += _pair(cells, columns, len(pairs) + 1, tagged)

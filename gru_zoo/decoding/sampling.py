@@ -42,7 +42,7 @@ def distribution(
         >>> distribution(np.array([0.5, 0.3, 0.2]), top_p=0.7).round(3).tolist()
         [0.625, 0.375, 0.0]
     """
-    _check(temperature, top_p)
+    check(temperature, top_p)
     weights = np.array(probabilities, np.float64)
     weights[list(banned)] = 0.0
     if not weights.any():
@@ -92,7 +92,7 @@ def continuation(
         [1, 2, 0, 1]
     """
     positive_int("length", length)
-    _check(temperature, top_p)
+    check(temperature, top_p)
     if not len(ids):
         raise ValueError("ids must be at least one; got none.")
     random = np.random.default_rng(seed)
@@ -107,7 +107,14 @@ def continuation(
             probabilities = read(number)
 
 
-def _check(temperature: float, top_p: float) -> None:
+def check(temperature: float, top_p: float) -> None:
+    """Raise ValueError if an argument of `distribution` is out of its range.
+
+    Example:
+        >>> check(0.8, 2.0)
+        Traceback (most recent call last):
+        ValueError: top_p must be in (0, 1]; got 2.0.
+    """
     if not (math.isfinite(temperature) and temperature >= 0):
         raise ValueError(f"temperature must be a number of at least 0; got {temperature!r}.")
     if not 0 < top_p <= 1:

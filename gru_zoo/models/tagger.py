@@ -108,7 +108,11 @@ class Tagger(keras.Model):
         for number, words in enumerate(sentences, 1):
             if not words or isinstance(words, str):
                 raise ValueError(f"sentences must be words each; number {number} is {words!r}.")
-        encoded = self.features.encode(sentences, LENGTHS[-1])
+            if len(words) > LENGTHS[-1]:
+                raise ValueError(
+                    f"sentences must have at most {LENGTHS[-1]} words; number {number} has "
+                    f"{len(words)}."
+                )
         fitting = np.searchsorted(LENGTHS, [len(words) for words in sentences])
         results: dict[int, np.ndarray] = {}
         for bucket in np.unique(fitting):
@@ -116,10 +120,8 @@ class Tagger(keras.Model):
             for start in range(0, len(rows), _ROWS):
                 part = rows[start : start + _ROWS]
                 # One shape a length: the last rows are filled with padding.
-                ids = {name: np.zeros((_ROWS, LENGTHS[bucket]), np.int32) for name in encoded}
-                for name, array in encoded.items():
-                    ids[name][: len(part)] = array[part, : LENGTHS[bucket]]
-                given = self.predict_on_batch(ids)
+                filled = [sentences[row] for row in part] + [()] * (_ROWS - len(part))
+                given = self.predict_on_batch(self.features.encode(filled, LENGTHS[bucket]))
                 for row, found in zip(part, given[: len(part)], strict=True):
                     results[row] = found[: len(sentences[row])]
         return [results[row] for row in range(len(sentences))]

@@ -122,7 +122,7 @@ class StreamBatches:
         self.streams = positive_int("streams", streams)
         self.steps = positive_int("steps", steps)
         if len(tokens) <= streams * steps:
-            raise ValueError(f"tokens must be more than {streams * steps}; got {len(tokens)}.")
+            raise TooFew(f"tokens must be more than {streams * steps}; got {len(tokens)}.")
         self.tokens, self.seed = tokens, seed
         self.texts = np.split(tokens, starts[1:])
 

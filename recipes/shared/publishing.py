@@ -62,7 +62,8 @@ def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
     words = [f"python -m recipes.{recipe} train --name {run.path.name}"]
     for key, value in run.config.items():
         flag = key.replace("_", "-")
-        if value == usual.get(key) or value == [] or value == "":
+        # Empty is what a flag is by default, unless it has been emptied.
+        if value == usual.get(key) or (value in ([], "") and not usual.get(key)):
             continue
         if isinstance(value, bool):
             words.append(f"--{'' if value else 'no-'}{flag}")
@@ -159,6 +160,45 @@ def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
             )
 
 
+def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
+    """Open runs that differ in their seed only, whether they are finished or not.
+
+    Args:
+        paths: as for `together`.
+        preset: as there.
+
+    Raises:
+        ValueError: no runs, runs that differ in more than their seed, or runs on a part of the data
+            that would replace a preset.
+        FileNotFoundError: one of them is no run.
+    """
+    if not paths:
+        raise ValueError("finished must be the folders of one run or more; got none.")
+    runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
+    configs = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
+    seeds = {run.config["seed"] for run in runs}
+    if any(config != configs[0] for config in configs) or len(seeds) < len(runs):
+        raise ValueError("finished must be runs that differ in their seed only; they do not.")
+    _require_all_data(runs, preset)
+    return runs
+
+
+def require_same_task(preset: str, made: Card) -> None:
+    """Raise ValueError if a preset that is there does something else than what would replace it."""
+    from gru_zoo.zoo import card, list_models
+
+    if preset not in list_models():
+        return
+    there = card(preset)
+    for what in ("task", "dataset", "metric", "language"):
+        before, after = (list(getattr(each, what)) for each in (there, made))
+        if before != after:
+            raise ValueError(
+                f"preset must be a new name, or that of a model of {what} "
+                f"{getattr(made, what)!r}; {preset} has {getattr(there, what)!r}."
+            )
+
+
 def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = "") -> Finished:
     """Open runs that differ in their seed only.
 
@@ -175,14 +215,7 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
     """
     from gru_zoo.artifacts import scores
 
-    if not paths:
-        raise ValueError("finished must be the folders of one run or more; got none.")
-    runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
-    alike = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
-    seeds = {run.config["seed"] for run in runs}
-    if any(config != alike[0] for config in alike) or len(seeds) < len(runs):
-        raise ValueError("finished must be runs that differ in their seed only; they do not.")
-    _require_all_data(runs, preset)
+    runs = alike(paths, preset)
     metrics = {run.metrics()["metric"]["name"] for run in runs}
     if len(metrics) > 1:
         raise ValueError(f"finished must be runs of one metric; got {sorted(metrics)}.")
@@ -228,6 +261,7 @@ def to_zoo(
         export(found.best)
     about = {"name": preset, "scores": found.scores, "commands": found.commands}
     card = dataclasses.replace(Card.from_json(path), **about)
+    require_same_task(preset, card)
     republish(path.parent, models_folder() / preset, card)
     print(f"published {preset}: {card.spread()} on {card.scored_on}")
 

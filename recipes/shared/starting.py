@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.training.runs import RunFolder, newest_run
@@ -26,6 +26,7 @@ _POSITIVE = frozenset(
 _COUNTS = frozenset("excerpts limit parameters patience sampled stop_after".split())
 _SHARES = frozenset("dropout ema_momentum held_out recurrent_dropout smoothing".split())
 _RATES = frozenset("learning_rate strength temperature".split())
+_AT_LEAST_0 = frozenset("alpha supports".split())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,9 @@ class RunFlags:
     """Of weights, order and dropout."""
 
 
+Flags = TypeVar("Flags", bound=RunFlags)
+
+
 def check_flags(config: RunFlags) -> None:
     """Raise ValueError if a flag that several trainings have is out of its range."""
     for name in (field.name for field in dataclasses.fields(config)):
@@ -55,6 +59,27 @@ def check_flags(config: RunFlags) -> None:
             fraction(name, value)
         elif name in _RATES and not 0 < value < math.inf:
             raise ValueError(f"{name} must be a number above 0; got {value}.")
+        elif name in _AT_LEAST_0 and not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be a number of at least 0; got {value}.")
+
+
+def flags_of(run: RunFolder, kind: type[Flags]) -> Flags:
+    """Return the flags that a run was trained with.
+
+    Args:
+        run: a recipe's.
+        kind: the recipe's `Train`.
+
+    Raises:
+        ValueError: it is another recipe's run.
+    """
+    try:
+        return kind(**run.config)
+    except TypeError as error:
+        recipe = next(field.default for field in dataclasses.fields(kind) if field.name == "runs")
+        raise ValueError(
+            f"run must be one of recipes.{recipe.name}; {run.path} has other flags ({error})."
+        ) from error
 
 
 @contextlib.contextmanager

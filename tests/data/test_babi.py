@@ -1,10 +1,13 @@
 """bAbI's builder on a small archive, its splits, and what is said of a broken line."""
 
+import collections
+
 import pytest
 
 from gru_zoo.data import babi, manual, network
 from gru_zoo.data.babi_builder import UPSTREAM, Babi
 from tests import small_babi
+from tests.real_data import needs_tfds, tfds_folder
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +98,14 @@ def test_broken_lines(line, message):
 def test_unknown_split():
     with pytest.raises(ValueError, match="split must be one of 'train'"):
         babi.load("dev")
+
+
+@pytest.mark.slow
+@needs_tfds
+def test_questions_of_the_test_files_that_stand_in_train(monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    train, test = (babi.load(split)[0] for split in ("train", "test"))
+    known = {(q.task, q.story, q.question) for q in train}
+    again = collections.Counter(q.task for q in test if (q.task, q.story, q.question) in known)
+    # As the module's docstring and README say.
+    assert [again[task] for task in (4, 20, 17)] == [656, 198, 135]

@@ -37,6 +37,14 @@ def test_words_and_tags_by_tabs(path, end, last):
     assert read_sentences(path) == [Sentence(("#", "de facto"), ("SYM", "ADV")), TWO]
 
 
+def test_what_begins_like_a_comment(path):
+    path.write_text("#hash\nworks\n")
+    words = [sentence.words for sentence in read_sentences(path, tagged=False)]
+    assert words == [("#hash", "works")]
+    path.write_text(CONLLU.replace("# sent_id = one", "# a\tcomment"))
+    assert read_sentences(path) == [ONE, TWO]
+
+
 def test_words_alone(path):
     path.write_text("Stop\nthat\n")
     assert read_sentences(path, tagged=False) == [Sentence(("Stop", "that"), ("_", "_"))]

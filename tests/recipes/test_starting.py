@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gru_zoo.files import write_json
+from gru_zoo.training.runs import RunFolder
 from recipes import (
     comprehension,
     language_model,
@@ -15,7 +17,7 @@ from recipes import (
     translation,
 )
 from recipes.sentiment_flags import Train
-from recipes.shared.starting import RunFlags, check_flags, start_run
+from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 
 TRAININGS = [
     Train,
@@ -53,6 +55,8 @@ def test_what_a_recipe_begins_with_by_itself_is_allowed(train):
         ("epochs", 0, "epochs must be an integer of at least 1"),
         ("parameters", -1, "parameters must be 0 or more"),
         ("patience", -1, "patience must be 0 or more"),
+        ("alpha", -1.0, "alpha must be a number of at least 0; got -1.0"),
+        ("supports", float("nan"), "supports must be a number of at least 0; got nan"),
     ],
 )
 def test_what_no_training_can_have_is_refused(flag, value, message):
@@ -99,3 +103,14 @@ def test_an_interrupted_training_can_be_resumed_from_the_beginning(tmp_path):
         raise KeyboardInterrupt
     with start_run(RunFlags(name="a", runs=tmp_path, resume=True)) as run:
         assert run.config["seed"] == 0
+
+
+@pytest.mark.parametrize("train", TRAININGS)
+def test_another_recipes_run_is_named(train, tmp_path):
+    write_json(tmp_path / "config.json", {"seed": 3})
+    run = RunFolder.open(tmp_path)
+    assert flags_of(run, train) == dataclasses.replace(train(), seed=3)
+    write_json(tmp_path / "config.json", {"seed": 3, "of_another": 1})
+    recipe = train().runs.name
+    with pytest.raises(ValueError, match=f"run must be one of recipes.{recipe}; .*of_another"):
+        flags_of(RunFolder.open(tmp_path), train)
