@@ -10,7 +10,8 @@ it. bAbI names the sentences that support each answer.
 
 Some tasks have few worlds, and a story comes again with another question, or with the same: of the
 test files' questions, 65.6 % of task 4, 19.8 % of 20 and 13.5 % of 17 stand in `train` word for
-word, and so do those of validation. The benchmark is kept as published.
+word, and stories of validation stand there with other questions. The benchmark is kept as
+published.
 """
 
 from __future__ import annotations

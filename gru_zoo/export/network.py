@@ -309,7 +309,8 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         rows = tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows))
         return Steps(rows, mask, known=x.known)
     if kind is layers.TimeDistributed and not isinstance(layer.layer, TIMED):
-        return x.like(apply(layer.layer, x).rows)
+        (result,) = keras.tree.flatten(apply(layer.layer, x))
+        return x.like(result.rows) if isinstance(result, Steps) else result
     if kind in _ROWWISE and getattr(layer, "axis", -1) == -1:
         return x.like(layer(x.rows))
     if kind in _ROWWISE and layer.axis == 2:

@@ -172,6 +172,15 @@ def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
     arrays.require_step(model)
 
 
+def test_a_model_at_every_step(tmp_path):
+    inner = keras.Sequential([Input((F,)), layers.Dense(6, "relu"), layers.Dense(4)])
+    model = sequential(layers.TimeDistributed(inner), layers.GRU(7))
+    export.tflite(model, tmp_path / "m.tflite")
+    x = frames(1, 6, F)
+    for found in whole(tmp_path / "m.tflite", inputs=x), streamed(tmp_path / "m.tflite", x):
+        np.testing.assert_allclose(found, model(x), atol=1e-6)
+
+
 def test_both_directions_in_half_precision(tmp_path):
     options = {"dtype": "float16"}
     both = layers.Bidirectional(
