@@ -172,6 +172,7 @@ def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
     arrays.require_step(model)
 
 
+@pytest.mark.slow
 def test_a_model_at_every_step(tmp_path):
     inner = keras.Sequential([Input((F,)), layers.Dense(6, "relu"), layers.Dense(4)])
     model = sequential(layers.TimeDistributed(inner), layers.GRU(7))
@@ -181,6 +182,7 @@ def test_a_model_at_every_step(tmp_path):
         np.testing.assert_allclose(found, model(x), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_directions_in_half_precision(tmp_path):
     options = {"dtype": "float16"}
     both = layers.Bidirectional(
