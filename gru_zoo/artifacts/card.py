@@ -13,6 +13,15 @@ from gru_zoo.arguments import one_of
 from gru_zoo.artifacts.scores import METRICS, Score, spread
 from gru_zoo.files import write_beside, write_json
 
+# Fields of what a card holds, beyond its own.
+_FIELDS = {
+    "model": ("class", "parameters"),
+    "data": ("name", "version", "licence"),
+    "published": ("system", "value"),
+    "exports": ("file", "variant", "bytes", "largest_difference"),
+    "files": ("sha256", "bytes"),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Section:
@@ -165,16 +174,6 @@ class Card(About):
         write_json(Path(folder) / "card.json", dataclasses.asdict(self))
         with write_beside(Path(folder) / "README.md") as partial:
             partial.write_text(readme(self), encoding="utf-8")
-
-
-# Fields of what a card holds, beyond its own.
-_FIELDS = {
-    "model": ("class", "parameters"),
-    "data": ("name", "version", "licence"),
-    "published": ("system", "value"),
-    "exports": ("file", "variant", "bytes", "largest_difference"),
-    "files": ("sha256", "bytes"),
-}
 
 
 def _require_fields(values: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from keras import layers
 from keras.src.models.functional import Functional
 
 from gru_zoo.convert import from_keras
+from gru_zoo.convert.weights import functions_of
 from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.programs import functional, program_of, run_functional
 from gru_zoo.layers.gru import GRU
@@ -376,6 +377,8 @@ def _in_float32(layer: Any) -> Any:
     for inner in ("layer", "backward_layer"):
         if isinstance(layer, layers.Bidirectional) and config.get(inner):
             config[inner]["config"]["dtype"] = "float32"
+    if isinstance(layer, GRU):
+        config |= functions_of(layer)
     copy = type(layer).from_config(config)
     if layer.built and layer.weights:
         copy.build_from_config(layer.get_build_config())

@@ -227,12 +227,13 @@ def _inputs(function: Any) -> dict[str, Given]:
                 f"input {name!r} of the model must be ids [batch, time], or [batch, time, "
                 f"features] or [batch, features] with known features; got {tensor.shape}."
             )
-        if _argument(name) in found:
+        argument = _argument(name)
+        if argument in found:
             raise ValueError(
                 f"inputs must have names that differ in letters and digits; got {name!r} beside "
                 "another that is the same in them."
             )
-        found[_argument(name)] = given
+        found[argument] = given
     if len(found) == 1:
         (given,) = found.values()
         return {"ids" if given.kind == "ids" else "inputs": given}

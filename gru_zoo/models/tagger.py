@@ -11,7 +11,7 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.text.word_features import WordFeatures
+from gru_zoo.text.word_features import WordFeatures, require_at_most
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 200)
@@ -108,11 +108,7 @@ class Tagger(keras.Model):
         for number, words in enumerate(sentences, 1):
             if not words or isinstance(words, str):
                 raise ValueError(f"sentences must be words each; number {number} is {words!r}.")
-            if len(words) > LENGTHS[-1]:
-                raise ValueError(
-                    f"sentences must have at most {LENGTHS[-1]} words; number {number} has "
-                    f"{len(words)}."
-                )
+        require_at_most(LENGTHS[-1], sentences)
         fitting = np.searchsorted(LENGTHS, [len(words) for words in sentences])
         results: dict[int, np.ndarray] = {}
         for bucket in np.unique(fitting):

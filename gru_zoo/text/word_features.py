@@ -104,11 +104,8 @@ class WordFeatures:
             ValueError: a sentence has more than `time` words; the message says which.
         """
         ids = {name: np.zeros((len(sentences), time), np.int32) for name in FEATURES}
+        require_at_most(time, sentences)
         for row, words in enumerate(sentences):
-            if len(words) > time:
-                raise ValueError(
-                    f"sentences must have at most {time} words; number {row + 1} has {len(words)}."
-                )
             for name, (see, _) in FEATURES.items():
                 table = self._tables[name]
                 ids[name][row, : len(words)] = [table.get(see(word), UNKNOWN) for word in words]
@@ -122,3 +119,18 @@ class WordFeatures:
     def from_config(cls, config: Mapping[str, Any]) -> WordFeatures:
         """Make the features that `get_config` described."""
         return cls(**config)
+
+
+def require_at_most(time: int, sentences: Sequence[Sequence[str]]) -> None:
+    """Raise ValueError if a sentence has more than `time` words; the message says which.
+
+    Example:
+        >>> require_at_most(2, [("Stop",), ("a", "long", "one")])
+        Traceback (most recent call last):
+        ValueError: sentences must have at most 2 words; number 2 has 3.
+    """
+    for number, words in enumerate(sentences, 1):
+        if len(words) > time:
+            raise ValueError(
+                f"sentences must have at most {time} words; number {number} has {len(words)}."
+            )

@@ -24,7 +24,7 @@ _WIDE = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, 1 if a file differs from its goldens, 2 after a bad input."""
+    """Run the command; returns 0, 1 if a file is not as its card says, 2 after a bad input."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     config = _parser().parse_args(arguments)
     try:

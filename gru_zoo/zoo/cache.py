@@ -58,9 +58,9 @@ def fetch_all(
     """
     folder = cache_folder() / name
     base = os.environ.get("GRU_ZOO_URL", "").rstrip("/")
-    lacking = {
-        path: file for path, file in files.items() if not _is_there(folder, path, file, carried)
-    }
+    lacking = {path: file for path, file in files.items() if not _is_whole(folder / path, file)}
+    if carried is not None:
+        lacking = _without_carried(folder, lacking, carried)
     size = sum(file["bytes"] for file in lacking.values()) / 1e6
     ways = (
         f"Put a copy there, or set GRU_ZOO_URL to an address of the zoo's folder saved_models, "
@@ -86,18 +86,23 @@ def fetch_all(
     return folder
 
 
-def _is_there(
-    folder: Path, path: str, file: Mapping[str, Any], carried: Path | None = None
-) -> bool:
-    """Return whether a file is in the folder, after copying it from where it is carried."""
-    if (folder / path).is_file() and sha256(folder / path) == file["sha256"]:
-        return True
-    if carried is None or not _is_there(carried, path, file):
-        return False
-    _require_room((folder / path).parent, file["bytes"])
-    with write_beside(folder / path) as partial:
-        shutil.copyfile(carried / path, partial)
-    return True
+def _is_whole(path: Path, file: Mapping[str, Any]) -> bool:
+    return path.is_file() and sha256(path) == file["sha256"]
+
+
+def _without_carried(
+    folder: Path, files: Mapping[str, Mapping[str, Any]], carried: Path
+) -> dict[str, Mapping[str, Any]]:
+    """Copy the files that another folder has; return those that it has not."""
+    lacking = {}
+    for path, file in files.items():
+        if not _is_whole(carried / path, file):
+            lacking[path] = file
+            continue
+        _require_room((folder / path).parent, file["bytes"])
+        with write_beside(folder / path) as partial:
+            shutil.copyfile(carried / path, partial)
+    return lacking
 
 
 def _require_room(folder: Path, size: int) -> None:

@@ -191,11 +191,11 @@ def require_same_task(preset: str, made: Card) -> None:
         return
     there = card(preset)
     for what in ("task", "dataset", "metric", "language"):
-        before, after = (list(getattr(each, what)) for each in (there, made))
+        before, after = getattr(there, what), getattr(made, what)
         if before != after:
             raise ValueError(
-                f"preset must be a new name, or that of a model of {what} "
-                f"{getattr(made, what)!r}; {preset} has {getattr(there, what)!r}."
+                f"preset must be a new name, or that of a model of {what} {after!r}; {preset} has "
+                f"{before!r}."
             )
 
 

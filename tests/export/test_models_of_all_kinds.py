@@ -11,13 +11,14 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import Input, layers
 
-from gru_zoo import StackedGRU, export
+from gru_zoo import GRU, StackedGRU, export
 from gru_zoo.export import arrays
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed
 from gru_zoo.export.memory import Memory
 from gru_zoo.export.probes import plain_loops
 from gru_zoo.export.streamer import Streamer
+from gru_zoo.export.whole import WholeGraph
 
 F = 5
 RANDOM = np.random.default_rng(0)
@@ -156,6 +157,15 @@ def test_an_embedding_inside_of_another_model_reads_ids(tmp_path):
     export.tflite(model, tmp_path / "m.tflite")
     ids = np.array([[4, 29, 1, 17]], np.int32)
     np.testing.assert_allclose(whole(tmp_path / "m.tflite", ids=ids), model(ids), atol=1e-6)
+
+
+def test_a_function_of_a_users_in_mixed_precision():
+    def tanh(x):  # LeCun's, which Keras takes for its own by its name
+        return 1.7159 * keras.ops.tanh(2 / 3 * x)
+
+    model = sequential(GRU(7, activation=tanh, dtype="mixed_float16"))
+    graph, x = WholeGraph(arrays.Network(model)), frames(1, 6, F)
+    np.testing.assert_allclose(graph.whole(inputs=x)["outputs"], model(x), atol=5e-3)
 
 
 @pytest.mark.parametrize(
