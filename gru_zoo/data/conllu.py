@@ -48,8 +48,10 @@ def read_sentences(path: str | os.PathLike, tagged: bool = True) -> list[Sentenc
                 pairs = []
                 continue
             cells = line.split("\t")
-            # Where a line is a word, so may "#" be, and "#hash"; "# text" is a comment.
-            comment = line.startswith("# ") and len(cells) == 1 and not (sentences or pairs)
+            # Where a line is a word, so may "#" be, and "#hash"; "# text" before a sentence is a
+            # comment, which a file of words and tags may have before the first one only.
+            early = not pairs and (columns == 1 or not sentences)
+            comment = line.startswith("# ") and len(cells) == 1 and early
             if line.startswith("#") and (columns == _COLUMNS or comment):
                 continue
             columns = columns or len(cells)

@@ -18,6 +18,8 @@ SPLITS = ("train", "validation", "test")
 ORIGIN = "https://universaldependencies.org/"
 LICENCES = {"en_ewt": "CC BY-SA 4.0", "fr_sequoia": "LGPL-LR"}
 NO_TAG = "_"
+# What is no word depends on none: a range, and an empty node ("8.1"), which has a tag.
+_NO_HEAD = b"None"
 
 
 class Sentence(NamedTuple):
@@ -35,7 +37,7 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
         treebank: one of TFDS' configurations of `universal_dependencies`, such as "en_ewt".
 
     Returns:
-        The sentences in the treebank's order, and the record of where they came from.
+        The sentences in the order of their names, without empty nodes, and the record of where they came from.
 
     Raises:
         ValueError: an unknown split or treebank.
@@ -57,8 +59,8 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
     for row in tfds.as_numpy(builder.as_dataset(split=own)):
         pairs = [
             (word.decode(), tags[tag])
-            for word, tag in zip(row["tokens"], row["upos"], strict=True)
-            if tags[tag] != NO_TAG
+            for word, tag, head in zip(row["tokens"], row["upos"], row["head"], strict=True)
+            if tags[tag] != NO_TAG and head != _NO_HEAD
         ]
         sentences.append((row["idx"], Sentence(*map(tuple, zip(*pairs, strict=True)))))
     # TFDS shuffles when it prepares; the names of sentences give one order on every machine.

@@ -7,10 +7,15 @@ from gru_zoo.data import universal_dependencies
 from tests.real_data import needs_tfds, tfds_folder
 
 TAGS = ["ADP", "VERB", "_", "NOUN", "DET"]
-# A range, "du" over "de" and "le", has the tag "_".
+# A range, "du" over "de" and "le", has the tag "_"; an empty node, a word left out, has its own.
 ROWS = [
-    {"idx": b"b-2", "tokens": [b"Viens"], "upos": [1]},
-    {"idx": b"b-1", "tokens": [b"du", b"de", b"le", b"th\xc3\xa9"], "upos": [2, 0, 4, 3]},
+    {"idx": b"b-2", "tokens": [b"Viens", b"voir"], "upos": [1, 1], "head": [b"0", b"None"]},
+    {
+        "idx": b"b-1",
+        "tokens": [b"du", b"de", b"le", b"th\xc3\xa9"],
+        "upos": [2, 0, 4, 3],
+        "head": [b"None", b"3", b"3", b"0"],
+    },
 ]
 
 
@@ -23,6 +28,7 @@ def treebank(monkeypatch, tmp_path):
         signature = {
             "idx": tf.TensorSpec([], tf.string),
             "tokens": tf.TensorSpec([None], tf.string),
+            "head": tf.TensorSpec([None], tf.string),
         }
         signature["upos"] = tf.TensorSpec([None], tf.int64)
         return tf.data.Dataset.from_generator(lambda: iter(ROWS), output_signature=signature)
@@ -71,11 +77,13 @@ def test_a_treebank_that_cannot_be_had_says_what_to_do(monkeypatch, tmp_path):
 
 @needs_tfds
 @pytest.mark.parametrize(
-    ("treebank", "sizes"),
-    [("en_ewt", (12_543, 2_001, 2_077)), ("fr_sequoia", (2_231, 412, 456))],
+    ("treebank", "sizes", "words"),
+    [("en_ewt", (12_543, 2_001, 2_077), 25_094), ("fr_sequoia", (2_231, 412, 456), 10_044)],
 )
-def test_the_official_splits(treebank, sizes, monkeypatch):
+def test_the_official_splits(treebank, sizes, words, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
-    _, source = universal_dependencies.load("test", treebank)
+    sentences, source = universal_dependencies.load("test", treebank)
+    # Two of en_ewt's tokens that have a tag are empty nodes.
+    assert sum(len(sentence.words) for sentence in sentences) == words
     splits = ("train", "validation", "test")
     assert tuple(source.splits[split][0] for split in splits) == sizes
