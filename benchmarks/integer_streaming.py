@@ -21,7 +21,7 @@ import dataclasses
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -66,7 +66,7 @@ def run(config: Config) -> None:
     if not config.report_only:
         record = measure(config)
         if RESULTS.exists():
-            record["variants"] = {**records.read(RESULTS)["variants"], **record["variants"]}
+            record["variants"] = kept(records.read(RESULTS), record) | record["variants"]
         write_json(RESULTS, record)
     from benchmarks import integer_streaming_report as report
 
@@ -74,6 +74,19 @@ def run(config: Config) -> None:
     print(report.table(record))
     with write_beside(RESULTS.with_suffix(".png")) as partial:
         report.figure(record, partial)
+
+
+def kept(before: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of an older record the variants that were measured as the new ones are.
+
+    Accuracies depend on the reviews, the files on the packages; a processor changes neither.
+    """
+    names = ("preset", "model", "representative", "long_reviews", "streams", "reviews")
+    older, newer = (
+        [each.get(name) for name in names] + [each["config"]["steps"], each["machine"]["versions"]]
+        for each in (before, record)
+    )
+    return dict(before["variants"]) if older == newer else {}
 
 
 def measure(config: Config) -> dict[str, Any]:
@@ -96,6 +109,7 @@ def measure(config: Config) -> dict[str, Any]:
         "config": dataclasses.asdict(config),
         "machine": timing.machine(PACKAGES),
         "preset": PRESET,
+        "model": model.card.files["model.keras"]["sha256"],
         "representative": len(representative),
         "long_reviews": len(long),
         "streams": len(joined),

@@ -18,7 +18,7 @@ _COLUMNS = (
     "ONNX Runtime / it",
     "Keras' file / it",
     "step, µs",
-    "peak memory, KB",
+    "interpreter's memory, KB",
 )
 _AT_LEAST = (
     ("keyword", "onnxruntime / float32", "times as fast as ONNX Runtime", 1.0),
@@ -68,7 +68,7 @@ def _elsewhere(others: Sequence[Mapping[str, Any]]) -> str:
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, model in record["models"].items():
         for who, ms in model["ms"].items():
-            size, peak = model["bytes"].get(who), model["peak_bytes"].get(who)
+            size, memory = model["bytes"].get(who), model["memory_bytes"].get(who)
             step = record["step"]["us"].get(f"{name} {who}")
             yield (
                 name,
@@ -78,7 +78,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
                 _ratio(model, f"onnxruntime / {who}"),
                 _ratio(model, f"keras / {who}"),
                 "" if step is None else f"{step:.2f}",
-                "" if peak is None else f"{peak / 1e3:,.0f}",
+                "" if memory is None else f"{memory / 1e3:,.0f}",
             )
 
 

@@ -108,7 +108,7 @@ def measure(config: Config) -> None:
     if config.report_only or config.results.exists():
         record = records.read(config.results)
     if not config.report_only:
-        _measure(config, _begin(record))
+        _measure(config, _begin(record, config))
     layer_report.write(record, config.results)
     if config.write:
         made = layer_readme.section(record, layer_readme.epoch_record(config.results))
@@ -130,9 +130,12 @@ def _check(config: Config) -> None:
             raise ValueError(f"{name} must be above 0; got {getattr(config, name)}.")
 
 
-def _begin(record: dict[str, Any]) -> dict[str, Any]:
-    """Keep of the record what this code measured on this machine with these versions."""
+def _begin(record: dict[str, Any], config: Config) -> dict[str, Any]:
+    """Keep of the record what this code measured here, with these versions and in this way."""
     machine = timing.machine(PACKAGES)
+    machine |= {name: getattr(config, name) for name in ("features", "runs")}
+    # As JSON has them.
+    machine |= {name: list(getattr(config, name)) for name in ("peers", "variant_peers")}
     date = machine.pop("date")
     machine["code"] = hashlib.sha256(b"".join(path.read_bytes() for path in CODE)).hexdigest()[:16]
     if any(record.get(name) != value for name, value in machine.items()):

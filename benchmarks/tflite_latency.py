@@ -15,7 +15,6 @@ import dataclasses
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -115,7 +114,7 @@ def _model(name: str, config: Config, inputs: Mapping[str, Any]) -> dict[str, An
         "ms": {who: 1e3 * statistics.median(values) for who, values in times.items()},
         "ratios": ratios,
         "bytes": {who: _content_bytes(path) for who, path in paths.items()},
-        "peak_bytes": {who: _in_own_process(path) for who, path in paths.items()},
+        "memory_bytes": {who: _in_own_process(path) for who, path in paths.items()},
     }
 
 
@@ -196,17 +195,11 @@ def _onnx(path: Path, inputs: Mapping[str, Any]) -> Callable[[], Any]:
 
 
 def _rounds(runs: Mapping[Any, Callable[[], Any]], count: int) -> dict[Any, list[float]]:
-    """Return the seconds of each contender's rounds; they take turns."""
+    """Return the seconds of each contender's rounds, warm; they take turns."""
     for run in runs.values():
         for _ in range(5):
             run()
-    times: dict[Any, list[float]] = {who: [] for who in runs}
-    for _ in range(count):
-        for who, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[who].append(time.perf_counter() - start)
-    return times
+    return timing.interleaved(runs, count)
 
 
 def _content_bytes(path: Path) -> int:
@@ -226,22 +219,26 @@ def _in_own_process(path: Path) -> int:
 
 
 def _memory(path: Path) -> int:
-    """Return by how much the peak of memory grows while a file is opened and run once."""
+    """Return how much memory an interpreter holds once it has run a file.
+
+    Pages of the file itself and of libraries are left out: they are mapped, and how many of them
+    are there depends on what ran before.
+    """
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
-    def peak() -> int:
+    def held() -> int:
         with open("/proc/self/status", encoding="utf-8") as status:
-            (line,) = (line for line in status if line.startswith("VmHWM"))
+            (line,) = (line for line in status if line.startswith("RssAnon"))
         return 1024 * int(line.split()[1])
 
-    before = peak()
+    before = held()
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
     (about,) = interpreter.get_input_details()
     interpreter.set_tensor(about["index"], np.ones(about["shape"], about["dtype"]))
     interpreter.invoke()
-    return peak() - before
+    return held() - before
 
 
 def main(arguments: list[str] | None = None) -> int:

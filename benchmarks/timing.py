@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from gru_zoo.processor import processor
+
 
 def interleaved(
     calls: Mapping[str, Callable[[], Any]], runs: int, seconds: float = math.inf
@@ -64,18 +66,9 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = None
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": versions,
         "date": datetime.date.today().isoformat(),
     }
-
-
-def _cpu_model() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = [line for line in file if line.startswith("model name")]
-    except OSError:
-        lines = []
-    return lines[0].split(":", 1)[1].strip() if lines else platform.processor()

@@ -30,6 +30,7 @@ import numpy as np
 from benchmarks import records
 from gru_zoo.arguments import one_of
 from gru_zoo.files import write_json
+from gru_zoo.processor import processor
 from recipes.shared import cli
 
 RESULTS = Path(__file__).parent / "results" / "tokenizers.json"
@@ -274,7 +275,7 @@ def measure(config: Config) -> None:
                 "what": "accuracy on held-out fifths of IMDB's training half",
                 "command": "python -m benchmarks.tokenizers",
                 "date": datetime.date.today().isoformat(),
-                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+                "machine": f"{processor()}, {os.cpu_count()} cores",
                 "versions": {
                     "python": platform.python_version(),
                     **{name: version(name) for name in ("tensorflow", "keras", "tokenizers")},

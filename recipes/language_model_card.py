@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from recipes.shared import reviews
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -35,6 +37,7 @@ ABOUT = {
             "It knows words without punctuation, in lower case, and no other than its own.",
             "It was trained on film reviews of the years before 2011, with the opinions and the "
             "prejudices that stand in them, and repeats them.",
+            reviews.OVERLAP_UNLABELLED,
         ),
     },
     "tiny_shakespeare": {

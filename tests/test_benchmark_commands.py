@@ -48,3 +48,19 @@ def test_a_reader_may_stop_reading():
     with os.fdopen(writer, "wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_variants_of_another_measurement_are_not_kept():
+    from benchmarks.integer_streaming import kept
+
+    record = {
+        "config": {"steps": 1000, "variants": ["int8_full"]},
+        "machine": {"cpu": "one", "versions": {"numpy": "2"}, "date": "2026-01-01"},
+        **{"preset": "name", "model": "0f", "representative": 200, "long_reviews": 50},
+        **{"streams": 2000, "reviews": 25_000, "variants": {"int8_full": {"bytes": 7}}},
+    }
+    anew = {**record, "config": {"steps": 1000, "variants": ["int4"]}, "variants": {}}
+    assert kept(record, anew) == record["variants"]
+    for name, other in (("reviews", 100), ("model", "1e"), ("config", {"steps": 5})):
+        assert kept(record, {**anew, name: other}) == {}
+    assert kept({name: record[name] for name in record if name != "model"}, anew) == {}

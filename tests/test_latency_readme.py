@@ -48,7 +48,7 @@ def test_an_aim_is_met_only_where_the_measure_reaches_it(record):
 
 def test_a_file_has_a_row_with_its_own_figures(record):
     record["models"]["keyword"] |= {"ms": {"int8": 0.5}, "bytes": {"int8": 81_900, "float32": 1}}
-    record["models"]["keyword"]["peak_bytes"] = {"int8": 4_000_000}
+    record["models"]["keyword"]["memory_bytes"] = {"int8": 4_000_000}
     record["models"]["keyword"]["ratios"] |= {"onnxruntime / int8": 1.25, "keras / int8": 1.5}
     record["step"]["us"]["keyword int8"] = 2.5
     said = latency_readme.section(record)

@@ -19,9 +19,12 @@ def cell(ours, rounds=20, **peers):
     }
 
 
+CONFIG = layer_speed.Config()
+
+
 @pytest.fixture
 def record():
-    record = layer_speed._begin({"cells": {}, "memory": {}})
+    record = layer_speed._begin({"cells": {}, "memory": {}}, CONFIG)
     record["memory"] = {"gru_zoo:2:3:4": 5_000_000}
     record["cells"] = {
         "plain/forward/2/5/7": cell(2.0, keras=8.0, keras_xla=3.0, empty=0.1),
@@ -31,11 +34,12 @@ def record():
 
 
 def test_only_cells_of_this_code_and_machine_are_kept(record):
-    kept = layer_speed._begin(json.loads(json.dumps(record)))
+    kept = layer_speed._begin(json.loads(json.dumps(record)), CONFIG)
     assert set(kept["cells"]) == set(record["cells"]) and kept["memory"]
-    for name, other in (("code", "0"), ("cpu", "another"), ("versions", {})):
+    others = {"code": "0", "cpu": "another", "versions": {}, "features": 16, "peers": ["keras"]}
+    for name, other in others.items():
         stale = json.loads(json.dumps(record)) | {name: other}
-        assert layer_speed._begin(stale)["cells"] == {}
+        assert layer_speed._begin(stale, CONFIG)["cells"] == {}
         assert stale["memory"] == {}
 
 

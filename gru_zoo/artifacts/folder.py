@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from gru_zoo.artifacts.card import About, Card
 from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.files import sha256, size_of, write_beside
 from gru_zoo.models.keras_file import save_keras_file
+from gru_zoo.processor import processor
 
 if TYPE_CHECKING:
     import keras
@@ -190,7 +190,7 @@ def _write(
             exports=exports,
             versions={name: importlib.metadata.version(name) for name in _PACKAGES},
             commit=commit(Path(__file__).resolve().parents[1]),
-            machine=f"{os.cpu_count()} CPU cores ({platform.machine()})",
+            machine=f"{os.cpu_count()} CPU cores ({processor()})",
             date=datetime.date.today().isoformat(),
             files=_checksums(partial),
         )

@@ -19,7 +19,7 @@ import numpy as np
 from gru_zoo.arguments import one_of
 from gru_zoo.data import manual, network
 from gru_zoo.data.source import Source
-from gru_zoo.files import sha256
+from gru_zoo.files import sha256, write_beside
 
 KEYS = 88  # of a piano, from the lowest A
 LOWEST_KEY = 21  # its number in MIDI
@@ -91,14 +91,16 @@ def _find(dataset: str) -> tuple[Path, str]:
         )
     import keras
 
-    path = keras.utils.get_file(
-        name,
-        ADDRESS + name,
-        cache_dir=folder.parent,
-        cache_subdir=folder.name,
-        file_hash=CHECKSUMS[name],
-    )
-    return Path(path), "downloaded"
+    # Under its own name once it is whole: another process may be looking for it.
+    with write_beside(folder / name) as partial:
+        keras.utils.get_file(
+            name,
+            ADDRESS + name,
+            cache_dir=partial.parent,
+            cache_subdir="",
+            file_hash=CHECKSUMS[name],
+        )
+    return folder / name, "downloaded"
 
 
 @functools.lru_cache(maxsize=1)

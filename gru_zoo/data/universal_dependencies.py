@@ -37,7 +37,8 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
         treebank: one of TFDS' configurations of `universal_dependencies`, such as "en_ewt".
 
     Returns:
-        The sentences in the order of their names, without empty nodes, and the record of where they came from.
+        The sentences in the order of their names, without empty nodes, and the record of where they
+        came from.
 
     Raises:
         ValueError: an unknown split or treebank.

@@ -108,7 +108,7 @@ def _greedy(model: Seq2Seq, source: tf.Tensor) -> tf.Tensor:
 
     def body(t: Any, last: Any, done: Any, chosen: Any, state: Any) -> tuple:
         logits, state = model.step(last[:, None], state, memory)
-        best = tf.argmax(logits[:, 0] + never, axis=-1, output_type=tf.int32)
+        best = tf.argmax(tf.cast(logits[:, 0], tf.float32) + never, axis=-1, output_type=tf.int32)
         best = tf.where(done, PAD, best)
         return t + 1, best, done | (best == END), chosen.write(t, best), state
 
@@ -136,7 +136,7 @@ class _Compiled(NamedTuple):
 def _compiled(model: Seq2Seq) -> _Compiled:
     if not hasattr(model, "_translating"):
         ids = tf.TensorSpec((None, None), tf.int32)
-        row = tf.TensorSpec((None, None, model.attention.units), tf.float32)
+        row = tf.TensorSpec((None, None, model.attention.units), model.compute_dtype)
         memory = (row, row, tf.TensorSpec((None, None), tf.bool))
         state = [tf.TensorSpec((None, None, *a.shape[2:]), a.dtype) for a in model.start(1, 1)]
         if model.cell == "transformer":

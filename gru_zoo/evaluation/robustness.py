@@ -96,7 +96,7 @@ def limits(sections: Sequence[Section]) -> list[str]:
         rest = ", ".join(f"{right} of {kind}" for kind, right, _ in others)
         said.append(f"Of our short samples it got {plain[1]} {plain[0]} right, but {rest}.")
     for name, number, accuracy, *_ in found.get(OUTSIDE, []):
-        said.append(f"On other texts than IMDB's it is weaker: {name} ({number:,}): {accuracy}.")
+        said.append(f"On other texts than IMDB's, {name} ({number:,}), it reaches {accuracy}.")
     return said
 
 

@@ -135,9 +135,15 @@ class SequenceClassifier(keras.Model):
         return self.head(self.pooled_dropout(pooled, training=training))
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
-        """Return probabilities as NumPy; `x` may be a text or a list of texts, ids, a data set."""
+        """Return probabilities as NumPy; `x` may be a text or a list of texts, ids, a data set.
+
+        Raises:
+            ValueError: a list without a text.
+        """
         if isinstance(x, str):
             x = [x]
+        if isinstance(x, (list, tuple)) and not x:
+            raise ValueError("x must be one text or more; got none.")
         if isinstance(x, (list, tuple)) and all(isinstance(text, (str, bytes)) for text in x):
             x = tf.constant(list(x), dtype=tf.string)
         return super().predict(x, **kwargs)

@@ -24,7 +24,8 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
     """Read a model from its `.keras` file, with Keras' safe mode on, not compiled.
 
     Raises:
-        ValueError: the file is missing, corrupt or cut short.
+        ValueError: the file is missing, corrupt or cut short, or holds what safe mode refuses or
+            this process does not know.
 
     Example:
         >>> load_keras_file("missing.keras")
@@ -35,9 +36,13 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
         raise ValueError(f"path must be a .keras file; {path} does not exist.")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, ValueError) as error:
-        # Keras says "file not found" of a file that is there but no longer a zip archive.
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError) as error:
         raise ValueError(f"path must be a whole .keras file; {path} is corrupt: {error}") from error
+    except (ValueError, TypeError) as error:
+        # Keras says "file not found" of a file that is there but no longer a zip archive; but it
+        # also raises these of a whole file with a Lambda, or with a class that is not imported.
+        what = "could not be read" if zipfile.is_zipfile(path) else "is corrupt"
+        raise ValueError(f"path must be a whole .keras file; {path} {what}: {error}") from error
 
 
 def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:

@@ -190,7 +190,8 @@ class Seq2Seq(keras.Model):
         """Return the state before the first step, one array `[sentences, beams, size]` a part."""
         if self.cell == "transformer":  # It keeps what it wrote, and reads it anew at each step.
             return [tf.zeros((sentences, beams, 0), tf.int32)]
-        return [tf.zeros((sentences, beams, size)) for size in self.state_sizes]
+        sizes = self.state_sizes
+        return [tf.zeros((sentences, beams, size), self.compute_dtype) for size in sizes]
 
     @property
     def state_sizes(self) -> list[int]:

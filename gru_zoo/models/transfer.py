@@ -33,7 +33,8 @@ def classifier_from(
         dropout: as for `SequenceClassifier`.
 
     Raises:
-        ValueError: `source` is another kind of model.
+        ValueError: `source` is another kind of model, or one of another cell or of other pieces
+            than words.
 
     Example:
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
@@ -46,7 +47,11 @@ def classifier_from(
             "source must be a LanguageModel or a SequenceClassifier; "
             f"got a {type(source).__name__}."
         )
-    words = source.tokenizer
+    words, cell = source.tokenizer, getattr(source, "cell", "gru")
+    if not isinstance(words, WordTokenizer):
+        raise ValueError(f"source must read words; it has a {type(words).__name__}.")
+    if cell not in ("gru", "keras_gru"):
+        raise ValueError(f"source must have a GRU; its cell is {cell!r}.")
     model = SequenceClassifier(
         WordTokenizer(words.vocabulary, sequence_length, words.fold_case),
         labels,

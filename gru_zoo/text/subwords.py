@@ -51,6 +51,8 @@ class Subwords:
         first = tuple(self._tokenizer.id_to_token(number) for number in range(len(SPECIAL)))
         if first != SPECIAL:
             raise ValueError(f"definition must start with {SPECIAL}; got {first}.")
+        # "<s>" in a text, a tag of HTML, is three characters and no beginning.
+        self._tokenizer.encode_special_tokens = True
 
     @classmethod
     def fit(cls, texts: Iterable[str], size: int, longest: int) -> Subwords:

@@ -267,7 +267,8 @@ class WordTokenizer(tf.Module):
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """Return the ids of many texts, int32 [texts, sequence_length]."""
         batches = [self(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
-        return np.concatenate([batch.numpy() for batch in batches])
+        none = np.zeros((0, self.sequence_length), np.int32)
+        return np.concatenate([none, *(batch.numpy() for batch in batches)])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs, in plain Python types."""

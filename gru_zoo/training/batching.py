@@ -157,9 +157,9 @@ class StreamBatches:
 
         def generate() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
             for epoch in range(first_part // parts_per_epoch, -(-parts // parts_per_epoch)):
-                done = max(0, first_part - epoch * parts_per_epoch)
-                pieces = itertools.islice(self.epoch(epoch), size * parts_per_epoch)
-                yield from itertools.islice(pieces, done * size, None)
+                before = epoch * parts_per_epoch
+                first, end = max(0, first_part - before), min(parts - before, parts_per_epoch)
+                yield from itertools.islice(self.epoch(epoch), first * size, end * size)
 
         shape = self.streams, self.steps
         signature = (tf.TensorSpec(shape, self.tokens.dtype),) * 2

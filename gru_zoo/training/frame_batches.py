@@ -124,7 +124,7 @@ def frame_figures(model: keras.Model, sequences: Sequence[np.ndarray]) -> dict[s
         some = ordered[start : start + _READERS]
         longest = len(some[-1]) - 1
         given, following, weights = _padded(some, [-(-longest // 64) * 64])
-        said = model.predict_on_batch(given)
+        said = model.predict_on_batch(given).astype(np.float32)  # of mixed precision too
         loss += float((ops.convert_to_numpy(frame_loss(following, said)) * weights).sum())
         frames += int(weights.sum())
         true, told = following > 0.5, (said > 0.5) & (weights[..., None] > 0)

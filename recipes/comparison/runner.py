@@ -11,7 +11,6 @@ import datetime
 import json
 import math
 import os
-import platform
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from gru_zoo.processor import processor
 from recipes.comparison import children, stored
 from recipes.comparison.plan import Job, settings
 from recipes.comparison.subjects import TOLERANCE, Task
@@ -292,6 +292,6 @@ def _made(module: str, arguments: list[str]) -> dict[str, Any]:
         "command": " ".join(["python -m", module, *arguments]),
         "date": datetime.date.today().isoformat(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "machine": platform.machine(),
+        "machine": processor(),
         "versions": {package: version(package) for package in _PACKAGES},
     }

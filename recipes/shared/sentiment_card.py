@@ -39,12 +39,15 @@ PUBLISHED = (
 )
 
 
-def said(model: SequenceClassifier, data: str = "imdb_reviews") -> dict[str, Any]:
+def said(
+    model: SequenceClassifier, data: str = "imdb_reviews", unlabelled: bool = False
+) -> dict[str, Any]:
     """Return the fields of `About` that follow from the model and what it was trained on.
 
     Args:
         model: the classifier.
         data: name of the data set in its record.
+        unlabelled: whether it has learnt from IMDB's reviews without labels.
     """
     from gru_zoo.artifacts.classifier import classifier_configuration
 
@@ -62,7 +65,8 @@ def said(model: SequenceClassifier, data: str = "imdb_reviews") -> dict[str, Any
     }
     if data.startswith("imdb_reviews"):
         fields |= {"summary": SUMMARY, "uses": USES, "dataset": "stanfordnlp/imdb"}
-        fields |= {"published": PUBLISHED, "limits": [*fields["limits"], POLAR]}
+        overlap = reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP
+        fields |= {"published": PUBLISHED, "limits": [*fields["limits"], POLAR, overlap]}
     return fields
 
 

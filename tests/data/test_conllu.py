@@ -45,6 +45,12 @@ def test_what_begins_like_a_comment(path):
     assert read_sentences(path) == [ONE, TWO]
 
 
+def test_every_sentence_of_words_alone_may_have_a_comment(path):
+    path.write_text("# text = Stop now\nStop\nnow\n\n# text = Go\n# a name\nGo\n#\n")
+    words = [sentence.words for sentence in read_sentences(path, tagged=False)]
+    assert words == [("Stop", "now"), ("Go", "#")]
+
+
 def test_words_alone(path):
     path.write_text("Stop\nthat\n")
     assert read_sentences(path, tagged=False) == [Sentence(("Stop", "that"), ("_", "_"))]

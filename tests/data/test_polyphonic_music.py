@@ -1,5 +1,7 @@
 """Piano rolls: a raw file, a fetched one, and neither."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,7 @@ def test_it_is_fetched_to_where_it_is_looked_for(raw, tfds_dir, monkeypatch):
     elsewhere = tfds_dir.parent / "server"
     elsewhere.mkdir()
     raw.rename(elsewhere / raw.name)
+    shutil.rmtree(tfds_dir / "downloads")  # As on a fresh machine.
     monkeypatch.setattr(network, "answers", lambda url: True)
     monkeypatch.setattr(polyphonic_music, "ADDRESS", f"{elsewhere.as_uri()}/")
     assert polyphonic_music.load("test")[1].reason == "downloaded"

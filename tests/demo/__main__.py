@@ -23,7 +23,8 @@ from tests.demo.chromium import Chromium
 from tests.demo.conftest import running, why_not
 
 NAME = "sentiment_imdb_gru_small"
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "browser.json"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "browser.json"
 PIECE = 500  # texts handed over at once
 
 OPEN = """(async () => {{
@@ -85,6 +86,8 @@ def main() -> None:
                     }
                 )
     record = {"command": "python -m tests.demo", "browser": version, **machine(("gru-zoo",))}
+    package = ROOT / "demo" / "node_modules" / "@litertjs" / "core" / "package.json"
+    record["versions"]["@litertjs/core"] = json.loads(package.read_text())["version"]
     write_json(RESULTS, {**record, "records": records})
 
 

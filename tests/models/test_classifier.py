@@ -118,6 +118,13 @@ def test_a_corrupt_archive_is_refused(tmp_path, keep):
         load_classifier(path)
 
 
+def test_no_texts():
+    model = classifier()
+    with pytest.raises(ValueError, match="x must be one text or more; got none"):
+        model.predict([])
+    assert model.tokenizer.encode([]).shape == (0, model.tokenizer.sequence_length)
+
+
 def test_missing_archives_and_other_models_are_refused(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         load_classifier(tmp_path / "none.keras")

@@ -46,6 +46,19 @@ def test_what_training_alone_needs_is_left_out(tmp_path):
         np.testing.assert_array_equal(weight, own)
 
 
+def test_what_is_whole_but_not_known_is_not_called_corrupt(tmp_path):
+    class Mine(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    path = tmp_path / "model.keras"
+    for layer in (keras.layers.Lambda(lambda x: x), Mine()):
+        keras.Sequential([keras.Input((3,)), layer]).save(path)
+        with pytest.raises(ValueError, match="model.keras could not be read: ") as found:
+            load_keras_file(path)
+        assert "corrupt" not in str(found.value)
+
+
 def test_half_numbers_take_half_the_room(tmp_path):
     written = model()
     save_keras_file(written, tmp_path / "whole.keras")

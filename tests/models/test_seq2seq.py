@@ -124,6 +124,19 @@ def test_translations_do_not_depend_on_the_batch(cell):
         assert one[0].ids == other[0].ids
 
 
+def test_half_precision_translates():
+    kept = keras.config.dtype_policy()
+    wanted, texts = translator(), PAIRS.source[:3]
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        model = translator()
+    finally:
+        keras.config.set_dtype_policy(kept)
+    for found, whole in zip(translate(model, texts), translate(wanted, texts), strict=True):
+        assert found[0].score == pytest.approx(whole[0].score, abs=0.05)
+    assert len(translate_greedily(model, texts, batch_size=3)) == 3
+
+
 def test_it_comes_back_from_its_file(tmp_path):
     model = translator("gru", kind="additive", num_layers=2, heads=3)
     model.save(tmp_path / "model.keras")

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.models.transfer import classifier_from, give_words, mean_of
+from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 from tests.models.test_language_model import IDS, WORDS, language_model
 
@@ -21,6 +23,16 @@ def test_a_classifier_goes_on_as_itself():
     source = classifier_from(language_model(), ("no", "yes"), 8, dropout=0.2)
     model = classifier_from(source, ("no", "yes"), 8, dropout=0.0)
     np.testing.assert_array_equal(model(IDS), source(IDS))
+
+
+def test_only_a_gru_over_words_is_a_beginning():
+    characters = LanguageModel(CharacterTokenizer("abc"), 4, 5)
+    with pytest.raises(ValueError, match="source must read words; it has a CharacterTokenizer"):
+        classifier_from(characters, ("no", "yes"), 8, 0.0)
+    for cell in ("lstm", "transformer"):
+        source = SequenceClassifier(WordTokenizer(WORDS, 8), embedding_dim=4, units=8, cell=cell)
+        with pytest.raises(ValueError, match=f"source must have a GRU; its cell is '{cell}'"):
+            classifier_from(source, ("no", "yes"), 8, 0.0)
 
 
 def test_the_mean_of_models_has_the_mean_of_their_weights():

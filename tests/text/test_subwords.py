@@ -46,6 +46,15 @@ def test_bad_texts(subwords, text, message):
         subwords.encode(["Haus", text])
 
 
+def test_a_text_that_names_a_special_piece_has_none(subwords):
+    rows = subwords.encode(["Ein <s>altes</s> Haus <pad>", "<unk> Haus"])
+    assert all(piece not in row for row in rows for piece in (PAD, START, END))
+    plain = Subwords.fit(["a < s > / pad"] * 3, size=40, longest=40)
+    assert plain.decode(plain.encode(["a<pad></s>"])[0]) == "a<pad></s>"
+    again = Subwords.from_config(plain.get_config())
+    assert again.encode(["<pad>"]) == plain.encode(["<pad>"])
+
+
 def test_an_unknown_character_among_known_ones(subwords):
     assert UNKNOWN in subwords.encode(["Haus 日"])[0]
 

@@ -88,6 +88,10 @@ def test_later_parts_are_the_tail_of_the_whole():
     whole = [ids.numpy().tolist() for ids, _, _ in data.dataset(0, 6, 2)]
     tail = [ids.numpy().tolist() for ids, _, _ in data.dataset(3, 6, 2)]
     assert len(whole) == 18 and tail == whole[9:]
+    parts = [
+        [ids.numpy().tolist() for ids, _, _ in data.dataset(a, b, 2)] for a, b in ((0, 1), (1, 4))
+    ]
+    assert [*parts[0], *parts[1]] == whole[:12] and len(parts[0]) == 3
 
 
 def test_bad_input():
