@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import sys
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
     records = []
     for card in map(zoo.card, zoo.list_models()):
         exports = [export for export in card.exports if export["variant"] in VARIANTS]
-        if card.task != task or not exports:
+        # What completes words has no word to complete where a model reads characters.
+        characters = card.metric == "bits_per_character"
+        if card.task != task or characters or not exports:
             continue
         labels = card.configuration.get("labels")
         records.append(
@@ -184,7 +187,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, with_body: bool) -> None:
-        path = self.path.partition("?")[0].removeprefix("/") or "index.html"
+        asked = urllib.parse.unquote(self.path.partition("?")[0])
+        path = asked.removeprefix("/") or "index.html"
         if path in LISTS:
             self.server.look_again()
         try:
@@ -251,6 +255,8 @@ class Server(http.server.ThreadingHTTPServer):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, or 2 after a mistake in the input.
 
+    Ctrl-C ends a server with 0, and the writing of a folder, which is not there then, with 130.
+
     Example:
         >>> main(["--port", "70000"])
         Traceback (most recent call last):
@@ -273,9 +279,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"The page is at {server.address} (Ctrl-C ends it).", flush=True)
             server.serve_forever()
     except KeyboardInterrupt:
-        return 0
+        return 0 if chosen.out is None else 130
     except OSError as error:
         about = f"--out {chosen.out}" if chosen.out is not None else f"--port {chosen.port}"
+        read = error.filename or ""
+        if any(Path(read).is_relative_to(folder) for folder in (PAGE, zoo.models_folder())):
+            about = read  # It is neither the port nor the new folder that is wrong.
         print(f"error: {about}: {error.strerror}.", file=sys.stderr)
         return 2
     except ValueError as error:

@@ -16,8 +16,9 @@ def main() -> None:
     given = step.get_input_details()
     for kind, tensors in (("input", given), ("output", step.get_output_details())):
         for name, about in tensors.items():
-            size = int(np.prod(about["shape"])) * np.dtype(about["dtype"]).itemsize
-            print(kind, name, size, *about["shape"])
+            dtype = np.dtype(about["dtype"])
+            size = int(np.prod(about["shape"])) * dtype.itemsize
+            print(kind, name, size, dtype, *about["shape"])
     print(flush=True)
     inputs = {}
     for line in sys.stdin:

@@ -2,9 +2,9 @@
 
 import { describe, HeatMap, largest, tabulate } from "./gates.js";
 import {
+  begin,
   byId,
   Choice,
-  complain,
   element,
   latestOnly,
   listen,
@@ -24,10 +24,10 @@ let model = null; // an open Classifier
 let times = [];
 let shown = null; // tokens and steps of the gates on the page
 
-const openOnce = opener(open, forget);
+const openChosen = opener(open, forget, () => choice.file);
 
 const answer = latestOnly(async (wanted) => {
-  await openOnce(choice.file);
+  await openChosen();
   const encoded = model.tokenizer.encode(text.value);
   const lack = lackOf(encoded, text.value);
   byId("note").textContent = lack || noteOn(encoded);
@@ -38,12 +38,9 @@ const answer = latestOnly(async (wanted) => {
   byId("problem").hidden = true;
 });
 
-async function open(file) {
-  byId("note").textContent = "Loading the model …";
+async function open(file, signal) {
   const { Classifier } = await withLiteRt("./classifier.js");
-  const opened = await Classifier.open(file, MODELS);
-  model?.delete();
-  model = opened;
+  model = await Classifier.open(file, MODELS, signal);
   times = [];
   await model.classify(model.tokenizer.encode(text.value).ids); // the first run sets up kernels
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
@@ -63,7 +60,6 @@ function forget() {
   for (const id of ["latency", "size", "accuracy", "gates-summary"]) byId(id).textContent = "";
   byId("gates").hidden = true;
   shown = null;
-  speak("");
 }
 
 /** Why there is nothing to answer; "" if there is something. */
@@ -128,4 +124,4 @@ async function start() {
   await answer();
 }
 
-start().catch(complain);
+begin(start);

@@ -11,9 +11,10 @@ export class Classifier {
   /**
    * @param {{path: string, sha256: string, bytes: number}} file of the presets
    * @param {URL} folder that the path begins in
+   * @param {AbortSignal} [signal] ends the download
    */
-  static async open(file, folder) {
-    const bytes = await download(file, folder);
+  static async open(file, folder, signal) {
+    const bytes = await download(file, folder, signal);
     const about = await readMetadata(bytes);
     closeShapes(bytes);
     return new Classifier(await compile(new Uint8Array(bytes)), about);

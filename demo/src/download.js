@@ -3,10 +3,12 @@
 /**
  * @param {{path: string, sha256: string}} file of the list of models
  * @param {URL} folder that the path begins in
+ * @param {AbortSignal} [signal] ends the download
  * @returns {Promise<ArrayBuffer>}
  */
-export async function download(file, folder) {
-  const response = await fetch(new URL(file.path, folder));
+export async function download(file, folder, signal) {
+  const address = new URL(file.path.split("/").map(encodeURIComponent).join("/"), folder);
+  const response = await fetch(address, { signal });
   if (!response.ok) throw new Error(`${file.path}: the server answered ${response.status}`);
   const bytes = await response.arrayBuffer();
   await check(bytes, file);

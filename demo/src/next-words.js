@@ -1,9 +1,9 @@
 // The page of next words: what is typed goes to the model, its suggestions become buttons.
 
 import {
+  begin,
   byId,
   Choice,
-  complain,
   element,
   latestOnly,
   listen,
@@ -15,7 +15,8 @@ import {
 } from "./page.js";
 
 const COUNT = 5;
-const METRICS = { perplexity: "Perplexity", bits_per_character: "Bits a character" };
+// As the tokenizer reads: marks are letters, and an apostrophe belongs to a word within it only.
+const REST_OF_WORD = /^(?:[\p{L}\p{M}\p{N}]|['’](?=[\p{L}\p{N}]))*/u;
 
 const text = byId("text");
 
@@ -24,10 +25,10 @@ let model = null; // an open Suggester
 let asked = null; // the text that the suggestions follow; null before there are any
 let typed = ""; // what there is of its last word
 
-const openOnce = opener(open, forget);
+const openChosen = opener(open, forget, () => choice.file);
 
 const suggest = latestOnly(async (wanted) => {
-  await openOnce(choice.file);
+  await openChosen();
   const before = text.value.slice(0, text.selectionStart);
   if (before !== asked) {
     const found = await model.suggest(before, COUNT, wanted);
@@ -38,15 +39,11 @@ const suggest = latestOnly(async (wanted) => {
   byId("problem").hidden = true;
 });
 
-async function open(file) {
-  byId("note").textContent = "Loading the model …";
+async function open(file, signal) {
   const { Suggester } = await withLiteRt("./suggester.js");
-  const opened = await Suggester.open(file, MODELS);
-  model?.delete();
-  model = opened;
-  asked = null;
+  model = await Suggester.open(file, MODELS, signal);
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
-  byId("metric").textContent = METRICS[choice.preset.metric];
+  byId("metric").textContent = "Perplexity";
   byId("score").textContent = `${file.score?.toFixed(2) ?? "not measured"} on ${file.scored_on}`;
 }
 
@@ -57,7 +54,6 @@ function forget() {
   asked = null;
   byId("suggestions").replaceChildren();
   for (const id of ["size", "metric", "score"]) byId(id).textContent = "";
-  speak("");
 }
 
 function show(words) {
@@ -91,7 +87,7 @@ function take(word) {
     return;
   }
   const inside = typed && caret === selectionEnd;
-  const rest = inside ? text.value.slice(caret).match(/^[\p{L}\p{N}'’]*/u)[0] : "";
+  const rest = inside ? text.value.slice(caret).match(REST_OF_WORD)[0] : "";
   const end = selectionEnd + rest.length;
   const given = /^\s/.test(text.value.slice(end)) ? word : `${word} `;
   replace(caret - typed.length, end, given);
@@ -115,4 +111,4 @@ async function start() {
   await suggest();
 }
 
-start().catch(complain);
+begin(start);

@@ -50,13 +50,17 @@ export function speak(words) {
  * Make the function that sees to it that the chosen file is open.
  *
  * A file that does not open is fetched again once the user has chosen another or asks for it, not
- * at each key.
+ * at each key. One that is still being fetched when another is chosen is given up.
  *
- * @param {(file: Object) => Promise<void>} open
- * @param {() => void} forget called if it does not open
+ * @param {(file: Object, signal: AbortSignal) => Promise<void>} open
+ * @param {() => void} forget called before another file is opened, and if that does not open
+ * @param {() => Object} chosen the file that is to be open
  */
-export function opener(open, forget) {
-  let last = {}; // the file that was tried last, and why it failed
+export function opener(open, forget, chosen) {
+  let last = {}; // the file that was tried last, what ends its download, and why it failed
+  byId("form").addEventListener("input", () => {
+    if (last.opening && last.file !== chosen()) last.download.abort();
+  });
   const again = byId("again");
   again.addEventListener("click", () => {
     last = {};
@@ -65,17 +69,34 @@ export function opener(open, forget) {
     byId("text").focus();
     byId("form").dispatchEvent(new Event("input"));
   });
-  return async (file) => {
-    if (last.file !== file) {
-      last = { file };
-      await open(file).catch((error) => {
+  return async () => {
+    while (last.file !== chosen() || (last.error && last.download.signal.aborted)) {
+      last = { file: chosen(), download: new AbortController(), opening: true };
+      forget();
+      byId("note").textContent = "Loading the model …";
+      byId("spoken").textContent = ""; // The new model's answer is news, even if it is the same.
+      speak("Loading the model");
+      await open(last.file, last.download.signal).catch((error) => {
         forget();
         last.error = error;
       });
+      last.opening = false;
     }
     again.hidden = !last.error;
-    if (last.error) throw last.error;
+    if (last.error) {
+      speak("");
+      throw last.error;
+    }
   };
+}
+
+/** Start a page; where that fails, loading it again is what the user can do. */
+export function begin(start) {
+  start().catch((error) => {
+    complain(error);
+    byId("again").hidden = false;
+    byId("again").addEventListener("click", () => location.reload());
+  });
 }
 
 /** Call `ask` whenever something is typed, cleared or chosen. */
@@ -98,8 +119,8 @@ export function replace(start, end, words) {
 
 /** Import a module that needs LiteRT.js. */
 export function withLiteRt(module) {
-  return import(module).catch(() => {
-    throw new Error("LiteRT.js is missing; `npm install --ignore-scripts` in demo/ brings it");
+  return import(module).catch((error) => {
+    throw new Error(`a script could not be loaded: ${error.message}`);
   });
 }
 

@@ -14,9 +14,10 @@ export class Suggester {
   /**
    * @param {{path: string, sha256: string, bytes: number}} file of the list of models
    * @param {URL} folder that the path begins in
+   * @param {AbortSignal} [signal] ends the download
    */
-  static async open(file, folder) {
-    const bytes = await download(file, folder);
+  static async open(file, folder, signal) {
+    const bytes = await download(file, folder, signal);
     const files = entries(bytes);
     const vocabulary = await readVocabulary(files);
     const pattern = await textOf(files, "delimiter.txt");

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 PROGRAM = "python -m gru_zoo.export"
 # Beside "tflite:VARIANT"; what they are is told by `gru_zoo.export`.
 FORMATS = ("saved_model", "onnx")
-TFLITE = ("float32", "float16", "int8", "int4", "int8_full", "int16x8", "mediapipe")
+_INTEGERS = ("int8_full", "int16x8")
+TFLITE = ("float32", "float16", "int8", "int4", *_INTEGERS, "mediapipe")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +73,7 @@ def _export(config: Export) -> None:
     if not config.to:
         raise ValueError("to must name at least one format; got none.")
     targets = {to: _target(to, config) for to in config.to}
-    for path in targets.values():
-        if path.exists() and not config.overwrite:
-            raise FileExistsError(f"out must not hold {path.name}, or use --overwrite; it does.")
+    _check(targets, config)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
@@ -83,16 +82,32 @@ def _export(config: Export) -> None:
         task = progress.add_task(f"opening {config.model.name}", total=None)
         model = load(config.model)
         representative = _representative(config.representative)
-        for to, path in targets.items():
-            progress.update(task, description=f"writing {path.name}")
-            difference = _write(to, model, path, config, representative)
-            rows.append(_row(path, difference))
-    _print(rows)
+        try:
+            for to, path in targets.items():
+                progress.update(task, description=f"writing {path.name}")
+                difference = _write(to, model, path, config, representative)
+                rows.append(_row(path, difference))
+        finally:  # What was written before a mistake is there, and is told.
+            progress.stop()
+            if rows:
+                _print(rows)
     for path in filter(_too_small_for_int8, targets.values()):
         print(
             f"note: {path.name} holds no int8 weight; TFLite leaves a matrix of fewer than 1,024 "
             "numbers in float."
         )
+
+
+def _check(targets: Mapping[str, Path], config: Export) -> None:
+    """Raise for what cannot be written, before anything is."""
+    for path in targets.values():
+        if path.exists() and not config.overwrite:
+            raise FileExistsError(f"out must not hold {path.name}, or use --overwrite; it does.")
+    if len(set(targets.values())) < len(targets) or len(targets) < len(config.to):
+        raise ValueError(f"to must name each format once; got {', '.join(config.to)}.")
+    integers = [to for to in targets if to.partition(":")[2] in _INTEGERS]
+    if integers and config.representative is None:
+        raise ValueError(f"representative must be a file for {integers[0]!r}; got none.")
 
 
 def load(path: Path) -> keras.Model:

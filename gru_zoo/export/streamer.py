@@ -14,6 +14,8 @@ from gru_zoo.export.runtime import interpreter
 STATE = "state_"
 # Every state starts as zeros, but a running maximum below all that a GRU can give.
 LOWEST = {True: -1.0, False: 0.0}
+# Operators of an embedding, which name themselves when an id has no row; the latter is of int4.
+_LOOK_UPS = ("GATHER", "EMBEDDING_LOOKUP")
 
 
 class Streamer:
@@ -96,7 +98,7 @@ class Streamer:
         try:
             results = self._step(**tensors, **self._state)
         except RuntimeError as error:
-            if "GATHER" not in str(error):
+            if not any(name in str(error) for name in _LOOK_UPS):
                 raise
             given = ", ".join(f"{name}={value.tolist()}" for name, value in tensors.items())
             message = f"ids must be rows of their embedding, counted from 0; got {given}."
@@ -109,6 +111,8 @@ class Streamer:
         if value.size != np.prod(about["shape"]):
             wanted, given = about["shape"][1:].tolist(), list(value.shape)
             raise ValueError(f"{name} must be one step {wanted}; got the shape {given}.")
+        if about["quantization"][0] and not np.isfinite(value).all():
+            raise ValueError(f"{name} must be finite in a file of integers; got {value!r}.")
         return _quantized(value.reshape(about["shape"]), about)
 
     def _require_state(self, state: Any) -> None:

@@ -73,7 +73,11 @@ def test_names_of_variants_are_those_of_the_function():
     [
         (["--to", "tflite:int9"], "'tflite:', must be one of .*got 'int9'.*'int8'"),
         (["--to", "onx"], "to must be one of .*got 'onx'. Did you mean 'onnx'"),
-        (["--to", "tflite:int8_full"], "representative must be some sequences .*'int8_full'"),
+        (
+            ["--to", "tflite", "tflite:int16x8"],
+            "representative must be a file for 'tflite:int16x8'",
+        ),
+        (["--to", "tflite", "tflite:float32"], "name each format once; got tflite, tflite:float32"),
         (["--to", "tflite:mediapipe"], "must be a SequenceClassifier for variant 'mediapipe'"),
         (["--to", "tflite:int8", "--min-runtime", "new"], "min_runtime must be a version"),
         (["--representative", "none.npy"], "representative must be .*none.npy does not exist"),
@@ -85,6 +89,15 @@ def test_a_mistake_is_one_line(saved, tmp_path, capsys, words, message):
     assert error.startswith("error: ")
     pytest.raises(ValueError, _raise, error).match(message)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_what_was_written_before_a_mistake_is_told(saved, tmp_path, capsys):
+    words = ["--to", "tflite", "tflite:mediapipe", "--out", str(tmp_path)]
+    assert main([str(saved[0]), *words]) == 2
+    shown = capsys.readouterr()
+    assert "small_float32.tflite" in shown.out and "SequenceClassifier" in shown.err
+    assert [file.name for file in tmp_path.iterdir()] == ["small_float32.tflite"]
 
 
 def write_representative(folder, name):

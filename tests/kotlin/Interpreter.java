@@ -38,7 +38,7 @@ public final class Interpreter {
             questions.println(hex(content));
             for (String line = answers.readLine(); !line.isEmpty(); line = answers.readLine()) {
                 String[] about = line.split(" ");
-                Tensor tensor = new Tensor(Integer.parseInt(about[2]));
+                Tensor tensor = new Tensor(Integer.parseInt(about[2]), about[3]);
                 (about[0].equals("input") ? inputs : outputs).put(about[1], tensor);
             }
         } catch (IOException error) {

@@ -8,8 +8,9 @@ fun main(arguments: Array<String>) {
     var stream = Streamer(model)
     val words = arguments.drop(1)
     for ((place, word) in words.withIndex()) {
-        if (place == words.size / 2) {  // Pause it, and go on in another.
-            val paused = stream.state
+        if (place == words.size / 2) {  // Pause it, and go on in another; what goes on does no harm.
+            val paused = HashMap(stream.state)
+            repeat(3) { stream.push(mapOf("ids" to intArrayOf(7 + it))) }
             stream = Streamer(model)
             stream.state = paused
         }

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
+from gru_zoo import GRU, export
 from tests import readme_streamer
 
 HERE = Path(__file__).parent
@@ -29,8 +32,8 @@ def program(tmp_path_factory):
     """Compile README's class and Main.kt; return the Java class path."""
     folder = tmp_path_factory.mktemp("kotlin")
     (folder / "Streamer.kt").write_text(readme_streamer.text("kotlin"), encoding="utf-8")
-    java = ["javac", "-d", str(folder / "java"), str(HERE / "Interpreter.java")]
-    subprocess.run([*java, str(HERE / "Tensor.java")], check=True)
+    stand_ins = [str(HERE / f"{name}.java") for name in ("Interpreter", "Tensor", "DataType")]
+    subprocess.run(["javac", "-d", str(folder / "java"), *stand_ins], check=True)
     jar = folder / "program.jar"
     sources = [str(folder / "Streamer.kt"), str(HERE / "Main.kt")]
     kotlin = ["kotlinc", *sources, "-cp", str(folder / "java"), "-include-runtime", "-d", str(jar)]
@@ -39,11 +42,22 @@ def program(tmp_path_factory):
     return f"{jar}:{folder / 'java'}"
 
 
+def run(program: str, path: Path) -> subprocess.CompletedProcess:
+    worker = f"-Dworker={sys.executable}\n{readme_streamer.WORKER}"
+    command = ["java", "-cp", program, worker, "MainKt", str(path), *map(str, readme_streamer.IDS)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
 @pytest.mark.parametrize("variant", ["float32", "int8"])
 def test_the_class_streams_as_python_does(program, variant):
-    path = str(readme_streamer.file(variant))
-    worker = f"-Dworker={sys.executable}\n{readme_streamer.WORKER}"
-    command = ["java", "-cp", program, worker, "MainKt", path, *map(str, readme_streamer.IDS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = run(program, readme_streamer.file(variant))
     assert done.returncode == 0, done.stderr
     readme_streamer.check(done.stdout, variant)
+
+
+def test_states_in_integers_are_refused(program, tmp_path):
+    model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
+    frames = [np.random.default_rng(row).normal(size=(9, 4)).astype("float32") for row in range(4)]
+    export.tflite(model, tmp_path / "m.tflite", variant="int8_full", representative=frames)
+    done = run(program, tmp_path / "m.tflite")
+    assert done.returncode != 0 and "must be float32; it is INT8" in done.stderr

@@ -19,7 +19,7 @@ public final class Interpreter {
         while let line = readLine(), !line.isEmpty {
             let about = line.split(separator: " ").map(String.init)
             names[about[0]]!.append(about[1])
-            shapes[about[0]]![about[1]] = Tensor.Shape(about.dropFirst(3).map { Int($0)! })
+            shapes[about[0]]![about[1]] = Tensor.Shape(about.dropFirst(4).map { Int($0)! })
         }
     }
 
