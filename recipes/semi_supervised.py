@@ -8,7 +8,6 @@ Steps:    each is a run of this recipe, and a line of the ablation:
           --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
           --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
           --mean-of RUN ...   mean of the weights of runs that began alike (Wortsman et al. 2022)
-          --side-by-side ...  GRUs of several runs that share their words (--keep-words), as one
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
 Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
 """
@@ -49,12 +48,12 @@ def train(config: Train) -> None:
     _check(config)
     for path in config.teachers:
         teachers.opinions(RunFolder.open(path))  # What is not there is said before a run is made.
-    made = _made_of(config)
+    mean = _mean(config)
     with start_run(config) as run:
-        _train(config, run, made)
+        _train(config, run, mean)
 
 
-def _train(config: Train, run: RunFolder, made: SequenceClassifier | None) -> None:
+def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.batching import predict_by_length
     from gru_zoo.training.fitting import fit, seed_everything
@@ -62,9 +61,7 @@ def _train(config: Train, run: RunFolder, made: SequenceClassifier | None) -> No
     seed_everything(config.seed)
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
-    parts = averaging.parts(vars(config))
-    named = [config.pretrained, config.words, config.keep_words, *parts, *config.teachers]
-    require_seen(named, source)
+    require_seen([config.pretrained, config.words, *config.mean_of, *config.teachers], source)
     labelled, validation = splits["train"], splits["validation"]
     taught_by = [RunFolder.open(path) for path in config.teachers]
     opinions = [teachers.opinions(teacher, splits) for teacher in taught_by]
@@ -74,13 +71,13 @@ def _train(config: Train, run: RunFolder, made: SequenceClassifier | None) -> No
         print(f"teachers: their mean's validation accuracy {accuracy:.4f}")
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
     more = splits.get("unsupervised", none)
-    model = _model(config, [*labelled.texts, *more.texts], made)
+    model = _model(config, [*labelled.texts, *more.texts], mean)
     held_out = reviews.encode(model, validation.texts, config.backward)
 
     def validate() -> dict[str, float]:
         return reviews.score(predict_by_length(model, held_out), validation.labels)
 
-    if made is not None:
+    if config.mean_of:
         averaging.finish(run, config, model, validate)
     else:
         given = _Training(config, model, labelled, more, opinions, taught_by)
@@ -125,12 +122,8 @@ def _check(config: Train) -> None:
     averaging.check(config)
     if config.words:
         RunFolder.open(config.words)
-    if config.bidirectional and (config.pretrained or averaging.parts(vars(config))):
+    if config.bidirectional and (config.pretrained or config.mean_of):
         raise ValueError("bidirectional must be False with pretrained or mean_of; got True.")
-    if config.keep_words and not config.pretrained:
-        raise ValueError(f"keep_words must go with pretrained; got {config.keep_words} alone.")
-    if config.keep_words:
-        is_run(config.keep_words)  # Or a preset: anything else is refused.
     if config.pretrained:
         known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
         if known != config.backward:
@@ -289,35 +282,28 @@ class _Training:
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 
 
-def _made_of(config: Train) -> SequenceClassifier | None:
-    """Return what is made of other runs, or None; refuse what cannot be, before a run is made."""
+def _mean(config: Train) -> SequenceClassifier | None:
+    """Return the mean of what is named, or None; refuse what has no mean before a run is made."""
+    if not config.mean_of:
+        return None
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.joining import require_same_words, side_by_side
     from gru_zoo.models.transfer import mean_of
 
-    if config.keep_words:
-        require_same_words(*map(pretrained, (config.pretrained, config.keep_words)))
-    models = [pretrained(place) for place in averaging.parts(vars(config))]
-    if not models:
-        return None
-    if config.side_by_side:
-        return side_by_side(models, config.sequence_length)
-    mean = mean_of(models)
+    mean = mean_of([pretrained(place) for place in config.mean_of])
     if not isinstance(mean, SequenceClassifier):
         raise ValueError(f"mean_of must name classifiers; got a {type(mean).__name__}.")
     return mean
 
 
 def _model(
-    config: Train, texts: list[bytes], made: SequenceClassifier | None
+    config: Train, texts: list[bytes], mean: SequenceClassifier | None
 ) -> SequenceClassifier:
-    """Return a new classifier, or one with the words and weights of another one."""
+    """Return a new classifier, or one with the words and weights of a mean or pretrained run."""
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.joining import keep_words
     from gru_zoo.models.transfer import classifier_from, give_words
     from gru_zoo.text.tokenizers import WordTokenizer
 
-    if made is None and not config.pretrained:
+    if mean is None and not config.pretrained:
         tokenizer = WordTokenizer.fit(
             texts, config.vocabulary_size, config.sequence_length, fold_case=True
         )
@@ -332,11 +318,8 @@ def _model(
         if config.words:
             give_words(model, load(RunFolder.open(config.words)))
         return model
-    source = pretrained(config.pretrained) if made is None else made
-    model = classifier_from(source, LABELS, config.sequence_length, config.dropout)
-    if config.keep_words:
-        keep_words(model, pretrained(config.keep_words))
-    return model
+    source = pretrained(config.pretrained) if mean is None else mean
+    return classifier_from(source, LABELS, config.sequence_length, config.dropout)
 
 
 def _compile(model: object, config: Train, steps_per_epoch: int) -> None:

@@ -31,12 +31,8 @@ class Train(ReviewFlags):
     a preset of the zoo, such as next_word_imdb_gru_small."""
     mean_of: tuple[str, ...] = ()
     """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
-    side_by_side: tuple[str, ...] = ()
-    """Runs of this recipe, or presets, that share their words (`--keep-words`), whose GRUs it has
-    side by side, as one of all their units; its logits are the mean of theirs. Nothing is trained,
-    but another run may go on from it."""
     half: bool = False
-    """Round the model to float16 numbers, for a Keras file of half the size."""
+    """Round the mean to float16 numbers, for a Keras file of half the size."""
     adversarial: float = 0.0
     """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
     virtual_adversarial: float = 0.0
@@ -55,9 +51,6 @@ class Train(ReviewFlags):
     """Excerpts of each review, 15 to 150 words of it, that it learns too: the teachers answer them,
     as their reviews' labels need not be theirs."""
 
-    keep_words: str = ""
-    """Run of this recipe, or preset, whose word vectors it has from the start and never changes;
-    with `--pretrained`."""
     words: Path | None = None
     """Run whose word vectors it begins with: their principal components, as many as fit."""
 

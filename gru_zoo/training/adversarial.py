@@ -191,7 +191,6 @@ def _adversarial(
         with tf.GradientTape() as tape:
             vectors, mask = _vectors(classifier, ids)
             vectors += step
-            tape.watch(vectors)  # also where words are not trained
             given = _answers(classifier, vectors, mask, training=True)
             loss = tf.reduce_mean(keras.losses.categorical_crossentropy(targets, given))
             scaled = training.optimizer.scale_loss(loss)

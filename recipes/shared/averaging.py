@@ -1,7 +1,4 @@
-"""A run that is made of other runs and learns nothing: its flags, and what it notes.
-
-`--mean-of` takes the mean of their weights, `--side-by-side` puts their GRUs into one.
-"""
+"""A run that is the mean of other runs' weights (`--mean-of`): its flags, and what it notes."""
 
 from __future__ import annotations
 
@@ -15,43 +12,25 @@ if TYPE_CHECKING:
     import keras
 
 # Flags of a training, which such a run is not.
-_LEARNS = (
-    "pretrained",
-    "teachers",
-    "words",
-    "keep_words",
-    "adversarial",
-    "virtual_adversarial",
-)
-
-
-def parts(config: Mapping[str, Any]) -> list[str]:
-    """Return the runs and presets that a run of these flags is made of, if it learns nothing."""
-    return [*config.get("mean_of", ()), *config.get("side_by_side", ())]
+_LEARNS = ("pretrained", "teachers", "words", "adversarial", "virtual_adversarial")
 
 
 def check(config: Any) -> None:
-    """Look at the flags of a run that is made of others, before anything is read.
+    """Look at the flags of a run that has `mean_of`, before anything is read.
 
     Raises:
         ValueError: a flag of a training stands beside it, or one of a mean without it; or one of
             them reads in the other direction.
         FileNotFoundError: it names something that is neither a run nor a preset.
     """
-    several = getattr(config, "side_by_side", ())
-    flag = "side_by_side" if several else "mean_of"
-    if several and config.mean_of:
-        raise ValueError(
-            f"mean_of must not be given with side_by_side; got {', '.join(config.mean_of)}."
-        )
-    for name in _LEARNS if parts(vars(config)) else ():
+    for name in _LEARNS if config.mean_of else ():
         if given := getattr(config, name, None):
             raise ValueError(
-                f"{name} must not be given with {flag}, which trains nothing; got {given}."
+                f"{name} must not be given with mean_of, which trains nothing; got {given}."
             )
-    if config.half and not parts(vars(config)):
+    if config.half and not config.mean_of:
         raise ValueError("half must go with mean_of, which may name one run; got none.")
-    for place in parts(vars(config)):
+    for place in config.mean_of:
         known = is_run(place) and RunFolder.open(place).config.get("backward", False)
         if known != config.backward:
             raise ValueError(f"backward must be {known}, as in {place}; got {config.backward}.")
@@ -60,7 +39,7 @@ def check(config: Any) -> None:
 def finish(
     run: RunFolder, config: Any, model: keras.Model, validate: Callable[[], Mapping[str, float]]
 ) -> None:
-    """Round the model if it is to be stored in half, validate it, write its line of history.
+    """Round the mean if it is to be stored in half, validate it, write its line of history.
 
     Epochs and seconds are those of its parts, runs or presets.
     """
@@ -69,7 +48,7 @@ def finish(
     if config.half:
         round_to_half(model)
     row = {f"val_{name}": value for name, value in validate().items()}
-    epochs, seconds = map(sum, zip(*map(_effort, parts(vars(config))), strict=True))
+    epochs, seconds = map(sum, zip(*map(_effort, config.mean_of), strict=True))
     run.history.append({"epoch": epochs, **row, "seconds": seconds})
     run.save_checkpoint({})
 
@@ -79,8 +58,8 @@ def _effort(place: str) -> tuple[float, float]:
     if is_run(place):
         run = RunFolder.open(place)
         # A language model's history has a row for each part of an epoch, a mean's one row for all.
-        rows = 1 if parts(run.config) else run.config.get("parts", 1)
-        return run.history[-1]["epoch"] / rows, sum(row["seconds"] for row in run.history)
+        parts = 1 if run.config.get("mean_of") else run.config.get("parts", 1)
+        return run.history[-1]["epoch"] / parts, sum(row["seconds"] for row in run.history)
     from gru_zoo.zoo import card
 
     about = card(place)

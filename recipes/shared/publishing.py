@@ -115,10 +115,8 @@ def before(run: RunFolder) -> list[str]:
     from gru_zoo.zoo import card
 
     config, commands = run.config, []
-    several = [
-        place for name in ("teachers", "mean_of", "side_by_side") for place in config.get(name, [])
-    ]
-    named = [*(config.get(name) for name in ("pretrained", "words", "keep_words")), *several]
+    several = [*config.get("teachers", []), *config.get("mean_of", [])]
+    named = [config.get("pretrained"), config.get("words"), *several]
     for path in dict.fromkeys(filter(None, named)):
         if not is_run(path):
             commands += card(path).commands

@@ -9,7 +9,6 @@ from gru_zoo import load
 from gru_zoo.training.runs import RunFolder
 from recipes import semi_supervised
 from recipes.shared import reviews
-from recipes.shared.publishing import before
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe
 
 STEPS = """
@@ -88,34 +87,6 @@ def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
     done = recipe("semi_supervised", place, "train", *flags)
     assert done.returncode == 2 and "mean_of must name classifiers; got a Lang" in done.stderr
     assert not (runs / "wrong").exists()
-
-
-@pytest.mark.slow
-def test_runs_that_share_their_words_stand_side_by_side(place, runs, monkeypatch):
-    """Their mean is a run, whose logits are the mean of theirs."""
-    both = ["runs/semi_supervised/teacher", "runs/semi_supervised/member"]
-    flags = (
-        f"--name member --source packaged --seed 3 --pretrained {both[0]} --keep-words {both[0]}"
-    )
-    more = "--adversarial 0.3 --sequence-length 20 --learning-rate 0.02 --epochs 1".split()
-    done = recipe("semi_supervised", place, "train", *flags.split(), *more)
-    assert done.returncode == 0, done.stderr
-    flags = "--name joined --sequence-length 20 --half --side-by-side".split()
-    done = recipe("semi_supervised", place, "train", *flags, *both)
-    assert done.returncode == 0, done.stderr
-    joined, *parts = (RunFolder.open(runs / name) for name in ("joined", "teacher", "member"))
-    whole, one, other = map(semi_supervised.load, (joined, *parts))
-    assert whole.units == one.units + other.units and whole.labels == one.labels
-    ids = np.array([[1, 5, 9, 4, 0], [1, 3, 7, 11, 8]])
-    assert np.abs(one(ids) - other(ids)).max() > 1e-3  # The member has learnt.
-    geometric = np.sqrt(np.multiply(one(ids), other(ids)))
-    wanted = geometric / geometric.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(whole(ids), wanted, atol=2e-3)
-    (row,) = joined.history
-    assert row["epoch"] == sum(part.history[-1]["epoch"] for part in parts)
-    monkeypatch.chdir(place)  # Runs are named from where the commands were given.
-    commands = before(joined)
-    assert [c.split("--name ")[1].split()[0] for c in commands] == ["words", "teacher", "member"]
 
 
 PUBLISH = "--preset mine --compared 50 --variants float16 int8"
@@ -223,23 +194,6 @@ def test_backward_reading_turns_the_words_behind_start():
         (
             ["--mean-of", "none", "--virtual-adversarial", "0.2"],
             "virtual_adversarial must not be given with mean_of, which trains nothing; got 0.2",
-        ),
-        (
-            ["--side-by-side", "none", "--mean-of", "more"],
-            "mean_of must not be given with side_by_side; got more",
-        ),
-        (
-            ["--side-by-side", "none", "--keep-words", "more"],
-            "keep_words must not be given with side_by_side, which trains nothing; got more",
-        ),
-        (["--keep-words", "none"], "keep_words must go with pretrained; got none alone"),
-        (
-            ["--pretrained", "next_word_imdb_gru_small", "--keep-words", "none"],
-            "run must be a folder with a config.json, or one of comprehension_",
-        ),
-        (
-            "--pretrained next_word_imdb_gru_small --keep-words sentiment_imdb_gru_small".split(),
-            "other must have the same words as model; they differ",
         ),
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
