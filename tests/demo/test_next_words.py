@@ -145,6 +145,28 @@ def test_a_word_is_taken_in_the_place_of_the_one_at_the_caret(page):
         assert page.evaluate(value) == before
 
 
+@pytest.mark.parametrize(
+    ("begun", "rest", "left"),
+    [
+        ("He said 'the fi", "' and left", "' and left"),
+        ("The fi", "ne\u0301s x", " x"),
+        ("The fi", "ng's end", " end"),
+        ("The fi", "\u2019 x", "\u2019 x"),
+    ],
+)
+def test_only_the_rest_of_the_word_is_replaced(page, begun, rest, left):
+    enter(page, begun + rest)
+    page.evaluate(f"document.getElementById('text').setSelectionRange({len(begun)}, {len(begun)})")
+    page.press("Shift", 16)
+    settle(page)
+    word = next(iter(suggested(page)))
+    page.evaluate("document.querySelector('#suggestions button').click()")
+    settle(page)
+    space = "" if left.startswith(" ") else " "
+    kept = begun.removesuffix("fi")
+    assert page.evaluate("document.getElementById('text').value") == f"{kept}{word}{space}{left}"
+
+
 def test_a_long_text_is_read_from_near_its_end(page, model):
     words = [VOCABULARY[3 + number % 11] for number in range(350)]
     enter(page, " ".join(words) + " ")

@@ -4,6 +4,7 @@ import functools
 import http.server
 import json
 import re
+import threading
 import time
 
 import numpy as np
@@ -249,6 +250,51 @@ def test_what_failed_is_fetched_again_when_asked_not_at_each_key(chromium, serve
     assert fetched() == failed + 1
     assert len(shown(chromium)) == len(LABELS)
     assert chromium.evaluate("document.activeElement.id") == "text"
+
+
+def test_a_stalled_download_gives_way_to_another_choice(chromium, zoo):
+    """And what is being loaded is told, until the answer is."""
+    released, spoken = threading.Event(), "document.getElementById('spoken').textContent"
+
+    class Stalling(demo.Handler):
+        def _answer(self, with_body):
+            if "int8" in self.path:
+                released.wait(60)
+            super()._answer(with_body)
+
+    with running(demo.Server(0)) as server:
+        server.RequestHandlerClass = Stalling
+        try:
+            chromium.open(server.address)
+            choose(chromium, FORWARDS, "float32")
+            enter(chromium, "good")
+            answer = shown(chromium)
+            chromium.evaluate("document.querySelector('input[value=int8]').click()")
+            chromium.wait(f"{spoken} === 'Loading the model'")
+            assert shown(chromium) == []
+            chromium.evaluate("document.querySelector('input[value=float32]').click()")
+            settle(chromium)
+            assert shown(chromium) == answer
+            assert chromium.evaluate("document.getElementById('problem').hidden")
+            chromium.wait(f"{spoken}.endsWith('percent')")
+        finally:
+            released.set()
+    choosing = [url for url in chromium.requests if url.endswith("int8.tflite")]
+    assert choosing  # It had been asked for.
+
+
+def test_a_list_that_did_not_come_can_be_asked_for_again(chromium, server):
+    again = "document.getElementById('again')"
+    chromium.send("Network.setBlockedURLs", urls=["*presets.json"])
+    try:
+        chromium.open(server.address)
+        chromium.wait(f"!{again}.hidden")
+    finally:
+        chromium.send("Network.setBlockedURLs", urls=[])
+    chromium.evaluate(f"{again}.click()")
+    chromium.wait("document.querySelectorAll('#answer div').length > 0")
+    settle(chromium)
+    assert len(shown(chromium)) == len(LABELS)
 
 
 def test_any_static_server_will_do(chromium, zoo, tmp_path):

@@ -1,12 +1,15 @@
 """`python -m gru_zoo.demo`: what it serves, what it writes, what it refuses."""
 
 import contextlib
+import dataclasses
+import errno
 import http.client
 import json
 import shutil
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pytest
 
@@ -158,6 +161,44 @@ def test_the_lists_are_made_anew_at_each_request(page, zoo_of_one, capsys):
         assert ask(f"/models/{name}/model_int8.tflite")[0] == 404
         assert names(ask) == [later.name]
         assert capsys.readouterr().err == ""
+
+
+def test_a_folder_may_have_any_name(page, zoo_of_one):
+    other = zoo_of_one.rename(zoo_of_one.with_name("sentiment caf\u00e9 50%"))
+    with asking() as ask:
+        assert names(ask) == [other.name]
+        path = urllib.parse.quote(f"/models/{other.name}/model_int8.tflite")
+        assert ask(path)[2] == (other / "model_int8.tflite").read_bytes()
+
+
+def test_models_of_characters_are_not_offered(monkeypatch):
+    words = next(card(name) for name in list_models() if card(name).task == "text-generation")
+    characters = dataclasses.replace(words, metric="bits_per_character")
+    for found, count in ((words, 1), (characters, 0)):
+        monkeypatch.setattr(demo.zoo, "list_models", lambda: ["one"])
+        monkeypatch.setattr(demo.zoo, "card", lambda name, found=found: found)
+        assert len(demo.presets("text-generation")) == count
+
+
+def test_a_file_that_cannot_be_read_is_named(page, zoo_of_one, tmp_path, monkeypatch, capsys):
+    file = zoo_of_one / "model_int8.tflite"
+
+    def verify(name, file_name):
+        raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+    monkeypatch.setattr(demo.zoo, "verify", verify)
+    for words in (["--port", "0"], ["--out", str(tmp_path / "site")]):
+        assert main(words) == 2
+        assert capsys.readouterr().err == f"error: {file}: Permission denied.\n"
+
+
+def test_an_interrupted_folder_is_no_success(page, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo.shutil, "copyfile", interrupted)
+    assert main(["--out", str(tmp_path / "site")]) == 130
+    assert not (tmp_path / "site").exists()
 
 
 def test_a_corrupt_card_leaves_the_list_as_it_was(page, zoo_of_one, capsys):

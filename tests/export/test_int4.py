@@ -101,6 +101,8 @@ def test_two_signatures_agree_and_share_their_weights(tmp_path):
     for weight in (model.embedding.embeddings, model.rnn.cell.recurrent_kernel):
         assert halves.count(int(np.prod(weight.shape)) // 2) == 1, weight.path
     stream, whole = export.Streamer(path), LiteClassifier(path)
+    with pytest.raises(ValueError, match="ids must be rows of their embedding"):
+        stream.push(ids=len(model.tokenizer.vocabulary))
     ids = model.tokenizer.encode([REVIEWS[1]])[0]
     for word in ids[: np.count_nonzero(ids)]:
         result = stream.push(ids=np.array([word], np.int32))
