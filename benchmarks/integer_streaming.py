@@ -66,7 +66,10 @@ def run(config: Config) -> None:
     if not config.report_only:
         record = measure(config)
         if RESULTS.exists():
-            record["variants"] = kept(records.read(RESULTS), record) | record["variants"]
+            older = records.read(RESULTS)
+            record["variants"] = kept(older, record) | record["variants"]
+            if lost := sorted(older["variants"].keys() - record["variants"].keys()):
+                print(f"not kept, measured otherwise: {', '.join(lost)}", file=sys.stderr)
         write_json(RESULTS, record)
     from benchmarks import integer_streaming_report as report
 
