@@ -65,7 +65,7 @@ def _gru(gru: GRU, x: Steps) -> Any:
 
     h = tf.zeros((1, gru.units))
     if gru.return_sequences:
-        rows = loops.collect(step, h, projected[:, : gru.units])
+        rows = loops.collect(step, h, tf.split(projected, 3, axis=-1)[0])
         h = rows[-1:]
         if mask is not None and gru.zero_output_for_mask:
             rows = tf.where(mask[:, None], rows, tf.zeros_like(rows))

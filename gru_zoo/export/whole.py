@@ -166,9 +166,15 @@ def _noted(found: list[keras.layers.Layer], name: str, layer: keras.layers.Layer
 
 def _all_steps(network: Network, inputs: Mapping[str, tf.Tensor]) -> dict[str, Any]:
     rows = {
-        name: x if network.inputs[name].kind == "vector" else x[0] for name, x in inputs.items()
+        name: x if network.inputs[name].kind == "vector" else _unbatched(x)
+        for name, x in inputs.items()
     }
     return network.rows(rows)
+
+
+def _unbatched(x: tf.Tensor) -> tf.Tensor:
+    """Return `x[0]` of [1, steps, ...]: TFLite slices number by number, and reshapes at once."""
+    return tf.reshape(x, (-1, *x.shape[2:]))
 
 
 def _one_step(network: Network) -> dict[str, Any]:
