@@ -31,7 +31,8 @@ from gru_zoo.layers.fused_gradients import weight_gradients
 from gru_zoo.layers.fused_layout import ROWS, Layout, is_small, layout_for, loop
 from gru_zoo.layers.fused_norm import Group, before, gained
 
-_STEPS_AHEAD = 256
+# Steps x units from which one row's products with x are taken before the loop.
+_AHEAD = 2**13
 
 Context = tuple[Any, Any, Any]
 
@@ -125,9 +126,9 @@ def forward(
 def _projection(
     layout: Layout, inputs: tf.Tensor, kernel: tf.Tensor
 ) -> Callable[[Any], list[tf.Tensor]]:
-    """Return t -> the products of x_t; one row of many steps has them taken before the loop."""
-    steps, *state = inputs.shape
-    if steps and steps >= _STEPS_AHEAD and state[0] == 1 and not layout.columns:
+    """Return t -> the products of x_t; one row that is work enough has them before the loop."""
+    steps, rows, _ = inputs.shape
+    if steps and steps * kernel.shape[1] // 3 >= _AHEAD and rows == 1 and not layout.columns:
         gates = [_products(inputs, weights) for weights in _gates(kernel)]
         return lambda t: [products[t] for products in gates]
     weights = layout.weights(kernel)
