@@ -112,9 +112,11 @@ def answers(
         (2, 7)
     """
     steps = max((x.shape[1] for x in inputs.values() if x.ndim > 1), default=0)
-    call = network.call if steps <= EAGER else tf.function(network.call, autograph=False)
+    tensors, call = {name: tf.constant(x) for name, x in inputs.items()}, network.call
     with plain_loops(model):
-        results = call(inputs)
+        if steps > EAGER:  # Called by itself, the function would warn of retracing in the end.
+            call = tf.function(call, autograph=False).get_concrete_function(tensors)
+        results = call(tensors)
     return {name: keras.ops.convert_to_numpy(x) for name, x in results.items()}
 
 
