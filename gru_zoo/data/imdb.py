@@ -7,7 +7,9 @@
     unsupervised  50,000 without labels               -
 
 Parts are held out by a fixed hash of the text (`gru_zoo.data.split`). The two tests are different
-tests, and the packaged one overlaps TFDS' `train`: a number needs its source beside it.
+tests, and the packaged one overlaps TFDS' `train`: a number needs its source beside it. IMDB's test
+half has other films than its training half (Maas et al. 2011); validation has the same as `train`,
+and so has the packaged test: whoever learns by heart what people say of a film does better there.
 
 Both give the same training texts, byte for byte. Of TFDS' 25,000, 24,904 are distinct and 123 also
 stand in its test half with the same label; the benchmark is kept as published. Of the texts without
