@@ -127,8 +127,6 @@ class Publish(PublishFlags):
 def train(config: Train) -> None:
     """Train, evaluate, export; print tables."""
     check_flags(config)
-    if not config.word_dropout >= 0:
-        raise ValueError(f"word_dropout must be a number of at least 0; got {config.word_dropout}.")
     # An unknown treebank, and a size that no model has, leave no run behind.
     training, source = _read("train", config)
     units = _units(config, training)

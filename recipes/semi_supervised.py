@@ -228,6 +228,7 @@ class _Training:
         from gru_zoo.training.batching import BucketedBatches
 
         ids = reviews.encode(model, labelled.texts, config.backward)
+        hide = reviews.word_dropout(model, ids, config.word_dropout)
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
         self.model, self.unlabelled = model, None
         others = ids  # of a source without unlabelled reviews
@@ -248,7 +249,7 @@ class _Training:
             ids, targets = np.concatenate(ids), np.concatenate(taught).astype(np.float32)
         # A step is traced for any length, and its GRU runs no step of padding: many of them.
         lengths = sorted({-(-config.sequence_length * part // 40) for part in range(1, 41)})
-        self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed)
+        self.batches = BucketedBatches(ids, targets, config.batch_size, lengths, config.seed, hide)
         if config.virtual_adversarial:
             self.model = adversarial.VirtualAdversarialTraining(
                 model,

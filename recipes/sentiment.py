@@ -69,7 +69,8 @@ def _train(config: Train, run: RunFolder, loaded: SequenceClassifier | None) -> 
     ids = model.tokenizer.encode(training.texts)
     lengths = quarter_lengths(ids.shape[1])
     size = min(config.batch_size, len(ids))  # A user's table may be smaller than a batch.
-    batches = BucketedBatches(ids, training.labels, size, lengths, config.seed)
+    hide = reviews.word_dropout(model, ids, config.word_dropout)
+    batches = BucketedBatches(ids, training.labels, size, lengths, config.seed, hide)
     _compile(model, config, len(batches))
     fit(
         model,

@@ -70,6 +70,9 @@ class Train(ReviewFlags):
     """Share of word vectors' and pooled features dropped in training."""
 
     # Training.
+    word_dropout: float = 0.0
+    """Hide rare words in training: one that stands so often in the training texts half of the time
+    (Kiperwasser and Goldberg 2016); 0 hides none."""
     epochs: int = 2
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 1

@@ -11,20 +11,20 @@ from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.models.tagger import LENGTHS, Tagger
 from gru_zoo.text.word_features import UNKNOWN
 from gru_zoo.training.batching import BucketedBatches
+from gru_zoo.training.word_dropout import WordDropout
 
 
 class TaggedBatches:
     """Training batches of sentences of similar length, rare words hidden now and then.
 
-    A word that was seen n times is hidden with probability `word_dropout / (word_dropout + n)`
-    (Kiperwasser and Goldberg 2016, section 4.1): its id becomes that of unknown words, while its
-    affixes stay.
+    A hidden word's id becomes that of unknown words, while its affixes stay (Kiperwasser and
+    Goldberg 2016, section 4.1; `gru_zoo.training.word_dropout`).
 
     Args:
         model: its features and tags are used.
         sentences: what is trained on.
         batch_size: sentences of a batch.
-        word_dropout: see above; 0 hides none.
+        word_dropout: a word that was seen so often is hidden half of the time; 0 hides none.
         seed: of order and hiding; the same for the same epoch.
 
     Raises:
@@ -52,10 +52,9 @@ class TaggedBatches:
         self.targets = targets(model, sentences)
         self.seed = seed
         rows = np.arange(len(sentences), dtype=np.int32)
-        self.batches = BucketedBatches(self.features["word"], rows, batch_size, LENGTHS, seed)
-        seen = np.bincount(self.features["word"].ravel(), minlength=2)
-        self.hidden = word_dropout / (word_dropout + np.maximum(seen, 1))
-        self.hidden[0] = 0.0  # padding stays padding
+        words = self.features["word"]
+        self.batches = BucketedBatches(words, rows, batch_size, LENGTHS, seed)
+        self.hide = WordDropout(words, word_dropout, UNKNOWN, size=int(words.max()) + 1)
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -66,8 +65,7 @@ class TaggedBatches:
         for words, rows in self.batches.epoch(epoch):
             length = words.shape[1]
             ids = {name: array[rows, :length] for name, array in self.features.items()}
-            hide = random.random(words.shape) < self.hidden[words]
-            ids["word"] = np.where(hide, UNKNOWN, words)
+            ids["word"] = self.hide(words, random)
             yield ids, self.targets[rows, :length]
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:

@@ -28,6 +28,7 @@ class BucketedBatches:
         batch_size: rows of a batch.
         lengths: allowed lengths, ascending; the last one is `time`.
         seed: of the order.
+        change: what is done to each batch's ids, (ids, random) -> ids, or None.
 
     Raises:
         TooFew: fewer examples than one batch.
@@ -50,6 +51,7 @@ class BucketedBatches:
         batch_size: int,
         lengths: Sequence[int],
         seed: int,
+        change: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     ) -> None:
         positive_int("batch_size", batch_size)
         if len(ids) < batch_size:
@@ -58,7 +60,7 @@ class BucketedBatches:
             raise ValueError(f"lengths must ascend to {ids.shape[1]}; got {list(lengths)}.")
         self.ids, self.targets = ids, targets
         self.batch_size, self.lengths, self.seed = batch_size, list(lengths), seed
-        self.row_lengths = np.count_nonzero(ids, axis=1)
+        self.row_lengths, self.change = np.count_nonzero(ids, axis=1), change
 
     def __len__(self) -> int:
         return len(self.ids) // self.batch_size
@@ -74,7 +76,8 @@ class BucketedBatches:
         )
         for rows in random.permutation(order.reshape(-1, self.batch_size)):
             length = fitting_length(self.row_lengths[rows].max(), self.lengths)
-            yield self.ids[rows, :length], self.targets[rows]
+            ids = self.ids[rows, :length]
+            yield ids if self.change is None else self.change(ids, random), self.targets[rows]
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""

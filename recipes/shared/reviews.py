@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.training.word_dropout import WordDropout
 
 # What a card says of them (counted by tests/data/test_imdb.py): the benchmark as published.
 OVERLAP = (
@@ -82,6 +83,28 @@ def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False)
         for row, words in zip(ids, np.count_nonzero(ids, axis=1), strict=True):
             row[1:words] = row[1:words][::-1].copy()
     return ids
+
+
+def word_dropout(model: SequenceClassifier, ids: np.ndarray, strength: float) -> WordDropout | None:
+    """Return what hides rare words of batches by the flag `word_dropout`, None for 0.
+
+    Args:
+        model: whose ids they are.
+        ids: of the labelled training reviews, [reviews, time]: what is counted.
+        strength: the flag.
+
+    Raises:
+        ValueError: the model reads word pieces, which spell rare words.
+    """
+    from gru_zoo.text.tokenizers import UNKNOWN
+    from gru_zoo.training.word_dropout import WordDropout
+
+    vocabulary = model.tokenizer.vocabulary
+    if not strength:
+        return None
+    if UNKNOWN not in vocabulary:
+        raise ValueError(f"word_dropout must be 0 for a model of word pieces; got {strength}.")
+    return WordDropout(ids, strength, vocabulary.index(UNKNOWN), len(vocabulary))
 
 
 def score(given: np.ndarray, labels: np.ndarray) -> dict[str, float]:

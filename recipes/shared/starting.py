@@ -26,7 +26,7 @@ _POSITIVE = frozenset(
 _COUNTS = frozenset("excerpts limit parameters patience sampled stop_after".split())
 _SHARES = frozenset("dropout ema_momentum held_out recurrent_dropout smoothing".split())
 _RATES = frozenset("learning_rate strength temperature".split())
-_AT_LEAST_0 = frozenset("alpha supports".split())
+_AT_LEAST_0 = frozenset("alpha supports word_dropout".split())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,7 +36,7 @@ def test_a_word_is_hidden_as_often_as_it_is_rare(model):
     read = 100 * 8 * len(batches) / len(SENTENCES)  # how often each sentence was read
     np.testing.assert_allclose(kept[2:] / seen / read, seen / (20 + seen), atol=0.15)
     none = TaggedBatches(model, SENTENCES, 8, 0.0, seed=0)
-    assert not none.hidden.any()
+    assert not none.hide.rates.any()
 
 
 def test_batches_are_those_of_the_epoch(model):
