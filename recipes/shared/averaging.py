@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     import keras
 
 # Flags of a training, which such a run is not.
-_LEARNS = ("pretrained", "teachers", "words", "adversarial", "virtual_adversarial")
+_LEARNS = (
+    "pretrained",
+    "teachers",
+    "words",
+    "adversarial",
+    "virtual_adversarial",
+    "word_dropout",
+)
 
 
 def check(config: Any) -> None:

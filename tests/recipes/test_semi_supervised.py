@@ -21,12 +21,12 @@ assert language_model.main(["train", "--name", "words", "--source", "packaged", 
 start = "--pretrained runs/language_model/words --virtual-adversarial 0.3 --epochs 2".split()
 assert semi_supervised.main(["train", "--name", "teacher", *small, *start]) == 0
 student = [*words, "--name", "student", "--teachers", "runs/semi_supervised/teacher",
-    "--adversarial", "0.3"]
+    "--adversarial", "0.3", "--word-dropout", "4"]
 sys.exit(semi_supervised.main(["train", *small, *student]))
 """
 VIRTUAL = (
     "--source packaged --sequence-length 20 --vocabulary-size 40 --embedding-dim 4 --units 5 "
-    "--epochs 2 --virtual-adversarial 0.3 --ema-momentum 0.9"
+    "--epochs 2 --virtual-adversarial 0.3 --ema-momentum 0.9 --word-dropout 4"
 ).split()
 
 
@@ -179,6 +179,20 @@ def test_backward_reading_turns_the_words_behind_start():
     assert reviews.encode(Model, [b""] * 3, backward=True).tolist() == turned
 
 
+def test_words_are_hidden_by_how_rare_they_are_in_the_labelled_reviews():
+    class Model:
+        class tokenizer:
+            vocabulary = ("<PAD>", "<START>", "<UNKNOWN>", "a", "film", "of unlabelled reviews")
+
+    ids = np.array([[1, 3, 3, 3, 4]], np.int32)
+    hide = reviews.word_dropout(Model, ids, 3.0)
+    assert hide.unknown == 2 and hide.rates.tolist() == [0, 0, 0, 0.5, 0.75, 0.75]
+    assert reviews.word_dropout(Model, ids, 0.0) is None
+    Model.tokenizer.vocabulary = ("[PAD]", "[UNK]", "a")
+    with pytest.raises(ValueError, match="word_dropout must be 0 for a model of word pieces; got"):
+        reviews.word_dropout(Model, ids, 3.0)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -197,6 +211,7 @@ def test_backward_reading_turns_the_words_behind_start():
         ),
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
+        (["--word-dropout", "-1"], "word_dropout must be a number of at least 0; got -1.0"),
         (["--excerpts", "-1"], "excerpts must be 0 or more; got -1"),
         (["--excerpts", "2"], "excerpts must be 0 without teachers; got 2"),
         (["--teachers-weight", "1.5"], "teachers_weight must be 0 to 1; got 1.5"),
