@@ -334,7 +334,7 @@ def generate(config: Generate) -> None:
         tokenizer, read = writing.lite_reader(config.tflite)
     elif config.run is not None:
         run = RunFolder.open(config.run)
-        if run.config["backward"]:
+        if run.config.get("backward"):
             raise ValueError(f"run must be one that reads forwards; {run.path} reads backwards.")
         tokenizer, read = writing.keras_reader(_model(run))
     else:

@@ -174,8 +174,14 @@ def evaluate(config: Evaluate) -> None:
     from gru_zoo.data.conllu import read_sentences
     from gru_zoo.decoding import tagging
 
-    sentences = read_sentences(config.file)
-    figures = tagging.score(_load(open_run(config.run, RUNS)), sentences)
+    sentences, model = read_sentences(config.file), _load(open_run(config.run, RUNS))
+    unknown = {tag for sentence in sentences for tag in sentence.tags} - set(model.tags)
+    if unknown:
+        print(
+            f"note: {config.file} has tags that the model lacks, and their words are counted as "
+            f"wrong: {', '.join(sorted(unknown))}. The model has {', '.join(model.tags)}."
+        )
+    figures = tagging.score(model, sentences)
     words = sum(len(sentence.words) for sentence in sentences)
     print(
         f"{config.file}: accuracy {100 * figures['accuracy']:.2f} % "
@@ -185,6 +191,8 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print the words of each sentence with their tags."""
+    if config.file is not None and config.texts:
+        raise ValueError(f"texts must be left out with --file; got {config.texts[0]!r}.")
     if config.file is not None:
         from gru_zoo.data.conllu import read_sentences
 

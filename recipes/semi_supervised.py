@@ -34,6 +34,8 @@ from recipes.shared.publishing import (
 from recipes.shared.starting import check_flags, start_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import tensorflow as tf
 
@@ -92,6 +94,7 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
             patience=config.epochs,
         )
     save_keras_file(model, run.path / "model.keras")
+    teachers.forget_opinions(run)  # They were those of the weights before, if it was resumed.
     if config.opinions:
         teachers.keep_opinions(
             run,
@@ -125,7 +128,9 @@ def _check(config: Train) -> None:
     if config.bidirectional and (config.pretrained or config.mean_of):
         raise ValueError("bidirectional must be False with pretrained or mean_of; got True.")
     if config.pretrained:
-        known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config["backward"]
+        known = is_run(config.pretrained) and RunFolder.open(config.pretrained).config.get(
+            "backward", False
+        )
         if known != config.backward:
             raise ValueError(
                 f"backward must be {known}, as in {config.pretrained}; got {config.backward}."
@@ -139,7 +144,7 @@ def evaluate(config: Evaluate) -> None:
     from gru_zoo.training.batching import predict_by_length
 
     paths = config.finished or (open_run(None, RUNS).path,)
-    runs = [RunFolder.open(path) for path in paths]
+    runs = list(map(_own, paths))
     test, source = reviews.read("test", runs[0].config["source"], runs[0].config["limit"])
     outputs = []
     for run in runs:
@@ -168,7 +173,7 @@ def publish(config: Publish) -> None:
     if config.mediapipe_length < 0:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
-        if RunFolder.open(path).config["backward"]:
+        if _own(path).config["backward"]:
             raise ValueError(f"finished must read forwards, as files do; {path} reads backwards.")
         if not (path / "metrics.json").exists():
             evaluate(Evaluate((path,)))
@@ -201,6 +206,14 @@ def publish(config: Publish) -> None:
         goldens=classifier_goldens(model, GOLDEN_TEXTS),
     )
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
+
+
+def _own(path: Path) -> RunFolder:
+    """Return a run of this recipe; raise ValueError for another one's."""
+    run = RunFolder.open(path)
+    if "backward" not in run.config or "unlabelled_per_labelled" not in run.config:
+        raise ValueError(f"run must be one of recipes.semi_supervised; {path} has other flags.")
+    return run
 
 
 def load(run: RunFolder) -> SequenceClassifier:

@@ -102,6 +102,7 @@ def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
     # Decoded line by line, so that a bad byte's line is known.
     lines = "".join(f"{line}\n" for line in read_lines(path, strict=True))
     table = csv.reader(io.StringIO(lines, newline=""), strict=True)
+    line, usual = 1, csv.field_size_limit(2**31 - 1)  # A text may be longer than Python's limit.
     try:
         columns = next(table, [])
         for name, flag in ((text, "text"), (label, "label")):
@@ -124,5 +125,7 @@ def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
             line = table.line_num + 1
     except csv.Error as error:
         raise ValueError(
-            f"{path}, line {table.line_num + 1}: must be comma-separated values: {error}."
+            f"{path}, line {line}: must be comma-separated values: {error}."
         ) from error
+    finally:
+        csv.field_size_limit(usual)

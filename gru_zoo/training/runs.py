@@ -69,17 +69,29 @@ class RunFolder:
 
         Raises:
             FileNotFoundError: there is none.
+            ValueError: a file of it is cut short; the message names it.
         """
         path = Path(path)
         if not (path / "config.json").exists():
             raise FileNotFoundError(f"run must be a folder with a config.json; got {path}.")
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        run = cls(path, config, resume=True)
-        if (path / "history.csv").exists():
-            with open(path / "history.csv", encoding="utf-8") as file:
-                rows = csv.DictReader(file)
-                run.history = [{key: float(value) for key, value in row.items()} for row in rows]
+        run = cls(path, _read_json(path / "config.json"), resume=True)
+        run.history = run._kept_history()
         return run
+
+    def _kept_history(self) -> list[dict[str, float]]:
+        """Return the rows of `history.csv`, or of the checkpoint, which has them too."""
+        try:
+            with open(self.path / "history.csv", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                return [{key: float(value) for key, value in row.items()} for row in rows]
+        except FileNotFoundError:
+            self.load_checkpoint()
+        except (TypeError, ValueError):  # A row is cut, or no number.
+            if self.load_checkpoint() is None:
+                raise ValueError(
+                    f"{self.path / 'history.csv'} must be whole, a number in each place; it is not."
+                ) from None
+        return self.history
 
     def pin_data(self, record: dict[str, Any]) -> None:
         """Write `data.json`, what the run was trained on; later, check that it is still that.
@@ -108,7 +120,7 @@ class RunFolder:
         Raises:
             FileNotFoundError: the run has read none yet.
         """
-        return json.loads((self.path / "data.json").read_text(encoding="utf-8"))
+        return _read_json(self.path / "data.json")
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write `metrics.json`: what the finished run achieved."""
@@ -123,12 +135,12 @@ class RunFolder:
         path = self.path / "metrics.json"
         if not path.exists():
             raise FileNotFoundError(f"run must be a finished one; {self.path} has no metrics.json.")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _read_json(path)
 
     def _compare(self, known: Path, may_change: Sequence[str]) -> None:
         if not known.exists():
             raise FileNotFoundError(f"resume needs a run folder; {self.path} has no config.json.")
-        before = json.loads(known.read_text(encoding="utf-8"))
+        before = _read_json(known)
         for key in sorted({*before, *self.config} - {*may_change}):
             if before.get(key) != self.config.get(key):
                 raise ValueError(
@@ -142,10 +154,14 @@ class RunFolder:
             shutil.rmtree(self.path)
 
     def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
-        """Write arrays and the history as one file, whole or not at all."""
+        """Write arrays and the history as one file, whole or not at all.
+
+        What was measured of the run before is no longer true of it, and goes.
+        """
         history = np.frombuffer(json.dumps(self.history).encode(), np.uint8)
         with write_beside(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
             np.savez(file, history=history, **arrays)
+        (self.path / "metrics.json").unlink(missing_ok=True)
         self._write_history()
 
     def load_checkpoint(self) -> dict[str, np.ndarray] | None:
@@ -196,6 +212,13 @@ class RunFolder:
         axes[0].legend(frameon=False)
         with write_beside(self.path / "curves.png") as partial:
             figure.savefig(partial, dpi=120)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} must be whole JSON; {error}.") from error
 
 
 def newest_run(folder: str | os.PathLike) -> Path:

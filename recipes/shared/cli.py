@@ -16,13 +16,14 @@ from gru_zoo.training.heap import keep_freed_memory
 
 # Exit status of a training whose loss is no longer finite.
 DIVERGED = 3
+RESUME = "--resume goes on with the last checkpoint."
 
 
 def run(
     program: str,
     commands: Mapping[str, tuple[type, Callable[[Any], None]]],
     arguments: Sequence[str] | None = None,
-    interrupted: str = "--resume goes on with the last checkpoint.",
+    interrupted: str = RESUME,
 ) -> int:
     """Make this process one that trains, and run the command that the arguments name.
 
@@ -89,6 +90,8 @@ def command(
         print(f"error: {error}", file=sys.stderr)
         return DIVERGED
     except KeyboardInterrupt:
+        if interrupted == RESUME and not hasattr(config, "resume"):
+            interrupted = "what was finished is whole."
         print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0

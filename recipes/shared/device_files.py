@@ -10,10 +10,12 @@ from gru_zoo.files import size_of, write_beside
 
 
 def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
-    """Raise FileExistsError if a folder holds one of these files, and it is not to be replaced."""
-    for name in names:
-        if (out / name).exists() and not overwrite:
-            raise FileExistsError(f"out must hold no {name}, or use --overwrite; {out} has one.")
+    """Raise FileExistsError if a folder holds some of these files, and is not to be changed."""
+    there = [name for name in names if (out / name).exists()]
+    if there and not overwrite:
+        raise FileExistsError(
+            f"out must hold no {' and no '.join(there)}, or use --overwrite; {out} does."
+        )
 
 
 def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite: bool) -> None:

@@ -20,6 +20,11 @@ NGRAMS = "ngrams.npz"
 _SHORTEST, _LONGEST = 15, 150
 
 
+def forget_opinions(run: RunFolder) -> None:
+    """Remove what a run's model was kept to say."""
+    (run.path / _OPINIONS).unlink(missing_ok=True)
+
+
 def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
     """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
     import numpy as np
@@ -90,4 +95,4 @@ def ask(run: RunFolder, texts: np.ndarray) -> np.ndarray:
     from gru_zoo.training.batching import predict_by_length
 
     model = load_classifier(run.path / "model.keras")
-    return predict_by_length(model, reviews.encode(model, texts, run.config["backward"]))
+    return predict_by_length(model, reviews.encode(model, texts, run.config.get("backward", False)))

@@ -29,6 +29,24 @@ def test_a_line_is_in_the_file_before_the_command_ends(tmp_path, monkeypatch):
     assert seen == ["half of it\n"]
 
 
+@dataclasses.dataclass(frozen=True)
+class Trains:
+    """Trains something."""
+
+    resume: bool = False
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"), [(Trains, "--resume goes on"), (Flags, "what was finished is whole")]
+)
+def test_an_interrupt_says_how_to_go_on_where_one_can(flags, said, capsys):
+    def command(config):
+        raise KeyboardInterrupt
+
+    assert cli.run("some", {"do": (flags, command)}, []) == 130
+    assert f"interrupted; {said}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("recipe", ["sentiment", "pos_tagging", "language_model", "translation"])
 def test_an_export_is_of_a_run_or_of_a_preset(recipe, capsys):
     command = importlib.import_module(f"recipes.{recipe}")

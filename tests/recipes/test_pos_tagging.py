@@ -58,7 +58,13 @@ def test_a_file_is_tagged_and_measured(trained, tmp_path, capsys):
     assert pos_tagging.main(["predict", "--file", str(file), "--run", str(trained)]) == 0
     assert capsys.readouterr().out.startswith("Anna/PROPN paints/VERB it/PRON\nThe/")
     assert pos_tagging.main(["evaluate", "--file", str(file), "--run", str(trained)]) == 0
-    assert "accuracy 75.00 % of 4 words in 2 sentences" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "accuracy 75.00 % of 4 words in 2 sentences" in said and "note" not in said
+    file.write_text("Anna\tPROPN\npaints\tVBZ\n")
+    assert pos_tagging.main(["evaluate", "--file", str(file), "--run", str(trained)]) == 0
+    said = capsys.readouterr().out
+    assert "has tags that the model lacks, and their words are counted as wrong: VBZ." in said
+    assert "accuracy 50.00 % of 2 words" in said
     file.write_text("Anna\tPROPN\n\npaints NOUN\n")
     assert pos_tagging.main(["evaluate", "--file", str(file), "--run", str(trained)]) == 2
     assert "words.tsv, line 3: a line must have 2 columns" in capsys.readouterr().err
@@ -127,6 +133,7 @@ def test_units_for_a_number_of_parameters():
         (["predict", " ", "--run", "."], "texts must be one sentence or more"),
         (["predict", "a", "--model", "pos_none"], "name must be one of the zoo's models"),
         (["predict", "--file", "none.conllu"], "file must exist; got 'none.conllu'"),
+        (["predict", "a", "--file", "b"], "texts must be left out with --file; got 'a'"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
         (["publish", "nowhere"], "run must be a folder with a config.json"),
     ],

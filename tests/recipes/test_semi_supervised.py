@@ -225,6 +225,17 @@ def test_bad_input_leaves_no_run_behind(flags, message, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "arguments", [["evaluate", "other"], ["publish", "other", "--preset", "mine"]]
+)
+def test_a_run_of_another_recipe_is_named(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    RunFolder(tmp_path / "other", {"seed": 0, "units": 5})
+    assert semi_supervised.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "run must be one of recipes.semi_supervised; other has other flags" in said
+
+
 def test_reviews_evenly_spread():
     given = reviews.Reviews(np.array([b"a", b"b", b"c", b"d", b"e"], object), np.arange(5))
     assert reviews.spread(given, 2).labels.tolist() == [0, 2]

@@ -1,5 +1,6 @@
 """A user's table of texts and labels: read, split, and trained on from a loaded model."""
 
+import csv
 import json
 
 import numpy as np
@@ -36,6 +37,8 @@ def test_rows_are_read_wherever_their_columns_are(tmp_path):
         (["text,label"], "must have rows below"),
         ([""], "line 1: must have one column 'text' .* it has none"),
         (["text,label", "a,positive", "b"], "line 3: must have 2 values, one a column; got 1"),
+        (["text,label", "a,positive", '"b"x,negative'], "line 3: must be comma-separated values"),
+        (["text,label", "a,positive", 'b,"negative', "c,positive"], "line 3: must be comma-"),
         (["text,label", "a,positive,c"], "line 2: must have 2 values, one a column; got 3"),
         (
             ["text,label", '"a', 'a",positive', "b,positiv"],
@@ -50,6 +53,15 @@ def test_an_error_names_line_and_column(tmp_path, lines, message):
     path = write(tmp_path / "reviews.csv", *lines)
     with pytest.raises(ValueError, match=f"reviews.csv.*{message}"):
         sentiment_csv.read_csv(path, LABELS, "text", "label")
+
+
+def test_a_text_may_be_long_and_other_readers_keep_their_limit(tmp_path):
+    before = csv.field_size_limit()
+    text = 30_000 * "long "
+    write(tmp_path / "reviews.csv", "text,label", f"{text},positive", "short,negative")
+    read = sentiment_csv.read_csv(tmp_path / "reviews.csv", LABELS, "text", "label")
+    assert sorted(read.texts) == [text.encode(), b"short"]
+    assert csv.field_size_limit() == before
 
 
 def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path):

@@ -83,3 +83,35 @@ def test_other_data_than_the_run_was_trained_on_are_refused(run):
     run.pin_data({**record, "reason": "downloaded"})
     with pytest.raises(ValueError, match="source must give imdb 1, .* got packaged 2, whose test"):
         run.pin_data({**record, "name": "packaged", "version": "2"})
+
+
+def test_a_checkpoint_takes_away_what_was_measured_before(run):
+    run.write_metrics({"metric": {"value": 0.5}})
+    assert RunFolder.open(run.path).metrics()["metric"] == {"value": 0.5}
+    run.save_checkpoint({"variable_000": np.ones(3)})
+    with pytest.raises(FileNotFoundError, match="has no metrics.json"):
+        run.metrics()
+
+
+@pytest.mark.parametrize("content", [None, "epoch,loss\n1", "epoch,loss\n1,a\n"])
+def test_the_checkpoint_has_the_history_too(run, content):
+    path = run.path / "history.csv"
+    path.unlink() if content is None else path.write_text(content)
+    assert RunFolder.open(run.path).history == [ROW]
+
+
+def test_a_file_that_is_cut_short_is_named(run):
+    (run.path / "checkpoint.npz").unlink()
+    (run.path / "history.csv").write_text("epoch,loss\n1\n")
+    with pytest.raises(ValueError, match=r"history\.csv must be whole, a number in each place"):
+        RunFolder.open(run.path)
+    (run.path / "history.csv").unlink()
+    assert RunFolder.open(run.path).history == []
+    for name, read in (
+        ("metrics.json", run.metrics),
+        ("data.json", run.data),
+        ("config.json", lambda: RunFolder.open(run.path)),
+    ):
+        (run.path / name).write_text('{"units": 7, "la')
+        with pytest.raises(ValueError, match=f"{name} must be whole JSON; Unterminated string"):
+            read()
