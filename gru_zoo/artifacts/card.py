@@ -164,7 +164,7 @@ class Card(About):
             measured = [Section(**section) for section in values["measured"]]
             _require_fields(values)
             return cls(**{**values, "scores": scores, "measured": measured})
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} must be a model card; it is corrupt: {error}") from error
 
     def write(self, folder: str | os.PathLike) -> None:

@@ -221,12 +221,13 @@ def _too_small_for_int8(path: Path) -> bool:
 
 def _print(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("file", "KB", "largest difference", "operators", "runtime from")
+    names = Column("file", overflow="fold")  # A name is never cut.
+    table = Table(names, "KB", "largest difference", "operators", "runtime from")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,9 @@ def int4(content: bytes) -> bytes:
 def apart(content: bytes) -> bytes:
     """Return a file in which no two graphs share a constant: the quantizer takes each by itself.
 
+    And no two tensors a name, which the quantizer refuses: an output has the model's name for it,
+    and that may be one that the converter gave to another tensor. Inputs and outputs keep theirs.
+
     Args:
         content: bytes of a `.tflite` file.
 
@@ -92,9 +95,12 @@ def apart(content: bytes) -> bytes:
     """
     model = schema.ModelT.InitFromPackedBuf(content)
     seen: set[int] = set()
-    for graph in model.subgraphs:
+    for number, graph in enumerate(model.subgraphs):
         own: dict[int, int] = {}  # Within a graph, tensors of one constant keep sharing it.
-        for tensor in graph.tensors:
+        ends = {*graph.inputs, *graph.outputs}
+        for place, tensor in enumerate(graph.tensors):
+            if place not in ends:
+                tensor.name = f"{number}/{place}"
             buffer = model.buffers[tensor.buffer]
             if buffer.data is None or not len(buffer.data):
                 continue

@@ -41,7 +41,7 @@ class LiteClassifier:
     """Raw texts to probabilities through the LiteRT interpreter.
 
     Vocabulary, labels and sequence length are read from the file itself, so nothing but the
-    file is needed.
+    file is needed. One thread at a time, as the interpreter itself: threads have one each.
 
     Args:
         path: a `.tflite` file that `gru_zoo.export.tflite` wrote.

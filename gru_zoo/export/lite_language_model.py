@@ -73,6 +73,13 @@ class LiteLanguageModel:
             vocabulary = attachment(path, VOCABULARY_FILE)
             self.tokenizer = WordTokenizer.from_vocabulary_bytes(vocabulary, _LENGTH)
         self.stream = Streamer(path)
+        wide = self.stream.push(0)["probabilities"].shape[-1]
+        self.stream.reset()
+        if wide != len(self.tokenizer.vocabulary):
+            raise ValueError(
+                f"path must be a language model's file, a probability for each of its "
+                f"{len(self.tokenizer.vocabulary)} tokens; {path} gives {wide}."
+            )
 
     def read(self, number: int) -> np.ndarray:
         """Read one id; return the probabilities [tokens] of the next."""

@@ -323,10 +323,11 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         # With a layer that does not support masking, as RMSNormalization, Keras' mask ends.
         return x.like(rows) if layer.supports_masking else Steps(rows, known=x.known)
     if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
+        merged = _merged(layer, given)
         rows = [x.rows for x in given]
         if getattr(layer, "axis", -1) == 2:  # counted with the batch
-            return _merged(layer, given).like(layer([one[None] for one in rows])[0])
-        return _merged(layer, given).like(layer(rows))
+            return merged.like(layer([one[None] for one in rows])[0])
+        return merged.like(layer(rows))
     raise _not_alike(f"layer {layer.name!r} ({kind.__name__})")
 
 

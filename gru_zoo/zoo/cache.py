@@ -73,6 +73,8 @@ def fetch_all(
             f"{name}: {first}{more} neither in the installed package nor in {folder}, and "
             f"GRU_ZOO_URL names no address to fetch it from. {ways}"
         )
+    if lacking:
+        _require_address("GRU_ZOO_URL", base)
     for path, file in lacking.items():
         target = folder / path
         url = f"{base}/{urllib.parse.quote(name)}/{urllib.parse.quote(path)}"
@@ -84,6 +86,15 @@ def fetch_all(
                 f"{name}: {path} is not in {folder}, and {url} cannot be fetched ({error}). {ways}"
             ) from error
     return folder
+
+
+def _require_address(name: str, address: str) -> None:
+    try:
+        scheme = urllib.parse.urlsplit(address).scheme
+    except ValueError:  # As of a bracket that is not closed.
+        scheme = ""
+    if scheme not in ("http", "https", "file"):
+        raise ValueError(f"{name} must begin with https://, http:// or file://; got {address!r}.")
 
 
 def _is_whole(path: Path, file: Mapping[str, Any]) -> bool:
@@ -144,8 +155,7 @@ def fetch(url: str, path: Path, digest: str, size: int) -> None:
         >>> Path("to.txt").read_text()
         'abc'
     """
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https", "file"):
-        raise ValueError(f"url must begin with https://, http:// or file://; got {url!r}.")
+    _require_address("url", url)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_name(path.name + ".lock")):
         if not path.is_file() or sha256(path) != digest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ _FILES = {"keras": "model.keras", "saved_model": "saved_model/"}
 _PLAIN = ("gru_zoo.export.runtime", "interpreter", ())
 
 
-def load(name: str, format: str = "keras", variant: str = "float32") -> Any:
+def load(name: str | os.PathLike, format: str = "keras", variant: str = "float32") -> Any:
     """Load a pretrained model, after its files' checksums have been compared.
 
     Args:
@@ -84,9 +85,9 @@ def _require_format(about: Card, format: str) -> None:
     one_of(f"format of {about.name}", format, has)
 
 
-def _find(name: str, under: str | tuple[str, ...]) -> tuple[Card, Path]:
+def _find(name: str | os.PathLike, under: str | tuple[str, ...]) -> tuple[Card, Path]:
     """Return a card and a folder that holds the files it has under `under`, compared."""
-    if name.startswith(hub.PREFIX):
+    if isinstance(name, str) and name.startswith(hub.PREFIX):
         return hub.download(name, under)
     return card(name), place(name, under)
 

@@ -10,7 +10,7 @@ import dataclasses
 import os
 from pathlib import Path, PurePosixPath
 
-from gru_zoo.arguments import near_name
+from gru_zoo.arguments import near_name, pathlike
 from gru_zoo.artifacts.card import Card
 from gru_zoo.files import sha256
 from gru_zoo.zoo import cache
@@ -43,11 +43,11 @@ def list_models() -> list[str]:
     return sorted(path.parent.name for path in models_folder().glob("*/card.json"))
 
 
-def folder_of(name: str) -> Path:
+def folder_of(name: str | os.PathLike) -> Path:
     """Return the folder of an artifact: of that name, or itself where a path is given.
 
-    A path has a separator in it, such as `runs/sentiment/mine/artifact` or `./mine`; a name of the
-    zoo has none.
+    A path is an `os.PathLike`, or has a separator in it, such as `runs/sentiment/mine/artifact` or
+    `./mine`; a name of the zoo has none.
 
     Example:
         >>> folder_of("sentiment_imdb_gru_small") == models_folder() / "sentiment_imdb_gru_small"
@@ -56,7 +56,7 @@ def folder_of(name: str) -> Path:
     return Path(name) if _is_path(name) else models_folder() / name
 
 
-def card(name: str) -> Card:
+def card(name: str | os.PathLike) -> Card:
     """Return the card of an artifact.
 
     Args:
@@ -72,7 +72,7 @@ def card(name: str) -> Card:
     if _is_path(name):
         if not (Path(name) / "card.json").is_file():
             raise ValueError(
-                f"name must be a folder with a card.json where it is a path; got {name!r}."
+                f"name must be a folder with a card.json where it is a path; got {str(name)!r}."
             )
         return Card.from_json(Path(name) / "card.json")
     known = list_models()
@@ -111,7 +111,7 @@ def place(name: str, under: str | tuple[str, ...] = "") -> Path:
     return folder
 
 
-def verify(name: str, under: str = "") -> list[str]:
+def verify(name: str | os.PathLike, under: str = "") -> list[str]:
     """Compare the files of an artifact with the checksums in its card.
 
     Args:
@@ -151,8 +151,9 @@ def files_under(about: Card, under: str | tuple[str, ...]) -> dict[str, dict]:
     return {path: file for path, file in about.files.items() if path.startswith(under)}
 
 
-def _is_path(name: str) -> bool:
-    return "/" in name or os.sep in name
+def _is_path(name: str | os.PathLike) -> bool:
+    text = pathlike("name", name)
+    return isinstance(name, os.PathLike) or "/" in text or os.sep in text
 
 
 def compare(name: str, folder: Path, files: dict[str, dict]) -> None:

@@ -138,6 +138,15 @@ def test_the_text_says_how_much_a_shorter_file_reads(card):
     assert "reads at most" not in readme(card)
 
 
+@pytest.mark.parametrize("files", [None, [], "x", {"a": None}, 3])
+def test_a_card_whose_files_are_none_is_named(card, files, tmp_path):
+    card.write(tmp_path)
+    values = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(values | {"files": files}))
+    with pytest.raises(ValueError, match="card.json must be a model card; it is corrupt"):
+        Card.from_json(tmp_path / "card.json")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "a"}', b"\xff\xfe"])
 def test_a_corrupt_card_is_named(tmp_path, content):
     (tmp_path / "card.json").write_bytes(content)

@@ -1,5 +1,6 @@
 """Weights of 4 bits, the embedding's among them."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,3 +110,12 @@ def test_two_signatures_agree_and_share_their_weights(tmp_path):
     np.testing.assert_allclose(
         result["probabilities"], whole.predict([REVIEWS[1]]), rtol=0, atol=2e-2
     )
+
+
+def test_an_output_may_have_a_name_that_the_converter_gives(tmp_path):
+    pytest.importorskip("ai_edge_quantizer")
+    x = keras.Input((None, 64))
+    y = keras.layers.GRU(64, return_sequences=True)(x)
+    for name in ("add_2", "mul"):
+        model = keras.Model(x, [y, keras.layers.Add(name=name)([x, y])])
+        assert export.tflite(model, tmp_path / f"{name}.tflite", "int4") < 0.3

@@ -17,6 +17,7 @@ from gru_zoo.export.steps import step_graph
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
+from tests.export.conftest import make_classifier
 
 # Every format of a model, each compared: CI does it.
 pytestmark = pytest.mark.slow
@@ -162,6 +163,9 @@ def test_what_cannot_be_had(model, files, tmp_path):
     export.tflite(classifier, tmp_path / "other.tflite", sequence_length=30)
     with pytest.raises(ValueError, match="vocab.txt attached"):
         LiteLanguageModel(tmp_path / "other.tflite")
+    export.tflite(make_classifier(), tmp_path / "labels.tflite")
+    with pytest.raises(ValueError, match="a probability for each of its .* labels.tflite gives 2"):
+        LiteLanguageModel(tmp_path / "labels.tflite")
 
 
 def test_onnx_cannot_be_had(model, tmp_path):

@@ -100,3 +100,13 @@ def test_a_tagger_in_litert_tags_padded_sentences_as_keras_does(tmp_path):
     for row in range(3):
         one = {name: array[row : row + 1] for name, array in ids.items()}
         np.testing.assert_allclose(runner(**one)["outputs"][0], wanted[row], atol=1e-5)
+
+
+def test_numbers_without_time_beside_a_sequence_are_refused_by_name(tmp_path):
+    sequence, numbers = keras.Input((None, 4)), keras.Input((3,), dtype="int32", name="numbers")
+    both = layers.Concatenate()([layers.GRU(5)(sequence), numbers])
+    with pytest.raises(ValueError, match="must"):
+        export.tflite(
+            keras.Model([sequence, numbers], layers.Dense(2)(both)), tmp_path / "a.tflite"
+        )
+    assert not list(tmp_path.iterdir())

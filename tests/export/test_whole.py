@@ -1,10 +1,12 @@
 """A whole sequence in LiteRT: every kind of model, every length, masks as in Keras."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from gru_zoo import GRU
 from gru_zoo.export import loops
 from gru_zoo.export.network import Network
 from gru_zoo.export.signatures import WHOLE, convert
@@ -68,3 +70,11 @@ def test_fold_takes_every_step_once(count, units):
         units,
     )
     assert int(digits) == int("0" + "".join(map(str, range(count))))
+
+
+def test_of_a_batch_the_first_sequence_is_read_and_not_all_of_them_in_a_row():
+    model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
+    graph = WholeGraph(Network(model))
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    given = graph.whole(inputs=tf.constant(x))["outputs"]
+    np.testing.assert_allclose(given, model(x[:1]), rtol=1e-5, atol=1e-6)

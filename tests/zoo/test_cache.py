@@ -76,6 +76,14 @@ def test_only_addresses_of_the_web_and_of_files(tmp_path):
         cache.fetch("ftp://a/b", tmp_path / "b", DIGEST, 1)
 
 
+@pytest.mark.parametrize("address", ["ftp://x", "example.org/x", "http://[bad"])
+def test_an_address_that_is_none_is_the_variables(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("GRU_ZOO_URL", address)
+    with pytest.raises(ValueError, match="GRU_ZOO_URL must begin with https://.*; got"):
+        cache.fetch_all("some_gru", {"model.bin": {"sha256": DIGEST, "bytes": 1}})
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path / "cache"))

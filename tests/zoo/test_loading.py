@@ -1,6 +1,7 @@
 """Formats and variants that a card has not are refused by it; texts are read alike in both."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,10 @@ def test_an_artifact_is_loaded_by_its_path(zoo, tmp_path, monkeypatch):
     lite = load("./mine", format="tflite")
     np.testing.assert_allclose(lite.predict(TEXTS), expected, atol=1e-5)
     assert "model.keras" in verify("./mine")
+    np.testing.assert_array_equal(load(Path("mine")).predict(TEXTS, verbose=0), expected)
+    assert "model.keras" in verify(Path("mine"))
+    with pytest.raises(ValueError, match="name must be a string or an os.PathLike; got None"):
+        load(None)
     assert main(["verify", "./mine"]) == 0
     with pytest.raises(ValueError, match="name must be a folder with a card.json .*'./none'"):
         load("./none")
