@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gru_zoo import files
 from gru_zoo.files import sha256, write_beside, write_json
 
 
@@ -121,3 +122,16 @@ def test_sha256_is_that_of_the_standard(tmp_path):
     # FIPS 180-2, appendix B.1.
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_an_old_folder_comes_back_where_the_new_one_cannot_be_put(tmp_path, monkeypatch):
+    write_folder(tmp_path / "folder", "card.json")
+
+    def refuse(*_):
+        raise OSError("no")
+
+    monkeypatch.setattr(files.os, "replace", refuse)
+    with pytest.raises(OSError, match="no"):
+        write_folder(tmp_path / "folder", "new")
+    assert os.listdir(tmp_path / "folder") == ["card.json"]
+    assert os.listdir(tmp_path) == ["folder"]

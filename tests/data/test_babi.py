@@ -1,7 +1,9 @@
 """bAbI's builder on a small archive, its splits, and what is said of a broken line."""
 
 import collections
+import hashlib
 
+import numpy as np
 import pytest
 
 from gru_zoo.data import babi, manual, network
@@ -109,3 +111,30 @@ def test_questions_of_the_test_files_that_stand_in_train(monkeypatch):
     again = collections.Counter(q.task for q in test if (q.task, q.story, q.question) in known)
     # As the module's docstring and README say.
     assert [again[task] for task in (4, 20, 17)] == [656, 198, 135]
+
+
+def test_a_support_is_counted_from_1():
+    with pytest.raises(
+        ValueError, match="qa1.txt, line 2: supports must be lines before it; got '0'"
+    ):
+        list(babi.split_stories(["1 Anna left.", "2 Who left?\tAnna\t0"], "qa1.txt"))
+
+
+def test_stories_are_in_the_order_of_their_digests(loaded, data_dir):
+    folder = next((data_dir / "babi").glob("*"))
+    for split in ("train", "test"):
+        for stories in babi._stories(folder, split).values():
+            digests = [hashlib.sha256(story).digest() for story in stories]
+            assert digests == sorted(digests)
+
+
+def test_equal_stories_are_on_one_side(loaded, monkeypatch):
+    stories = np.empty(20, object)
+    stories[:] = [b"1 Eva left.\n2 Who left?\tEva\t1"] * 3 + [
+        b"1 Eva left.\n2 It rained %d.\n3 Who left?\tEva\t1" % n for n in range(17)
+    ]
+    monkeypatch.setattr(babi, "_stories", lambda folder, split: {1: stories})
+    train, validation = (
+        {q.story for q in babi.load(split)[0]} for split in ("train", "validation")
+    )
+    assert not train & validation

@@ -95,3 +95,12 @@ def test_a_file_that_is_none(path, text, message):
 def test_a_missing_file(path):
     with pytest.raises(FileNotFoundError, match="file must exist; got '.*words.conllu'"):
         read_sentences(path)
+
+
+def test_a_comment_does_not_stand_inside_of_a_sentence(tmp_path):
+    path = tmp_path / "words.tsv"
+    path.write_text("a\tX\n# nothing\nb\tY\n")
+    with pytest.raises(ValueError, match="line 2: a line must have 2 columns.*; got 1"):
+        read_sentences(path)
+    path.write_text("No\n# 1\n")
+    assert [s.words for s in read_sentences(path, tagged=False)] == [("No", "# 1")]

@@ -1,5 +1,6 @@
 """SQuAD's file, splits by article, and the official measure."""
 
+import hashlib
 import json
 
 import pytest
@@ -81,3 +82,11 @@ MEASURED = [
 def test_the_official_measure(given, answers, exact, f1):
     assert squad.exact_match(given, answers) == exact
     assert squad.f1(given, answers) == pytest.approx(f1)
+
+
+def test_articles_are_parted_by_their_titles_digests(dev):
+    titles = [f"Tower {n}" for n in range(24)]
+    titles.sort(key=lambda title: hashlib.sha256(title.encode()).digest())
+    wanted = {"validation": titles[:2], "test": titles[2:8], "train": titles[8:]}
+    for split, chosen in wanted.items():
+        assert {question.title for question in squad.load(split)[0]} == set(chosen)

@@ -156,3 +156,42 @@ def test_bad_arguments(changed, message):
     arguments = {"sentences": 1, "beams": 2, "longest": 3, "start": 0, "end": 2, **changed}
     with pytest.raises(ValueError, match=message):
         beam_search(stepper(tables(1, 0)), start_state(1, 2), **arguments)
+
+
+def test_a_step_may_give_logits():
+    table = tables(3, seed=1)
+    logits = table + np.random.default_rng(9).normal(0, 3, (3, TOKENS, TOKENS, 1)).astype("float32")
+    for found, wanted in zip(search(logits, 4, 1.0), search(table, 4, 1.0), strict=True):
+        assert found[0].ids == wanted[0].ids
+        np.testing.assert_allclose(found[0].score, wanted[0].score, rtol=1e-4)
+
+
+def test_no_more_come_back_than_beams():
+    found = search(tables(20, seed=9), 2, 3.0)
+    assert max(map(len, found)) == 2 and min(map(len, found)) >= 1
+
+
+def by_hand(table, beams, alpha):
+    """The best sequence that a beam search finds, one beginning at a time."""
+    begun, found = [(0.0, [])], []
+    for length in range(1, LONGEST + 1):
+        every = []
+        for total, ids in begun:
+            before, last = [START, START, *ids][-2:]
+            every += [(total + float(table[before, last, t]), [*ids, t]) for t in range(TOKENS)]
+        every = sorted(every, reverse=True)[: 2 * beams]
+        ended = [(total, ids) for total, ids in every if ids[-1] == END]
+        found += [(total / length_penalty(length, alpha), ids[:-1]) for total, ids in ended]
+        begun = [one for one in every if one[1][-1] != END][:beams]
+    return max(found)
+
+
+@pytest.mark.parametrize("beams", [2, 3])
+def test_few_beams_find_what_a_search_by_hand_finds(beams):
+    table = tables(60, seed=10)
+    table[..., END] += 1.0
+    table -= np.log(np.exp(table).sum(-1, keepdims=True))
+    for one, found in zip(table, search(table, beams, 1.0), strict=True):
+        score, ids = by_hand(one, beams, 1.0)
+        assert found[0].ids == ids
+        np.testing.assert_allclose(found[0].score, score, rtol=1e-4)

@@ -5,7 +5,7 @@ import pytest
 from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.decoding.tagging import TaggedBatches, score, targets, true_tags
 from gru_zoo.models.tagger import LENGTHS, Tagger
-from gru_zoo.text.word_features import WordFeatures
+from gru_zoo.text.word_features import UNKNOWN, WordFeatures
 from tests import small_treebank
 
 SENTENCES = small_treebank.sentences("train")
@@ -62,3 +62,14 @@ def test_a_tag_that_training_lacks_is_wrong(model):
     assert figures["accuracy"] == sum(right) / 4
     logs = [-np.log(given[i, truth[i]]) for i in (0, 2, 3)] + [-np.log(1e-7)]
     assert figures["loss"] == pytest.approx(np.mean(logs), rel=1e-5)
+
+
+def test_other_words_are_hidden_in_another_epoch():
+    sentences = 40 * [Sentence(("a", "film"), ("DET", "NOUN"))]
+    model = Tagger(
+        WordFeatures.fit([s.words for s in sentences]), ["DET", "NOUN"], units=5, num_layers=1
+    )
+    batches = TaggedBatches(model, sentences, 40, 40.0, seed=0)
+    one, again, other = (next(batches.epoch(epoch))[0]["word"] == UNKNOWN for epoch in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert 20 < one.sum() < 60 and (one != other).any()

@@ -68,3 +68,9 @@ def test_labels_are_numbers_of_columns(figure, labels):
 def test_a_temperature_is_positive(temperature):
     with pytest.raises(ValueError, match="temperature must be a number above 0"):
         with_temperature(np.array([[0.2, 0.8]]), temperature)
+
+
+def test_full_certainty_falls_into_the_last_bin():
+    # One is wrong at 1, the other right at 0.99: in one bin the two nearly make up for each other.
+    error = expected_calibration_error(np.array([[1.0, 0.0], [0.99, 0.01]]), np.array([1, 0]))
+    assert error == pytest.approx(0.99 / 2)

@@ -174,3 +174,27 @@ def test_reference_names_what_is_wrong(classifier, texts, labels, message):
 def test_unknown_variant_suggests_a_near_name(exported, reference):
     with pytest.raises(ValueError, match="variant must be one of .*'int8'"):
         check.check(exported["int8"], reference, "int9")
+
+
+def tiled(count, *probabilities):
+    model = np.tile(np.float32([probabilities]), (count, 1))
+    return check.Reference((b"",) * count, np.zeros((count, 2)), model, np.ones(count))
+
+
+def test_of_few_texts_half_a_point_is_noise():
+    few = tiled(check.ENOUGH_TEXTS - 1, 0.45, 0.55)
+    file = few.probabilities.copy()
+    file[-6:] = file[-6:, ::-1]
+    assert check.judge("x", file, few, "int8") == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("place", [1, check.GOLDENS - 1, check.GOLDENS])
+def test_every_golden_keeps_its_label(place):
+    many = tiled(check.GOLDENS + 1, 0.498, 0.502)
+    file = many.probabilities.copy()
+    file[place] = file[place, ::-1]
+    if place == check.GOLDENS:
+        assert check.judge("x", file, many, "float16") == pytest.approx(0.004, rel=0.01)
+        return
+    with pytest.raises(check.Refused, match=f"another one on text {place}"):
+        check.judge("x", file, many, "float16")

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from gru_zoo import GRU, export
+from gru_zoo import GRU, StackedGRU, export
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.export.whole import WholeGraph
@@ -110,3 +110,18 @@ def test_numbers_without_time_beside_a_sequence_are_refused_by_name(tmp_path):
             keras.Model([sequence, numbers], layers.Dense(2)(both)), tmp_path / "a.tflite"
         )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* mask")
+def test_a_stacks_masked_steps_are_zeros_to_a_maximum():
+    keras.utils.set_random_seed(3)
+    ids = [keras.Input((None,), dtype="int32"), layers.Embedding(6, 4, mask_zero=True)]
+    stack = StackedGRU(7, 2, return_state=False)
+    model = keras.Sequential([*ids, stack, layers.GlobalMaxPooling1D()])
+    shake(model, 3)
+    padded = np.array([[3, 1, 0, 2, 0, 0]], np.int32)
+    wanted = model(padded).numpy()
+    assert (wanted == 0).any() and (wanted != 0).any()  # a padded step is the largest of some
+    graph = WholeGraph(Network(model))
+    given = graph.whole(ids=tf.constant(padded))["outputs"]
+    np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)

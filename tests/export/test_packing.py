@@ -130,3 +130,17 @@ def test_equal_vectors_are_written_once():
     assert len(same) < 500 * (8 + 4) + 200 and len(other) > 500 * (8 + 8 + 4)
     tensors = read(other).subgraphs[0].tensors
     np.testing.assert_array_equal(tensors[1].quantization.zeroPoint, np.arange(500))
+
+
+def as_another_variable(x):
+    _, j, _ = tf.while_loop(lambda i, j, n: n < x, lambda i, j, n: (i + 2, i + 2, n + 3), (0, 0, 0))
+    return {"y": j}
+
+
+def test_a_next_value_that_is_anothers_too_stays():
+    content, run = converted(as_another_variable)
+    model = read(content)
+    drop_idle_variables(model)
+    small = Interpreter(model_content=packed(model)).get_signature_runner(WHOLE)
+    for x in (0, 1, 7):
+        assert small(x=np.int32(x))["y"] == run(x=np.int32(x))["y"] == as_another_variable(x)["y"]

@@ -125,3 +125,14 @@ def test_every_input_has_the_ids_of_its_own_vocabulary(nested):
     for name, size in (("words", 50), ("letters", 6)):
         with pytest.raises(ValueError, match=rf"must hold ids from 0 to {size - 1}; got {size}"):
             checked(model, [good | {name: np.array([size, 0, 0])}])
+
+
+@pytest.mark.parametrize("sizes", [(9, 20), (20, 9)])
+def test_ids_fit_the_smallest_table_that_reads_them(sizes):
+    a, b = (keras.Input((None,), dtype="int32", name=name) for name in "ab")
+    read_by = [keras.layers.Embedding(size, 4)(a) for size in sizes]
+    x = keras.layers.Concatenate()([*read_by, keras.layers.Embedding(30, 4)(b)])
+    model = keras.Model([a, b], keras.layers.GRU(3)(x))
+    checked(model, [{"a": np.array([8, 1]), "b": np.array([29, 1])}])
+    with pytest.raises(ValueError, match="must hold ids from 0 to 8; got 9"):
+        checked(model, [{"a": np.array([9, 1]), "b": np.array([29, 1])}])

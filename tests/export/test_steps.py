@@ -116,3 +116,9 @@ def test_mixed_precision_computes_in_float32():
     result = graph.step(inputs=given["inputs"][:, 0], **graph.initial())
     assert result["outputs"].dtype == "float32"
     np.testing.assert_allclose(result["outputs"], model(given["inputs"]), atol=1e-2)
+
+
+def test_a_gru_called_like_a_maximum_begins_at_zero_for_those_who_stream():
+    model = keras.Sequential([keras.Input((None, 5)), GRU(7, name="largest_max")])
+    initial = step_graph(model).initial()
+    assert list(initial) == ["state_largest_max_h"] and not initial["state_largest_max_h"].any()

@@ -157,3 +157,17 @@ def test_an_id_is_a_whole_number(path, value):
     with pytest.raises(ValueError, match="an id must be a whole number; got"):
         stream.push(value)
     stream.push(1.0)  # as numbers come from JavaScript or a table
+
+
+def test_a_number_becomes_the_nearest_integer():
+    about = {"quantization": (0.5, 3), "dtype": np.int8}
+    assert _quantized(np.array([0.4, -0.4, 0.2, 0.9]), about).tolist() == [4, 2, 3, 5]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_input_of_integers_is_finite(value):
+    about = {"quantization": (0.5, 3), "dtype": np.int8, "shape": np.array([1, 2], np.int32)}
+    stream = Streamer.__new__(Streamer)
+    stream._given = {"x": about}
+    with pytest.raises(ValueError, match="x must be finite in a file of integers"):
+        stream._tensor("x", [0.5, value])

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+
 from gru_zoo.models import ngrams  # noqa: E402
 from gru_zoo.models.ngrams import NGrams  # noqa: E402
 
@@ -57,3 +58,12 @@ def test_bad_input_is_named():
         NGrams.fit([b"a", b"b"], [1, 1])
     with pytest.raises(ValueError, match="longest must be an integer of at least 1; got 0"):
         NGrams.fit(TEXTS, LABELS, longest=0)
+
+
+def test_ngrams_count_once_and_a_break_is_a_space():
+    pytest.importorskip("sklearn")
+    from gru_zoo.models import ngrams
+
+    assert set(ngrams._counted([b"good good film good"], 2).data.tolist()) == {1.0}
+    one, other = (ngrams._counted([text], 2) for text in (b"not<br />good", b"not good"))
+    assert (one != other).nnz == 0

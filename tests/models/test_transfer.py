@@ -92,3 +92,12 @@ def test_bad_input():
         give_words(small, language_model())
     with pytest.raises(ValueError, match="source must be a LanguageModel .* got a int"):
         classifier_from(3, ("no", "yes"), 8, 0.1)
+
+
+def test_a_beginning_keeps_the_case_of_its_words_and_both_directions():
+    words = WordTokenizer(("<PAD>", "<START>", "<UNKNOWN>", "good", "bad"), 6, fold_case=True)
+    source = SequenceClassifier(words, embedding_dim=4, units=5, bidirectional=True)
+    model = classifier_from(source, source.labels, 9, dropout=0.0)
+    assert model.tokenizer.table() == words.table() and model.bidirectional
+    ids = words(["GOOD bad", "Bad"])
+    np.testing.assert_array_equal(model(ids), source(ids))

@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from gru_zoo.data.source import Source
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card
-from recipes.shared.publishing import before, command, require_same_task, together
+from recipes.shared.publishing import (
+    before,
+    command,
+    require_same_data,
+    require_same_task,
+    require_seen,
+    together,
+)
 from recipes.shared.starting import RunFlags
 
 
@@ -117,3 +125,38 @@ def test_runs_that_differ_in_more_than_their_seed_are_refused(finished):
         together("some", [], Flags())
     with pytest.raises(ValueError, match="must be runs of one metric"):
         together("some", [one, finished("d", 1, 30.0, 30.0, metric="bleu")], Flags())
+
+
+def source(**changed):
+    given = {"name": "imdb", "version": "1", "origin": "", "licence": "", "splits": {}}
+    return Source(**{**given, "sha256": {"train": "00"}, **changed})
+
+
+def test_data_are_told_by_their_content_and_not_by_their_name(tmp_path):
+    run = RunFolder(tmp_path / "run", {"seed": 0})
+    run.pin_data(source().as_dict())
+    require_seen([run.path, None, ""], source(name="renamed"))
+    with pytest.raises(ValueError, match="source must give imdb 1, which .*run has learnt from"):
+        require_seen([run.path], source(sha256={"train": "01"}))
+    preset = card("sentiment_imdb_gru_small")
+    same = source(sha256=preset.data["sha256"])
+    require_same_data(preset, same)
+    require_seen(["sentiment_imdb_gru_small"], same)
+    named = source(name=preset.data["name"])
+    with pytest.raises(ValueError, match="source must give imdb_reviews"):
+        require_same_data(preset, named)
+    with pytest.raises(ValueError, match="which sentiment_imdb_gru_small has learnt from"):
+        require_seen(["sentiment_imdb_gru_small"], named)
+
+
+def test_the_least_perplexity_is_shipped(finished):
+    paths = [
+        finished("a", 0, 30.0, 31.0, metric="perplexity"),
+        finished("b", 1, 50.0, 20.0, metric="perplexity"),
+    ]
+    assert together("some", paths, Flags()).best.path.name == "b"
+
+
+def test_a_flag_of_several_words_is_one_in_the_command(finished):
+    run = RunFolder.open(finished("a", 0, 0.8, 0.9, pretrained="my runs/a"))
+    assert command("some", run, Flags()).endswith(" --pretrained 'my runs/a'")

@@ -86,3 +86,8 @@ def test_a_batch_of_short_sentences_is_narrow(text):
 def test_lengths_must_reach_the_longest_story(text):
     with pytest.raises(ValueError, match=r"lengths must reach 3; got \[1, 2\]"):
         StoryTable(text, [[SENTENCES[1]] * 3], [SENTENCES[2]], [1, 2])
+
+
+def test_repeated_words_are_refused():
+    with pytest.raises(ValueError, match="words must be different and begin with '<PAD>'"):
+        StoryText(["<PAD>", "anna", "anna"], 3, 3)

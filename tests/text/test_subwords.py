@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("tokenizers")
 
+
 from gru_zoo.text.subwords import END, PAD, START, UNKNOWN, Subwords, padded  # noqa: E402
 from tests import small_captions  # noqa: E402
 
@@ -68,3 +69,11 @@ def test_configuration(subwords):
 
 def test_padding():
     assert padded([[5, 6], [7]], 3).tolist() == [[5, 6, 0], [7, 0, 0]]
+
+
+def test_a_tokenizer_without_the_special_pieces_is_refused():
+    import tokenizers
+
+    other = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0, "b": 1}, []))
+    with pytest.raises(ValueError, match="definition must start with"):
+        Subwords(other.to_str(), 5)

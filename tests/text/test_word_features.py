@@ -40,3 +40,8 @@ def test_bad_input():
         features.encode([("a",), ("a", "b", "c")], time=2)
     with pytest.raises(ValueError, match="vocabularies must be of"):
         WordFeatures({"word": ("a",)})
+
+
+def test_the_most_frequent_have_the_first_ids():
+    features = WordFeatures.fit([("a", "b", "b", "c", "c", "c", "a")])
+    assert features.vocabularies["word"] == ("c", "a", "b")

@@ -5,9 +5,11 @@ import tensorflow as tf
 
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.training import adversarial
 from gru_zoo.training.adversarial import (
     AdversarialTraining,
     VirtualAdversarialTraining,
+    _direction,
     divergence,
     sharpened,
 )
@@ -220,3 +222,25 @@ def test_weights_of_texts_are_refused(training):
     ids = IDS if isinstance(training, AdversarialTraining) else (IDS, IDS)
     with pytest.raises(ValueError, match="sample_weight and class_weight must be None"):
         training.train_step((ids, np.eye(2, dtype="float32")[[0, 1, 1]], np.ones(3, "float32")))
+
+
+def test_the_first_step_is_in_mean_norms_too(monkeypatch):
+    model, read = classifier(), []
+    unharmed = adversarial._answers
+
+    def answers(model, vectors, mask, **how):
+        read.append(vectors)
+        return unharmed(model, vectors, mask, **how)
+
+    monkeypatch.setattr(adversarial, "_answers", answers)
+    VirtualAdversarialTraining(model, epsilon=0.3, xi=0.2)._worst(tf.constant(IDS))
+    table = model.embedding.embeddings.numpy()
+    unit = np.linalg.norm(table[IDS[IDS > 0]], axis=1).mean()
+    lengths = np.sqrt(((read[1] - read[0]).numpy() ** 2).sum(axis=(1, 2)))
+    np.testing.assert_allclose(lengths, 0.2 * unit, rtol=1e-4)
+
+
+def test_a_tiny_gradient_has_a_direction():
+    step = _direction(tf.fill((2, 3, 4), 1e-25), tf.ones((2, 3, 1)))
+    np.testing.assert_allclose(tf.norm(step, axis=(1, 2)), 1, rtol=1e-5)
+    assert not _direction(tf.zeros((2, 3, 4)), tf.ones((2, 3, 1))).numpy().any()

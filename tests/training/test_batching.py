@@ -89,3 +89,8 @@ def test_predictions_come_back_in_order_from_batches_of_the_longest_row():
 def test_nothing_to_predict():
     with pytest.raises(ValueError, match=r"ids must have at least one row; got shape \(0, 4\)"):
         predict_by_length(None, np.zeros((0, 4), np.int32))
+
+
+def test_batches_come_in_a_mixed_order():
+    widths = [ids.shape[1] for ids, _ in batches().epoch(0)]
+    assert widths != sorted(widths)

@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,22 @@ def test_a_file_that_is_cut_short_is_named(run):
         (run.path / name).write_text('{"units": 7, "la')
         with pytest.raises(ValueError, match=f"{name} must be whole JSON; Unterminated string"):
             read()
+
+
+def test_other_contents_of_the_same_name_are_refused(run):
+    record = {"name": "imdb", "version": "1", "sha256": {"a": "00", "b": "01"}}
+    run.pin_data(record)
+    with pytest.raises(
+        ValueError, match="source must give imdb 1, .*; got other contents of b, whose"
+    ):
+        run.pin_data({**record, "sha256": {"a": "00", "b": "02"}})
+
+
+def test_a_run_of_an_older_version_keeps_its_columns(run):
+    again = RunFolder(run.path, run.config, resume=True)
+    again.load_checkpoint()
+    again.history.append({**ROW, "epoch": 2, "cpu_seconds": 3.0})
+    again.save_checkpoint({})
+    with open(run.path / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [list(row) for row in rows] == [list(ROW)] * 2 and rows[1]["epoch"] == "2"

@@ -1,6 +1,7 @@
 """Files fetched once: resumed after a break, compared, whole or absent."""
 
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -159,3 +160,18 @@ def test_a_full_disk_is_named_and_no_address(server, files, tmp_path, monkeypatc
     with pytest.raises(OSError, match=f"with room for {size:,} bytes; .*cache.* has 3") as caught:
         cache.fetch_all("some_gru", files)
     assert not isinstance(caught.value, ConnectionError) and not server.asked
+
+
+def test_what_was_left_by_a_longer_version_is_no_obstacle(server, tmp_path):
+    (tmp_path / "model.bin.part").write_bytes(b"?" * (len(CONTENT) + 9))
+    fetch(server, tmp_path / "model.bin")
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+def test_what_has_no_end_is_not_read_to_its_end(server, tmp_path):
+    longer = CONTENT + bytes(5_000_000)
+    (server.folder / "some_gru" / "sub" / "model.bin").write_bytes(longer)
+    with pytest.raises(ValueError, match="what came has") as raised:
+        fetch(server, tmp_path / "model.bin")
+    (came,) = re.findall("what came has ([0-9,]+) bytes", str(raised.value))
+    assert int(came.replace(",", "")) < 2_000_000

@@ -5,7 +5,7 @@ import pytest
 from recipes import compare
 from recipes.comparison import subjects
 from recipes.comparison.plan import check_configuration, missing, plan
-from tests.recipes.comparison.made import ADDING, CELLS, SENTIMENT, finish, put
+from tests.recipes.comparison.made import ADDING, CELLS, SENTIMENT, finish, put, whole
 
 
 def test_every_cell_gets_the_same_effort():
@@ -109,3 +109,24 @@ def test_the_plan_is_printed_and_nothing_is_done(tmp_path, monkeypatch, capsys):
     assert lines[0].endswith("adding-T100-gru-lr0.001-seed0") and "min" in lines[0]
     assert lines[-1].startswith("0 of 11 finished; ")
     assert not list(tmp_path.iterdir())
+
+
+def test_one_file_of_each_cell_and_length_is_measured():
+    jobs = [job for job in plan([SENTIMENT, ADDING], CELLS, 3, {}) if job.device]
+    places = [(job.subject.name, job.steps, job.cell) for job in jobs]
+    assert len(places) == len(set(places)) == 4 * (1 + len(ADDING.lengths))
+
+
+def test_time_that_others_took_is_not_planned_for():
+    results = whole(SENTIMENT, lambda job: 0.5, cpu_of=lambda job: 2.0)
+    for record in results.values():
+        record["usage"] |= {"wall_seconds": 600.0, "cpu_seconds": 120.0}
+    assert {job.minutes for job in plan([SENTIMENT], CELLS, 1, results)} == {2.0}
+
+
+def test_a_setting_that_is_gone_is_another_configuration(tmp_path):
+    results = whole(SENTIMENT, lambda job: 0.5)
+    record = next(iter(results.values()))
+    record["settings"] = {**record["settings"], "averaged": True}
+    with pytest.raises(ValueError, match="with averaged None; .* was made with True"):
+        check_configuration([SENTIMENT], results, False, tmp_path)
