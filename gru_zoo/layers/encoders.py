@@ -62,6 +62,8 @@ def encoder(
     units, num_layers = positive_int("units", units), positive_int("num_layers", num_layers)
     fraction("dropout", dropout)
     fraction("recurrent_dropout", recurrent_dropout)
+    one_of("bidirectional", bidirectional, (False, True))
+    one_of("causal", causal, (False, True))
     if bidirectional and causal:
         raise ValueError("causal must be False with bidirectional=True; got True.")
     if cell == "transformer":
@@ -215,7 +217,8 @@ class Transformer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = positive_int("units", units)
         self.num_layers = positive_int("num_layers", num_layers)
-        self.causal, self.dropout = bool(causal), fraction("dropout", dropout)
+        self.causal = bool(one_of("causal", causal, (False, True)))
+        self.dropout = fraction("dropout", dropout)
         self.supports_masking = True
         same = {"dtype": self.dtype_policy}
         self.project = keras.layers.Dense(self.units, name="project", **same)

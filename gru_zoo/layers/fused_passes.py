@@ -31,8 +31,10 @@ from gru_zoo.layers.fused_gradients import weight_gradients
 from gru_zoo.layers.fused_layout import ROWS, Layout, is_small, layout_for, loop
 from gru_zoo.layers.fused_norm import Group, before, gained
 
-# Steps x units from which one row's products with x are taken before the loop.
+# Steps x units from which one row's products with x are taken before the loop, where it has so
+# many features or more: those of fewer cost little in each step.
 _AHEAD = 2**13
+_AHEAD_FEATURES = 32
 
 Context = tuple[Any, Any, Any]
 
@@ -127,8 +129,9 @@ def _projection(
     layout: Layout, inputs: tf.Tensor, kernel: tf.Tensor
 ) -> Callable[[Any], list[tf.Tensor]]:
     """Return t -> the products of x_t; one row that is work enough has them before the loop."""
-    steps, rows, _ = inputs.shape
-    if steps and steps * kernel.shape[1] // 3 >= _AHEAD and rows == 1 and not layout.columns:
+    steps, rows, features = inputs.shape
+    enough = features >= _AHEAD_FEATURES and steps and steps * kernel.shape[1] // 3 >= _AHEAD
+    if enough and rows == 1 and not layout.columns:
         gates = [_products(inputs, weights) for weights in _gates(kernel)]
         return lambda t: [products[t] for products in gates]
     weights = layout.weights(kernel)

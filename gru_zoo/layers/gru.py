@@ -54,6 +54,9 @@ class GRUCell(keras.layers.GRUCell):
     Call arguments: inputs `[batch, features]` float; states `[batch, units]` or a list of it;
     training, whether to draw dropout and zoneout. Returns h', and h' nested as the states were.
 
+    On the JAX backend `keras.layers.RNN(GRUCell(zoneout=q))` draws one k for all steps, for its
+    loop is traced once; `GRU(zoneout=q)` draws one for each, on every backend.
+
     Raises:
         ValueError: an argument outside what is allowed, or inputs that are not float.
 
@@ -262,6 +265,7 @@ class GRU(keras.layers.RNN):
     ) -> None:
         one_of("use_cudnn", use_cudnn, ("auto", True, False))
         one_of("kernel", kernel, ("auto", *kernels.KERNELS))
+        _require_flags(return_sequences, return_state, go_backwards, stateful, unroll)
         if unroll and kernel not in ("auto", "unrolled"):
             raise ValueError(f"unroll must be False with kernel={kernel!r}; got {unroll!r}.")
         cell = GRUCell(
@@ -301,7 +305,7 @@ class GRU(keras.layers.RNN):
             **kwargs,
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self.use_cudnn = use_cudnn
+        self.use_cudnn = use_cudnn if use_cudnn == "auto" else bool(use_cudnn)
         self.kernel = kernel
         self.supports_jit = not kernels.may_use_cudnn(self)  # XLA knows no cuDNN
         self.kernel_used: str | None = None
@@ -387,6 +391,13 @@ def _layer_norm(a: Any) -> Any:
     wide = wide - ops.mean(wide, axis=-1, keepdims=True)
     scale = ops.rsqrt(ops.mean(wide * wide, axis=-1, keepdims=True) + kernels.NORM_EPSILON)
     return ops.cast(wide * scale, a.dtype)
+
+
+def _require_flags(*given: Any) -> None:
+    """Raise ValueError where a flag is neither True nor False; "false" would be taken for True."""
+    names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+    for name, value in zip(names, given, strict=True):
+        one_of(name, value, (False, True))
 
 
 def _tensors(nested: Any) -> list[Any]:

@@ -127,7 +127,7 @@ class StackedGRU(keras.layers.Layer):
         self.return_state = bool(one_of("return_state", return_state, (False, True)))
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
             raise ValueError(f"seed must be an integer or None; got {seed!r}.")
-        self.seed = seed
+        self.seed = None if seed is None else int(seed)
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
 

@@ -59,7 +59,7 @@ def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
     """
     # As the run's own flags are kept.
     usual = json.loads(json.dumps(dataclasses.asdict(defaults), default=str)) if defaults else {}
-    words = [f"python -m recipes.{recipe} train --name {run.path.name}"]
+    words = [f"python -m recipes.{recipe} train --name {shlex.quote(run.path.name)}"]
     for key, value in run.config.items():
         flag = key.replace("_", "-")
         # Empty is what a flag is by default, unless it has been emptied.
@@ -226,7 +226,7 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
     if preset:
         if hasattr(defaults, "export"):  # Publishing exports the one that is shipped.
             commands = [f"{trained} --no-export" for trained in commands]
-        where = " ".join(f"runs/{recipe}/{run.path.name}" for run in runs)
+        where = shlex.join(f"runs/{recipe}/{run.path.name}" for run in runs)
         commands.append(f"python -m recipes.{recipe} publish {where} --preset {preset}")
     return Finished(best, each, metric, commands)
 

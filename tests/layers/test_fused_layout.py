@@ -16,6 +16,8 @@ from tests.layers.test_fused import (
     _run,
 )
 
+FEATURES = 33  # enough for one row's products to be taken before the loop
+
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("regularized", ["none", "both"])
@@ -100,7 +102,8 @@ def test_the_layout_follows_the_shape():
 )
 def test_every_shape_s_program_compiles(batch, time, units, save):
     rng = np.random.default_rng(17)
-    shapes = [(batch, time, 4), (batch, units), (4, 3 * units), (units, 3 * units), (2, 3 * units)]
+    inputs, weights = (batch, time, FEATURES), (FEATURES, 3 * units)
+    shapes = [inputs, (batch, units), weights, (units, 3 * units), (2, 3 * units)]
     arguments = [rng.normal(0.1, 0.2, shape).astype("float32") for shape in shapes]
     tensors = [tf.constant(a) for a in arguments]
 

@@ -25,6 +25,11 @@ ARGUMENTS = [
 LAYER_ARGUMENTS = [
     ({"kernel": "fusd"}, r"kernel must be one of 'auto', 'loop', .*; got 'fusd'\..*'fused'"),
     ({"use_cudnn": "yes"}, r"use_cudnn must be one of 'auto', True, False; got 'yes'\."),
+    ({"go_backwards": "false"}, r"go_backwards must be one of False, True; got 'false'\."),
+    ({"return_state": None}, r"return_state must be one of False, True; got None\."),
+    ({"stateful": "no"}, r"stateful must be one of False, True; got 'no'\."),
+    ({"unroll": 2}, r"unroll must be one of False, True; got 2\."),
+    ({"return_sequences": []}, r"return_sequences must be one of False, True; got \[\]\."),
     ({"unroll": True, "kernel": "loop"}, r"unroll must be False with kernel='loop'; got True\."),
     ({"activation": "tanhh"}, r"tanhh"),
 ]

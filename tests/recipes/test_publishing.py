@@ -160,3 +160,9 @@ def test_the_least_perplexity_is_shipped(finished):
 def test_a_flag_of_several_words_is_one_in_the_command(finished):
     run = RunFolder.open(finished("a", 0, 0.8, 0.9, pretrained="my runs/a"))
     assert command("some", run, Flags()).endswith(" --pretrained 'my runs/a'")
+    named = RunFolder.open(finished("my run", 0, 0.8, 0.9))
+    assert command("some", named, Flags()).startswith(
+        "python -m recipes.some train --name 'my run'"
+    )
+    publishing = together("some", [named.path], Flags(), "mine").commands[-1]
+    assert publishing == "python -m recipes.some publish 'runs/some/my run' --preset mine"
