@@ -72,10 +72,12 @@ def test_other_processors_have_a_column_each(record):
 def test_what_was_measured_elsewhere_is_kept(tmp_path, monkeypatch, cpu, kept):
     monkeypatch.setattr(tflite_latency.timing, "machine", lambda packages: {"cpu": cpu})
     assert tflite_latency._others(tmp_path / "none.json") == []
-    known = {"cpu": "here", "others": [{"cpu": "b"}]}
+    way = {"calls": tflite_latency.CALLS}
+    # What was measured in another way does not compare.
+    known = {"cpu": "here", **way, "others": [{"cpu": "b", **way}, {"cpu": "c"}]}
     (tmp_path / "known.json").write_text(json.dumps(known))
     found = tflite_latency._others(tmp_path / "known.json")
-    assert found == [{"cpu": name} for name in kept]
+    assert found == [{"cpu": name, **way} for name in kept]
 
 
 def test_the_readme_is_not_stale(record):

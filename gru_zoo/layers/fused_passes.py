@@ -129,8 +129,9 @@ def _projection(
     layout: Layout, inputs: tf.Tensor, kernel: tf.Tensor
 ) -> Callable[[Any], list[tf.Tensor]]:
     """Return t -> the products of x_t; one row that is work enough has them before the loop."""
-    steps, rows, features = inputs.shape
-    enough = features >= _AHEAD_FEATURES and steps and steps * kernel.shape[1] // 3 >= _AHEAD
+    steps, rows, _ = inputs.shape
+    features, units = kernel.shape[0], kernel.shape[1] // 3
+    enough = features >= _AHEAD_FEATURES and steps and steps * units >= _AHEAD
     if enough and rows == 1 and not layout.columns:
         gates = [_products(inputs, weights) for weights in _gates(kernel)]
         return lambda t: [products[t] for products in gates]

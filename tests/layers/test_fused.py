@@ -232,6 +232,18 @@ def test_a_state_of_a_width_not_known_while_tracing():
         run(h[:, 1:])
 
 
+def test_features_that_are_not_known_while_tracing():
+    arguments = _arguments(3, np.float32)
+    x, *others = map(tf.constant, arguments)
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None, None])])
+    def run(x):
+        return _run([x, *others], None, True, "keep", save_gates=False)
+
+    for found, wanted in zip(run(x), _loop(arguments, None, True, "keep"), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_changing_lengths_share_few_programs():
     from gru_zoo.layers import fused
 
