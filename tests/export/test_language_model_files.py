@@ -164,7 +164,7 @@ def test_what_cannot_be_had(model, files, tmp_path):
     with pytest.raises(ValueError, match="vocab.txt attached"):
         LiteLanguageModel(tmp_path / "other.tflite")
     export.tflite(make_classifier(), tmp_path / "labels.tflite")
-    with pytest.raises(ValueError, match="a probability for each of its .* labels.tflite gives 3"):
+    with pytest.raises(ValueError, match="a probability for each of its .*labels.tflite gives 3"):
         LiteLanguageModel(tmp_path / "labels.tflite")
 
 
