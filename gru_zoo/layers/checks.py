@@ -1,10 +1,12 @@
-"""Checks of the arrays that a layer is called with, and of the functions that it is made of."""
+"""Checks of what a layer is called with, of its flags, and of the functions that it is made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+
+from gru_zoo.arguments import one_of
 
 
 def check_float(name: str, tensor: Any) -> None:
@@ -61,3 +63,13 @@ def activation_name(function: Any) -> Any:
         return keras.activations.serialize(function)
     # Keras can call what it cannot serialize, such as a functools.partial.
     return f"{module}.{function.__name__}" if hasattr(function, "__name__") else repr(function)
+
+
+def require_flags(**given: Any) -> None:
+    """Raise ValueError where a flag is neither True nor False; "false" would be taken for True.
+
+    Example:
+        >>> require_flags(go_backwards=True, stateful=False)
+    """
+    for name, value in given.items():
+        one_of(name, value, (False, True))

@@ -11,7 +11,7 @@ from keras import ops, tree
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers import kernels
-from gru_zoo.layers.checks import check_float, check_shape
+from gru_zoo.layers.checks import check_float, check_shape, require_flags
 
 _SIGNATURE = inspect.signature(keras.layers.GRUCell)
 
@@ -265,7 +265,13 @@ class GRU(keras.layers.RNN):
     ) -> None:
         one_of("use_cudnn", use_cudnn, ("auto", True, False))
         one_of("kernel", kernel, ("auto", *kernels.KERNELS))
-        _require_flags(return_sequences, return_state, go_backwards, stateful, unroll)
+        require_flags(
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+        )
         if unroll and kernel not in ("auto", "unrolled"):
             raise ValueError(f"unroll must be False with kernel={kernel!r}; got {unroll!r}.")
         cell = GRUCell(
@@ -391,13 +397,6 @@ def _layer_norm(a: Any) -> Any:
     wide = wide - ops.mean(wide, axis=-1, keepdims=True)
     scale = ops.rsqrt(ops.mean(wide * wide, axis=-1, keepdims=True) + kernels.NORM_EPSILON)
     return ops.cast(wide * scale, a.dtype)
-
-
-def _require_flags(*given: Any) -> None:
-    """Raise ValueError where a flag is neither True nor False; "false" would be taken for True."""
-    names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-    for name, value in zip(names, given, strict=True):
-        one_of(name, value, (False, True))
 
 
 def _tensors(nested: Any) -> list[Any]:
