@@ -12,6 +12,7 @@ from keras import ops
 from keras.src.backend.common import global_state
 
 from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.layers.checks import require_flags
 from gru_zoo.layers.gru import GRU
 
 CELLS = ("gru", "lstm", "rnn", "transformer")
@@ -62,8 +63,7 @@ def encoder(
     units, num_layers = positive_int("units", units), positive_int("num_layers", num_layers)
     fraction("dropout", dropout)
     fraction("recurrent_dropout", recurrent_dropout)
-    one_of("bidirectional", bidirectional, (False, True))
-    one_of("causal", causal, (False, True))
+    require_flags(bidirectional=bidirectional, causal=causal)
     if bidirectional and causal:
         raise ValueError("causal must be False with bidirectional=True; got True.")
     if cell == "transformer":
@@ -217,8 +217,8 @@ class Transformer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = positive_int("units", units)
         self.num_layers = positive_int("num_layers", num_layers)
-        self.causal = bool(one_of("causal", causal, (False, True)))
-        self.dropout = fraction("dropout", dropout)
+        require_flags(causal=causal)
+        self.causal, self.dropout = bool(causal), fraction("dropout", dropout)
         self.supports_masking = True
         same = {"dtype": self.dtype_policy}
         self.project = keras.layers.Dense(self.units, name="project", **same)

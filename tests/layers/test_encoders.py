@@ -167,3 +167,9 @@ def test_an_address_that_keras_met_before_makes_no_difference(cell):
         assert global_state.get_global_attribute("shared_objects/id_to_config_map") is met
         assert global_state.get_global_attribute("shared_objects/id_to_obj_map") == {}
     assert [both.forward_layer.go_backwards, both.backward_layer.go_backwards] == [False, True]
+
+
+@pytest.mark.parametrize("flag", ["bidirectional", "causal"])
+def test_a_flag_that_is_neither_true_nor_false_is_refused(flag):
+    with pytest.raises(ValueError, match=f"{flag} must be one of False, True; got 'no'"):
+        encoder("gru", 5, **{flag: "no"})
