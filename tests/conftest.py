@@ -1,5 +1,6 @@
 """Shared fixtures; TensorFlow's start-up messages are silenced before it is imported."""
 
+import gc
 import os
 
 import pytest
@@ -20,6 +21,12 @@ def pytest_configure(config):
     config.pluginmanager.register(Passed(config))
     config.pluginmanager.register(Shares())
     quick_xla.use(config.option.markexpr)
+
+
+def pytest_collection_finish():
+    """Leave what is imported by now out of Python's garbage collections: a tenth of tests' time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):
