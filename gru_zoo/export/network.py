@@ -261,9 +261,16 @@ def require_finite(model: keras.Model) -> None:
             )
 
 
-def require_no_state(model: keras.Model) -> None:
-    """Raise ValueError if a layer of the model is stateful."""
-    for layer in model._flatten_layers():
+def require_convertible(network: Network) -> None:
+    """Raise ValueError for a stateful layer, or an input that is neither float nor ids."""
+    for name, given in network.inputs.items():
+        if given.kind != "ids" and not given.real:
+            raise ValueError(
+                f"input {name!r} of the model must be float, or ids that an Embedding looks up; it "
+                "holds other integers or bools. keras.Input(..., dtype='float32') takes the same "
+                "numbers."
+            )
+    for layer in network.model._flatten_layers():
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             raise ValueError(
                 f"layer {layer.name!r} must have stateful=False; got True. A file's step takes and "

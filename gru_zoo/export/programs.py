@@ -32,11 +32,13 @@ class Given:
         kind: "ids", "steps", or "vector" (the same at every step).
         shape: () for ids, else (features,).
         length: steps that the model was made for; None if any.
+        real: whether the model takes floats there.
     """
 
     kind: str
     shape: tuple[int, ...]
     length: int | None = None
+    real: bool = dataclasses.field(default=True, repr=False)
 
     @property
     def dtype(self) -> tf.DType:
@@ -215,13 +217,13 @@ def _inputs(function: Any) -> dict[str, Given]:
     """Return the inputs of a functional model by name."""
     found = {}
     for tensor in function.inputs:
-        name = tensor.name
+        name, real = tensor.name, "float" in tensor.dtype
         if len(tensor.shape) == 2 and (_embedded(tensor) or "int" in tensor.dtype):
             given = Given("ids", (), tensor.shape[1])
         elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
-            given = Given("steps", (tensor.shape[2],), tensor.shape[1])
+            given = Given("steps", (tensor.shape[2],), tensor.shape[1], real)
         elif len(tensor.shape) == 2 and tensor.shape[1] is not None:
-            given = Given("vector", (tensor.shape[1],))
+            given = Given("vector", (tensor.shape[1],), real=real)
         else:
             raise ValueError(
                 f"input {name!r} of the model must be ids [batch, time], or [batch, time, "

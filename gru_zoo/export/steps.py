@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.export.memory import STATE, Memory
-from gru_zoo.export.network import Network, Steps, require_no_state
+from gru_zoo.export.network import Network, Steps, require_convertible
 
 
 class StepGraph(tf.Module):
@@ -33,7 +33,7 @@ class StepGraph(tf.Module):
 
     def __init__(self, network: Network, gates: bool, memory: type[Memory] = Memory) -> None:
         super().__init__()
-        require_no_state(network.model)
+        require_convertible(network)
         self.inputs = {
             name: tf.TensorSpec((1, *given.shape), given.dtype, name)
             for name, given in network.inputs.items()

@@ -20,7 +20,7 @@ import tensorflow as tf
 from gru_zoo.export import loops, sequence
 from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.memory import Memory, looks_ahead
-from gru_zoo.export.network import Network, Steps, require_no_state
+from gru_zoo.export.network import Network, Steps, require_convertible
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
 
@@ -50,7 +50,7 @@ class WholeGraph(tf.Module):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        require_no_state(network.model)
+        require_convertible(network)
         self.inputs = {
             name: tf.TensorSpec(
                 (1, *([] if given.kind == "vector" else [None]), *given.shape), given.dtype, name

@@ -253,6 +253,15 @@ def test_a_stateful_layer_is_refused_and_left_alone(tmp_path):
     assert not np.any(model.layers[0].states[0]) and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("dtype", ["int16", "bool"])
+def test_numbers_that_are_neither_float_nor_ids_are_refused(tmp_path, dtype):
+    samples = Input((None, F), dtype=dtype, name="samples")
+    model = keras.Model(samples, layers.GRU(7)(layers.Rescaling(0.1)(samples)))
+    with pytest.raises(ValueError, match="input 'inputs' of the model must be float, or ids"):
+        export.tflite(model, tmp_path / "m.tflite")
+    assert not list(tmp_path.iterdir())
+
+
 def test_names_that_states_and_gates_have(tmp_path):
     with pytest.raises(ValueError, match=r"inputs must not be called as states.*\['state_a'\]"):
         export.tflite(towers(one="state_a"), tmp_path / "m.tflite")
