@@ -78,7 +78,8 @@ def test_music_is_written(trained, tmp_path, capsys):
     assert clock == 16 * 480 and not sounding
     np.testing.assert_array_equal(roll[:7], small_music.pieces("testdata")[0][:7])
     assert polyphonic_music.main(["generate", *words.split()]) == 2
-    assert "out must hold no tune.mid and no tune.png, or use --overwrite" in capsys.readouterr().err
+    refusal = "out must hold no tune.mid and no tune.png, or use --overwrite"
+    assert refusal in capsys.readouterr().err
 
 
 @pytest.mark.slow
