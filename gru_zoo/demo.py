@@ -35,16 +35,17 @@ LISTS = {
     "models/language_models.json": "text-generation",
 }
 
-_LITERT = "node_modules/@litertjs"
+# Where npm puts LiteRT.js. Addresses say "litert": hosts of static files leave out node_modules.
+LITERT = "node_modules/@litertjs"
 # The build for browsers with relaxed SIMD, and the one for those without. No threads: a GRU's step
 # is far too small to share, so the page needs no cross-origin isolation either.
 RUNTIME = (
-    f"{_LITERT}/core/dist/index.js",
-    f"{_LITERT}/core/wasm/litert_wasm_internal.js",
-    f"{_LITERT}/core/wasm/litert_wasm_internal.wasm",
-    f"{_LITERT}/core/wasm/litert_wasm_compat_internal.js",
-    f"{_LITERT}/core/wasm/litert_wasm_compat_internal.wasm",
-    f"{_LITERT}/wasm-utils/dist/index.js",
+    "core/dist/index.js",
+    "core/wasm/litert_wasm_internal.js",
+    "core/wasm/litert_wasm_internal.wasm",
+    "core/wasm/litert_wasm_compat_internal.js",
+    "core/wasm/litert_wasm_compat_internal.wasm",
+    "wasm-utils/dist/index.js",
 )
 # Not from the system's table, which differs between machines: browsers refuse a module or stream
 # no wasm under another type.
@@ -121,10 +122,11 @@ def site(compared: bool = True) -> dict[str, Path | bytes]:
     """
     if not (PAGE / "index.html").is_file():
         raise ValueError(f"the page is a folder of the repository; {PAGE} is not there.")
-    missing = next((path for path in RUNTIME if not (PAGE / path).is_file()), None)
+    runtime = {f"litert/{path}": PAGE / LITERT / path for path in RUNTIME}
+    missing = next((path for path in runtime.values() if not path.is_file()), None)
     if missing:
         raise ValueError(
-            f"LiteRT.js is not installed ({PAGE / missing} is missing). Run once: "
+            f"LiteRT.js is not installed ({missing} is missing). Run once: "
             f"npm install --ignore-scripts --prefix {PAGE}"
         )
     lists = {path: presets(task) for path, task in LISTS.items()}
@@ -133,7 +135,7 @@ def site(compared: bool = True) -> dict[str, Path | bytes]:
         raise ValueError(f"no model for the page was found in {zoo.models_folder()}.")
     own = [*PAGE.glob("*.html"), *(PAGE / "src").iterdir()]
     files = {path.relative_to(PAGE).as_posix(): path for path in sorted(own)}
-    files |= {path: PAGE / path for path in RUNTIME}
+    files |= runtime
     for name, file in ((model["name"], file) for model in models for file in model["files"]):
         if compared:
             zoo.verify(name, Path(file["path"]).name)

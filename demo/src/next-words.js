@@ -15,6 +15,8 @@ import {
 } from "./page.js";
 
 const COUNT = 5;
+// There Option and a digit type a sign, on some keyboards the only way to "#" or "[".
+const MAC = /^(Mac|iP)/.test(navigator.platform);
 // As the tokenizer reads: marks are letters, and an apostrophe belongs to a word within it only.
 const REST_OF_WORD = /^(?:[\p{L}\p{M}\p{N}]|['’](?=[\p{L}\p{N}]))*/u;
 
@@ -62,7 +64,7 @@ function show(words) {
       const button = element("button", word);
       button.type = "button";
       button.dir = "auto";
-      button.setAttribute("aria-keyshortcuts", `Alt+${place + 1}`);
+      button.setAttribute("aria-keyshortcuts", `${MAC ? "Control+Alt" : "Alt"}+${place + 1}`);
       button.dataset.probability = probability;
       button.addEventListener("click", () => take(word));
       const item = element("li", button);
@@ -94,14 +96,17 @@ function take(word) {
 }
 
 function takeByNumber(event) {
+  const alone = !event.metaKey && !event.getModifierState("AltGraph");
+  if (!event.altKey || event.ctrlKey !== MAC || !alone) return;
   const place = event.code.match(/^Digit([1-9])$/)?.[1];
   const button = place && byId("suggestions").querySelectorAll("button")[place - 1];
-  if (!event.altKey || !button) return;
+  if (!button) return;
   event.preventDefault();
   button.click();
 }
 
 async function start() {
+  if (MAC) byId("keys").textContent = "Control, Option";
   choice = await Choice.of("language_models.json");
   listen(suggest);
   byId("form").addEventListener("keydown", takeByNumber);

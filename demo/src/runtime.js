@@ -21,5 +21,5 @@ async function load() {
   globalThis.Module = {
     printErr: (line) => (/^(INFO|WARNING):/.test(line) ? console.debug(line) : console.error(line)),
   };
-  await loadLiteRt(new URL("../node_modules/@litertjs/core/wasm/", import.meta.url).href);
+  await loadLiteRt(new URL("../litert/core/wasm/", import.meta.url).href);
 }

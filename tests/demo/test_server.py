@@ -27,8 +27,9 @@ def page(tmp_path, monkeypatch):
     for page in demo.PAGE.glob("*.html"):
         shutil.copy(page, folder)
     for path in RUNTIME:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(f"stand-in for {path}".encode())
+        place = folder / demo.LITERT / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(f"stand-in for {path}".encode())
     monkeypatch.setattr(demo, "PAGE", folder)
     return folder
 
@@ -76,7 +77,7 @@ def ask(page):
         ("/src/app.js", "text/javascript; charset=utf-8"),
         ("/src/style.css", "text/css; charset=utf-8"),
         ("/src/icon.svg", "image/svg+xml"),
-        ("/node_modules/@litertjs/core/wasm/litert_wasm_internal.wasm", "application/wasm"),
+        ("/litert/core/wasm/litert_wasm_internal.wasm", "application/wasm"),
         ("/models/presets.json", "application/json; charset=utf-8"),
         ("/models/language_models.json", "application/json; charset=utf-8"),
     ],
@@ -249,7 +250,7 @@ def test_it_says_what_to_do_without_litert(page, capsys):
 
 
 def test_a_folder_is_not_half_written(page, tmp_path):
-    (page / RUNTIME[-1]).unlink()
+    (page / demo.LITERT / RUNTIME[-1]).unlink()
     assert main(["--out", str(tmp_path / "site")]) == 2
     assert not (tmp_path / "site").exists()
 
