@@ -30,8 +30,7 @@ from gru_zoo.arguments import one_of
 from gru_zoo.data import network
 from gru_zoo.data.packaged_reviews import objects, package_file, package_version, read
 from gru_zoo.data.source import Source
-from gru_zoo.data.split import by_digest, held_out
-from gru_zoo.files import sha256
+from gru_zoo.data.split import by_digest, checksum, held_out
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -169,13 +168,13 @@ def _read_tfds(folder: Path, split: str) -> Examples:
 
 @functools.lru_cache(maxsize=4)
 def _describe_tfds(folder: Path) -> tuple[str, dict[str, int], dict[str, str]]:
-    """Return the version, the size of each of TFDS' own splits, and the files' checksums."""
+    """Return the version, and the size and checksum of each of TFDS' own splits."""
     import tensorflow_datasets as tfds
 
     info = tfds.builder_from_directory(folder).info
     sizes = {name: split.num_examples for name, split in info.splits.items()}
-    files = sorted(folder.glob("*.tfrecord*"))
-    return str(info.version), sizes, {file.name: sha256(file) for file in files}
+    checksums = {f"{name} reviews": checksum(*_read_tfds(folder, name)) for name in sorted(sizes)}
+    return str(info.version), sizes, checksums
 
 
 def _tfds(split: str, folder: Path, reason: str) -> tuple[Examples, Source]:
@@ -207,7 +206,7 @@ def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
             "split must be one of 'train', 'validation', 'test' for source 'packaged', which has "
             f"no unlabelled reviews; got 'unsupervised' ({reason}). {WAYS}"
         )
-    (texts, labels), checksum = read(file, "imdb")
+    (texts, labels), found = read(file, "imdb")
     test = held_out(texts, len(texts) // 5)
     validation = test + held_out(texts[test:], (len(texts) - test) // 10)
     cuts = {"test": (0, test), "validation": (test, validation), "train": (validation, len(texts))}
@@ -225,7 +224,7 @@ def _packaged(split: str, file: Path, reason: str) -> tuple[Examples, Source]:
         ORIGIN,
         LICENCE,
         splits,
-        {file.name: checksum},
+        {file.name: found},
         reason,
     )
     return (texts[start:stop], labels[start:stop]), record

@@ -6,13 +6,17 @@ ranges, "don't" over "do" and "n't") has no tag and is left out: its words have 
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data.source import Source
-from gru_zoo.files import sha256
+from gru_zoo.data.split import checksum
 
 SPLITS = ("train", "validation", "test")
 ORIGIN = "https://universaldependencies.org/"
@@ -51,13 +55,24 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
     """
     one_of("split", split, SPLITS)
     builder, reason = _builder(treebank)
+    return list(_read(Path(builder.data_dir), split)), _record(builder, treebank, reason)
+
+
+@functools.lru_cache(maxsize=6)
+def _read(folder: Path, split: str) -> list[Sentence]:
+    """Return a split's sentences in the order of their names."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(folder)
     names = {"validation": "dev"}
     own = split if split in builder.info.splits else names.get(split, split)
     sentences = []
     tags = builder.info.features["upos"].feature.names
-    import tensorflow_datasets as tfds
-
-    for row in tfds.as_numpy(builder.as_dataset(split=own)):
+    wanted = dict.fromkeys(("idx", "tokens", "upos", "head"), True)  # a quarter of the time of all
+    decoders = tfds.decode.PartialDecoding(wanted)
+    with _without_warnings():
+        dataset = builder.as_dataset(split=own, decoders=decoders)
+    for row in tfds.as_numpy(dataset):
         pairs = [
             (word.decode(), tags[tag])
             for word, tag, head in zip(row["tokens"], row["upos"], row["head"], strict=True)
@@ -66,10 +81,22 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
         sentences.append((row["idx"], Sentence(*map(tuple, zip(*pairs, strict=True)))))
     # TFDS shuffles when it prepares; the names of sentences give one order on every machine.
     sentences.sort(key=lambda pair: pair[0])
-    return [sentence for _, sentence in sentences], _record(builder, treebank, reason)
+    return [sentence for _, sentence in sentences]
 
 
-def _builder(treebank: str) -> tuple[object, str]:
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Leave out TFDS' warnings of itself: partial decoding asks for what it calls deprecated."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _builder(treebank: str) -> tuple[Any, str]:
     import tensorflow_datasets as tfds
 
     name = f"universal_dependencies/{treebank}"
@@ -90,8 +117,7 @@ def _builder(treebank: str) -> tuple[object, str]:
     return builder, "downloaded"
 
 
-def _record(builder: object, treebank: str, reason: str) -> Source:
-    folder = Path(builder.data_dir)
+def _record(builder: Any, treebank: str, reason: str) -> Source:
     sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
     sizes["validation"] = sizes.pop("dev", sizes.get("validation", 0))
     return Source(
@@ -100,6 +126,16 @@ def _record(builder: object, treebank: str, reason: str) -> Source:
         ORIGIN,
         LICENCES.get(treebank, "see the treebank's page"),
         {name: (sizes[name], f"the official {name} split") for name in SPLITS if name in sizes},
-        {file.name: sha256(file) for file in sorted(folder.glob("*.tfrecord*"))},
+        {
+            f"{name} sentences": _checksum(Path(builder.data_dir), name)
+            for name in SPLITS
+            if sizes.get(name)
+        },
         reason,
     )
+
+
+def _checksum(folder: Path, split: str) -> str:
+    """Return the SHA-256 of a split's words and tags."""
+    lines = ["\n".join(map("\t".join, zip(*pairs, strict=True))) for pairs in _read(folder, split)]
+    return checksum([line.encode() for line in lines])

@@ -142,6 +142,8 @@ def _right_padded(
     present = tf.fill([batch, time], True) if mask is None else mask
     lengths = tf.reduce_sum(tf.cast(present, "int32"), axis=1)
     at_least_one = tf.maximum(lengths, 1)  # cuDNN refuses empty rows; theirs is replaced below
+    if mask is not None:  # What an empty row has in its first step must reach no gradient.
+        sequences = tf.where(mask[:, :, None], sequences, tf.zeros([], sequences.dtype))
     if go_backwards:
         sequences = tf.reverse_sequence(sequences, at_least_one, seq_axis=1)
     outputs, last, _, _, _ = _operation(

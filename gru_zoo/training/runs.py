@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gru_zoo.data.source import other_data
 from gru_zoo.files import write_beside, write_json
 
 _CHECKPOINT = "checkpoint.npz"
@@ -104,14 +105,11 @@ class RunFolder:
             write_json(path, record)
             return
         pinned = self.data()
-        if any(pinned[key] != record[key] for key in ("name", "version", "sha256")):
-            was, now = (f"{given['name']} {given['version']}" for given in (pinned, record))
-            if was == now:
-                files = pinned["sha256"].items() ^ record["sha256"].items()
-                now = f"other contents of {', '.join(sorted({name for name, _ in files}))}"
+        if other := other_data(pinned, record):
             raise ValueError(
-                f"source must give {was}, which the run in {self.path} was trained on; got {now}, "
-                "whose test split may hold what the run has seen."
+                f"source must give {pinned['name']} {pinned['version']}, which the run in "
+                f"{self.path} was trained on; got {other}, whose test split may hold what the run "
+                "has seen."
             )
 
     def data(self) -> dict[str, Any]:

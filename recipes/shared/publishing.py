@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gru_zoo.data.source import other_data
 from gru_zoo.training.runs import RunFolder, newest_run
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def require_same_data(card: Card, source: Source) -> None:
     """Raise ValueError unless a card's scores are of the data that were read."""
     if source.sha256 != card.data["sha256"]:
         raise ValueError(
-            f"source must give {card.data['name']}, which {card.name} was trained on; got "
-            f"{source.name}."
+            f"source must give {card.data['name']} {card.data['version']}, which {card.name} was "
+            f"trained on; got {other_data(card.data, source.as_dict())}."
         )
 
 
@@ -153,10 +154,10 @@ def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
     for place in map(str, filter(None, places)):
         known = RunFolder.open(place).data() if is_run(place) else card(place).data
         if known["sha256"] != source.sha256:
+            other = other_data(known, source.as_dict())
             raise ValueError(
                 f"source must give {known['name']} {known['version']}, which {place} has learnt "
-                f"from; got {source.name} {source.version}, whose test split may hold what it has "
-                "seen."
+                f"from; got {other}, whose test split may hold what it has seen."
             )
 
 

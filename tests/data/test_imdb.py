@@ -127,9 +127,20 @@ def test_prepared_folder_is_taken_first(prepared, package, nothing):
         "text": tf.TensorSpec([], tf.string),
         "label": tf.TensorSpec([], tf.int64),
     }
-    file = prepared / "imdb_reviews-train.tfrecord-00000-of-00001"
-    assert record.sha256[file.name] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert len(record.sha256) == 3
+    assert list(record.sha256) == ["test reviews", "train reviews", "unsupervised reviews"]
+
+
+def test_data_are_known_by_their_examples_not_by_their_files(nothing, tmp_path, monkeypatch):
+    """TFDS leaves the order of records open, and that of a record's fields."""
+    found = []
+    for number, test in enumerate([TEST, dict(reversed(TEST.items())), {**TEST, "test 3": 0}]):
+        folder = write_tfds(tmp_path / str(number), train=TRAINING, test=test)
+        monkeypatch.setenv("TFDS_DATA_DIR", str(folder.parents[2]))
+        found.append(imdb.load("test", "tfds")[1].sha256)
+    first, other_order, other_label = found
+    assert first == other_order
+    assert first["train reviews"] == other_label["train reviews"]
+    assert first["test reviews"] != other_label["test reviews"]
 
 
 def test_tfds_splits(prepared):

@@ -1,3 +1,4 @@
+import hashlib
 import types
 
 import pytest
@@ -23,7 +24,7 @@ ROWS = [
 def treebank(monkeypatch, tmp_path):
     """Stand in for TFDS' builder, with two sentences in every split."""
 
-    def as_dataset(split):
+    def as_dataset(split, decoders):
         assert split in ("train", "dev", "test")
         signature = {
             "idx": tf.TensorSpec([], tf.string),
@@ -38,8 +39,9 @@ def treebank(monkeypatch, tmp_path):
     info = types.SimpleNamespace(
         splits=splits, features={"upos": types.SimpleNamespace(feature=tags)}, version="9.0"
     )
-    (tmp_path / "train.tfrecord").write_bytes(b"x")
     builder = types.SimpleNamespace(info=info, as_dataset=as_dataset, data_dir=tmp_path)
+    tfds = pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setattr(tfds, "builder_from_directory", lambda folder: builder)
     monkeypatch.setattr(universal_dependencies, "_builder", lambda name: (builder, "given"))
 
 
@@ -49,7 +51,11 @@ def test_words_and_tags_without_ranges_in_the_order_of_their_names(treebank):
     assert [sentence.tags for sentence in sentences] == [("ADP", "DET", "NOUN"), ("VERB",)]
     assert source.name == "universal_dependencies/fr_sequoia (TFDS)"
     assert source.splits["validation"] == (2, "the official validation split")
-    assert source.licence == "LGPL-LR" and list(source.sha256) == ["train.tfrecord"]
+    assert source.licence == "LGPL-LR"
+    lines = ["de\tADP\nle\tDET\nthé\tNOUN", "Viens\tVERB"]
+    both = b"".join(hashlib.sha256(line.encode()).digest() for line in lines)
+    every = ("train sentences", "validation sentences", "test sentences")
+    assert source.sha256 == dict.fromkeys(every, hashlib.sha256(both).hexdigest())
 
 
 def test_bad_input():

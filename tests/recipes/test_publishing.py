@@ -136,7 +136,7 @@ def test_data_are_told_by_their_content_and_not_by_their_name(tmp_path):
     run = RunFolder(tmp_path / "run", {"seed": 0})
     run.pin_data(source().as_dict())
     require_seen([run.path, None, ""], source(name="renamed"))
-    with pytest.raises(ValueError, match="source must give imdb 1, which .*run has learnt from"):
+    with pytest.raises(ValueError, match="give imdb 1, .*; got other contents of train,"):
         require_seen([run.path], source(sha256={"train": "01"}))
     preset = card("sentiment_imdb_gru_small")
     same = source(sha256=preset.data["sha256"])
