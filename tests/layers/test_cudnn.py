@@ -118,6 +118,23 @@ def test_around_the_op_everything_equals_the_reference(convention, go_backwards,
             assert layer.kernel_used == "cudnn" and operation.calls == before + 1
 
 
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_what_a_masked_step_holds_reaches_no_gradient(go_backwards, operation):
+    case = random_case(dtype="float32")
+    layer = layer_of(case, CONVENTIONS[0], kernel="cudnn", go_backwards=go_backwards)
+    gradients = []
+    for nothing in (0.0, np.nan):
+        x = tf.constant(np.where(RIGHT_PADDED[:, :, None], case["x"], nothing).astype("float32"))
+        with tf.GradientTape() as tape:
+            outputs, last = layer(x, initial_state=case["h0"], mask=RIGHT_PADDED)
+            loss = tf.reduce_sum(outputs**2) + tf.reduce_sum(last**3)
+        gradients.append(tape.gradient(loss, [v.value for v in layer.trainable_variables]))
+    assert operation.calls == 2
+    for with_zero, with_nan in zip(*gradients, strict=True):
+        assert np.any(with_zero)
+        np.testing.assert_array_equal(with_zero, with_nan)
+
+
 @pytest.mark.parametrize("kernel", ["auto", "cudnn"])
 def test_other_masks_go_to_the_fused_kernel(kernel, operation):
     case = random_case(dtype="float32")
