@@ -49,9 +49,9 @@ class Gates:
 
     Attributes:
         layer: the layer's name.
-        z: update gate, 0 to 1.
-        r: reset gate, 0 to 1.
-        c: candidate, -1 to 1.
+        z: update gate, 0 to 1 with a sigmoid.
+        r: reset gate, 0 to 1 with a sigmoid.
+        c: candidate, -1 to 1 with tanh.
         before: the state that each step starts from.
         after: the state that each step leaves.
         mask: bool [batch, time]; False where the step is ignored.
@@ -72,13 +72,6 @@ class Gates:
     reset_after: bool
     go_backwards: bool
     zoneout: float = 0.0
-
-    def recombined(self) -> np.ndarray:
-        """Return the states that z, c and the states before give, [batch, time, units]."""
-        keep = self.z if self.update_gate == "keep" else 1 - self.z
-        keep = self.zoneout + (1 - self.zoneout) * keep
-        states = keep * self.before + (1 - keep) * self.c
-        return np.where(self.mask[:, :, None], states, self.before)
 
 
 def layer_gates(

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers import encoders
+from gru_zoo.layers.checks import require_flags
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
@@ -78,6 +79,7 @@ class SequenceClassifier(keras.Model):
         self.units = positive_int("units", units)
         self.cell = one_of("cell", cell, CELLS)
         self.dropout = fraction("dropout", dropout)
+        require_flags(bidirectional=bidirectional)
         self.bidirectional = bool(bidirectional)
         self.kernel = kernel
         self.embedding = keras.layers.Embedding(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import one_of, positive_int
 
 PAD, START, UNKNOWN = "<PAD>", "<START>", "<UNKNOWN>"
 SPECIAL = (PAD, START, UNKNOWN)
@@ -108,7 +108,7 @@ class WordTokenizer(tf.Module):
         words = tuple(vocabulary)
         _check_vocabulary(words)
         self.sequence_length = positive_int("sequence_length", sequence_length)
-        self.fold_case = bool(fold_case)
+        self.fold_case = bool(one_of("fold_case", fold_case, (False, True)))
         # Read through properties: as plain attributes tf.Module would walk and wrap every word.
         self._words = lambda: words
         table = self.table()

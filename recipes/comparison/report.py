@@ -89,8 +89,8 @@ def _seeds_table(results: Results, subjects: Sequence[Task | Problem]) -> Iterat
     yield ""
     yield (
         "Measured: mean and sample standard deviation over the seeds on the test split of the data "
-        "named below; the seed named no data. All cells of a task have the same number of "
-        f"parameters within {TOLERANCE:.0%}."
+        "named below; the seed named no data. All cells of a task have its budget of parameters "
+        f"within {TOLERANCE:.0%}."
     )
     yield ""
 

@@ -8,7 +8,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 import urllib.parse
 
 import pytest
@@ -295,7 +294,6 @@ def test_a_port_in_use_is_refused(page, capsys):
 
 
 def test_help_comes_at_once():
-    start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "gru_zoo.demo", "--help"],
         capture_output=True,
@@ -304,7 +302,6 @@ def test_help_comes_at_once():
     assert done.returncode == 0, done.stderr
     assert "--port" in done.stdout and "--out" in done.stdout
     assert "tensorflow" not in done.stderr and "keras" not in done.stderr
-    assert time.perf_counter() - start < 5  # under 0.5 s on an idle machine; imports decide
 
 
 def test_the_lock_names_no_machine():

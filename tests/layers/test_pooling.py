@@ -27,9 +27,11 @@ def by_hand(states, mask):
     ],
     ids=["full", "right padded", "any pattern, one row fully masked"],
 )
-def test_equals_a_loop_over_the_real_steps(mask):
+@pytest.mark.parametrize("shift", [0, -50], ids=["states", "all of them far below 0"])
+def test_equals_a_loop_over_the_real_steps(mask, shift):
+    states = STATES + np.float32(shift)
     np.testing.assert_allclose(
-        MaskedPooling()(STATES, mask=mask), by_hand(STATES, mask), rtol=1e-5, atol=1e-6
+        MaskedPooling()(states, mask=mask), by_hand(states, mask), rtol=1e-5, atol=1e-6
     )
 
 

@@ -141,6 +141,7 @@ def test_missing_archives_and_other_models_are_refused(tmp_path):
         ({"units": 0}, "units must be an integer of at least 1; got 0"),
         ({"embedding_dim": -1}, "embedding_dim must be an integer of at least 1; got -1"),
         ({"dropout": 1.0}, r"dropout must be a number in \[0, 1\); got 1.0"),
+        ({"bidirectional": "no"}, "bidirectional must be one of False, True; got 'no'"),
         ({"labels": ("one",)}, "labels must be two or more different names; got"),
     ],
 )

@@ -283,6 +283,11 @@ def test_bad_arguments_are_named(vocabulary, length, message):
         WordTokenizer(vocabulary, length)
 
 
+def test_a_flag_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="fold_case must be one of False, True; got 'no'"):
+        WordTokenizer(SPECIAL, 4, fold_case="no")
+
+
 def test_fit_refuses_one_text_and_a_vocabulary_without_room():
     with pytest.raises(ValueError, match="texts must be a collection of texts; got one text"):
         WordTokenizer.fit("one text", 10, 4)
