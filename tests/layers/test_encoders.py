@@ -132,6 +132,10 @@ def transformer(weights, x, mask, units, layers, causal):
         ({"units": 0}, "units must be an integer of at least 1; got 0"),
         ({"num_layers": 1.5}, "num_layers must be an integer of at least 1; got 1.5"),
         ({"dropout": 1}, r"dropout must be a number in \[0, 1\); got 1"),
+        (
+            {"cell": "transformer", "recurrent_dropout": 0.1},
+            "recurrent_dropout must be 0 for 'transformer'; got 0.1",
+        ),
         ({"bidirectional": True, "causal": True}, "causal must be False with bidirectional=True"),
     ],
 )

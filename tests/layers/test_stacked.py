@@ -138,6 +138,13 @@ def test_dropout_only_between_layers_and_only_in_training():
     assert ops.all(ops.abs(output) > 0)
 
 
+def test_no_two_places_drop_alike():
+    layer = StackedGRU(U, 3, bidirectional=True, dropout=0.5, recurrent_dropout=0.5, seed=3)
+    grus = [gru for both in layer.grus for gru in both]
+    seeds = [part.seed for part in (*layer.dropouts, *grus)]
+    assert len(set(seeds)) == len(seeds) == 2 + 6
+
+
 # Keras' own saving converts variables in a way that NumPy 2 warns about.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_saved_model_computes_the_same(tmp_path):
