@@ -30,6 +30,7 @@ from gru_zoo.export.network import Network
 from gru_zoo.export.probes import plain_loops, probes
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 
 class TextServer(tf.Module):
@@ -115,8 +116,9 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
 
     Raises:
         FileExistsError: `folder` exists.
-        ValueError: a model that cannot be exported, with the reason.
-        inspection.Refused: what was written differs from the model.
+        ValueError: a model that cannot be exported, with the reason; a classifier of word pieces is
+            one.
+        inspection.Refused: what was written differs from the model, or holds a Python function.
         OSError: it could not be written.
 
     Example:
@@ -132,6 +134,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         )
     if isinstance(model, SequenceClassifier):
         check.exportable(model)
+        _require_graph(model)
         server: TextServer | ArrayServer = TextServer(model)
         reference = check.Reference.of(model, check.probes(model))
     else:
@@ -143,6 +146,16 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
             check.compare(partial, reference, "saved_model")
         else:
             _compare(partial, model)
+
+
+def _require_graph(model: SequenceClassifier) -> None:
+    """Raise ValueError unless TensorFlow has the operators that a model's tokenizer is made of."""
+    if isinstance(model.tokenizer, WordPieceTokenizer):
+        raise ValueError(
+            "model.tokenizer must be a WordTokenizer for a SavedModel; got a WordPieceTokenizer, "
+            "which is Python and ends with its process. `export.tflite(model, path, 'mediapipe')` "
+            "takes one."
+        )
 
 
 def _plain(model: keras.Model, call: Callable[..., Any], *inputs: Any) -> Any:
