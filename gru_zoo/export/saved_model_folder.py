@@ -11,7 +11,8 @@ Another model takes and gives arrays by the names that they have in a TFLite fil
 [batch, time, features] float32 or "ids" [batch, time] int32, and "outputs", or "probabilities" of
 the token after the last id, where it is a `LanguageModel`; or, where there are several, Keras'
 names. Time is dynamic where the model leaves it open, and the batch always.
-Every output has the batch in front, as TensorFlow Serving asks for JSON rows.
+Every output has the batch in front, as TensorFlow Serving asks for JSON rows; but the last states
+that a `StackedGRU` returns are [layers, batch, units], as in the model.
 """
 
 from __future__ import annotations
