@@ -114,7 +114,7 @@ def load(path: Path) -> keras.Model:
     """Return the model of a `.keras` file, with Keras' safe mode on.
 
     Raises:
-        ValueError: the file is missing or corrupt, or holds something unsafe.
+        ValueError: the file is missing, a folder or corrupt, or holds something unsafe.
 
     Example:
         >>> load(Path("missing.keras"))
@@ -122,7 +122,9 @@ def load(path: Path) -> keras.Model:
         ValueError: model must be a .keras file; missing.keras does not exist.
     """
     if not path.is_file():
-        raise ValueError(f"model must be a .keras file; {path} does not exist.")
+        inside = path / "model.keras"  # as a preset's folder has it
+        hint = f" Did you mean {inside}?" if inside.is_file() else ""
+        raise ValueError(f"model must be a .keras file; {path} {_missing(path)}.{hint}")
     import keras
 
     import gru_zoo.layers.pooling
@@ -134,6 +136,11 @@ def load(path: Path) -> keras.Model:
     except Exception as error:  # Whatever a damaged archive makes of Keras' loader.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"model must be a whole .keras file; {path}: {reason}") from error
+
+
+def _missing(path: Path) -> str:
+    """Return why a path is no file."""
+    return "is a folder" if path.is_dir() else "does not exist"
 
 
 def _target(to: str, config: Export) -> Path:
@@ -154,7 +161,7 @@ def _representative(path: Path | None) -> list[Any] | None:
     import numpy as np
 
     if not path.is_file():
-        raise ValueError(f"representative must be a .npy or .npz file; {path} does not exist.")
+        raise ValueError(f"representative must be a .npy or .npz file; {path} {_missing(path)}.")
     kind = one_of("representative, at its end,", path.suffix.lower(), (".npy", ".npz"))
     try:
         with open(path, "rb") as file:

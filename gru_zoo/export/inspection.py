@@ -26,7 +26,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     Nothing of it is run.
 
     Raises:
-        Refused: the file is broken, or holds an operator that not every device has.
+        Refused: the file is broken, or holds an operator that not every device or process has.
     """
     path = Path(path)
     if path.is_dir():
@@ -93,5 +93,11 @@ def _inspect_saved_model(path: Path) -> dict[str, Any]:
     if device or compiled:
         raise Refused(
             f"path must run on any device; {path} holds {', '.join([*device, *sorted(compiled)])}."
+        )
+    # tf.numpy_function and tf.py_function: a number of a function that this process has in Python.
+    python = sorted(op for op in operators if op.startswith(("PyFunc", "EagerPyFunc")))
+    if python:
+        raise Refused(
+            f"path must run in any process; {path} holds {', '.join(python)}, a Python function."
         )
     return {"bytes": size_of(path), "operators": dict(sorted(operators.items()))}

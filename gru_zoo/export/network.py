@@ -283,9 +283,17 @@ def _only_steps(layer: Any, args: tuple, kwargs: Mapping[str, Any]) -> Steps:
     given = _tensors(args, kwargs)
     if len(given) == 1 and isinstance(given[0], Steps):
         return given[0]
+    what = f"layer {layer.name!r} ({type(layer).__name__})"
+    if len(given) == 1:
+        raise ValueError(
+            f"{what} must read a sequence that is an input of the model, or made of one step by "
+            "step; it reads one that an earlier layer made whole, as RepeatVector and Reshape make "
+            "one of a vector. Where it is only an input in another shape, "
+            f"keras.Input({tuple(given[0].shape[1:])}) takes it as a sequence."
+        )
     raise ValueError(
-        f"layer {layer.name!r} ({type(layer).__name__}) must read one sequence and nothing else, "
-        f"no initial state and no mask of its own; got {len(given)} tensors."
+        f"{what} must read one sequence and nothing else, no initial state and no mask of its own; "
+        f"got {len(given)} tensors."
     )
 
 

@@ -13,6 +13,7 @@ from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.export.onnx_walk import write_model
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 
 def make_model(model: keras.Model) -> onnx.ModelProto:
@@ -80,8 +81,11 @@ def _properties(model: keras.Model) -> dict[str, str]:
     """Return what a classifier's user needs beside the graph."""
     if not isinstance(model, SequenceClassifier):
         return {}
-    return {
+    properties = {
         "labels": json.dumps(model.labels),
         "vocabulary": model.tokenizer.vocabulary_bytes().decode(),
-        "delimiter_pattern": model.tokenizer.delimiter_pattern,
     }
+    # Word pieces have no pattern: what parts them is the same for every vocabulary.
+    if not isinstance(model.tokenizer, WordPieceTokenizer):
+        properties["delimiter_pattern"] = model.tokenizer.delimiter_pattern
+    return properties

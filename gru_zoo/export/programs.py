@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -140,6 +140,18 @@ def functional(model: Any) -> Any:
     )
 
 
+def readers(tensor: Any) -> Iterator[Any]:
+    """Yield the layers and operations that read an input, those inside of another model too."""
+    for node in tensor._keras_history.operation._outbound_nodes:
+        if not isinstance(node.operation, (keras.Sequential, Functional)):
+            yield node.operation
+            continue
+        inside = functional(node.operation).inputs
+        for one, inner in zip(node.arguments.keras_tensors, inside, strict=False):
+            if one is tensor:
+                yield from readers(inner)
+
+
 def _classify(model: SequenceClassifier, apply: Callable, ids: Any) -> Any:
     """The classifier's call, without its dropout."""
     states = apply(model.rnn, apply(model.embedding, ids))
@@ -200,25 +212,13 @@ def _own_masks(node: Any) -> list[Any]:
     return [mask for mask in masks if mask is not None]
 
 
-def _embedded(tensor: Any) -> bool:
-    """Return whether an input is looked up in an embedding, one inside of another model too."""
-    for node in tensor._keras_history.operation._outbound_nodes:
-        if isinstance(node.operation, layers.Embedding):
-            return True
-        if isinstance(node.operation, (keras.Sequential, Functional)):
-            inside = functional(node.operation).inputs
-            given = zip(node.arguments.keras_tensors, inside, strict=False)
-            if any(one is tensor and _embedded(inner) for one, inner in given):
-                return True
-    return False
-
-
 def _inputs(function: Any) -> dict[str, Given]:
     """Return the inputs of a functional model by name."""
     found = {}
     for tensor in function.inputs:
         name, real = tensor.name, "float" in tensor.dtype
-        if len(tensor.shape) == 2 and (_embedded(tensor) or "int" in tensor.dtype):
+        looked_up = any(isinstance(layer, layers.Embedding) for layer in readers(tensor))
+        if len(tensor.shape) == 2 and (looked_up or "int" in tensor.dtype):
             given = Given("ids", (), tensor.shape[1])
         elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
             given = Given("steps", (tensor.shape[2],), tensor.shape[1], real)

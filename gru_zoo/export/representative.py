@@ -10,13 +10,14 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from gru_zoo.export.network import Network
-from gru_zoo.export.programs import Given, functional
+from gru_zoo.export.programs import Given, functional, readers
 
 
 def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str, np.ndarray]]:
     """Return representative sequences as arrays by input name; raise if one cannot be used.
 
-    Padding is no step of a stream: where an embedding masks the id 0, zeros are taken out.
+    Padding is no step of a stream: ids 0 are taken out where an embedding masks them, and rows that
+    a `Masking` layer masks; of several inputs the steps that are padding in each sequence.
 
     Args:
         model: the model that will be converted.
@@ -28,7 +29,7 @@ def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str,
 
     Raises:
         ValueError: there is none, or one has another shape, type or names, holds NaN or infinity,
-            or an id outside the vocabulary; its number is in the message.
+            nothing but padding, or an id outside the vocabulary; its number is in the message.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
@@ -45,9 +46,9 @@ def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str,
         raise ValueError("representative must hold at least one sequence; got none.")
     inputs, embeddings = Network(model).inputs, _embeddings(model)
     words = _vocabularies(model, inputs, embeddings)
-    padded = any(layer.mask_zero for layer in embeddings)
+    padding = _padding(model, inputs, embeddings)
     return [
-        _checked_item(f"representative[{number}]", item, inputs, words, padded)
+        _checked_item(f"representative[{number}]", item, inputs, words, padding)
         for number, item in enumerate(items)
     ]
 
@@ -55,6 +56,26 @@ def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str,
 def _embeddings(model: keras.Model) -> list[keras.layers.Embedding]:
     layers = model._flatten_layers(include_self=False)
     return [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
+
+
+def _padding(
+    model: keras.Model, inputs: Mapping[str, Given], embeddings: list[keras.layers.Embedding]
+) -> dict[str, list[float]]:
+    """Return the numbers that a step of padding may consist of, by the input's name."""
+    if len(inputs) == 1 and "ids" in inputs:
+        return {"ids": [0]} if any(layer.mask_zero for layer in embeddings) else {}
+    # An input may be read by layers of other models too.
+    own = {id(layer) for layer in model._flatten_layers()}
+    found: dict[str, list[float]] = {}
+    for (name, given), tensor in zip(inputs.items(), functional(model).inputs, strict=True):
+        for layer in readers(tensor):
+            if id(layer) not in own or given.kind == "vector":
+                continue
+            if isinstance(layer, keras.layers.Masking):
+                found.setdefault(name, []).append(layer.mask_value)
+            elif isinstance(layer, keras.layers.Embedding) and layer.mask_zero:
+                found.setdefault(name, []).append(0)
+    return found
 
 
 def _vocabularies(
@@ -101,7 +122,7 @@ def _checked_item(
     item: Any,
     inputs: Mapping[str, Given],
     words: Mapping[str, int],
-    padded: bool,
+    padding: Mapping[str, list[float]],
 ) -> dict[str, np.ndarray]:
     """Return one sequence by input name."""
     if not isinstance(item, Mapping):
@@ -117,14 +138,24 @@ def _checked_item(
     arrays = {
         name: _array(where, item[name], about, words.get(name)) for name, about in inputs.items()
     }
-    if padded and len(arrays) == 1:
-        arrays = {name: x[x != 0] if x.ndim == 1 else x for name, x in arrays.items()}
     lengths = {len(x) for x in arrays.values()}
-    if lengths == {0}:
-        raise ValueError(f"{where} must have at least one step; got none.")
     if len(lengths) > 1:
         raise ValueError(f"{where} must have inputs of one length; got {sorted(lengths)}.")
-    return arrays
+    # Of vectors there is one for a whole sequence.
+    sequences = [name for name, about in inputs.items() if about.kind != "vector"]
+    if not sequences or not padding.keys() >= set(sequences):
+        return arrays
+    padded = [_masked(arrays[name], padding[name]) for name in sequences]
+    real = ~np.all(padded, axis=0)
+    if not real.any():
+        raise ValueError(f"{where} must have at least one step that is no padding; got none.")
+    return {name: x[real] for name, x in arrays.items()}
+
+
+def _masked(array: np.ndarray, values: Sequence[float]) -> np.ndarray:
+    """Return whether all of a step [...] is one of the values, for an input [time, ...]."""
+    rows = array.reshape(len(array), -1)
+    return np.any([(rows == value).all(axis=1) for value in values], axis=0)
 
 
 def _array(where: str, value: Any, about: Given, words: int | None) -> np.ndarray:

@@ -11,7 +11,8 @@ Another model takes and gives arrays by the names that they have in a TFLite fil
 [batch, time, features] float32 or "ids" [batch, time] int32, and "outputs", or "probabilities" of
 the token after the last id, where it is a `LanguageModel`; or, where there are several, Keras'
 names. Time is dynamic where the model leaves it open, and the batch always.
-Every output has the batch in front, as TensorFlow Serving asks for JSON rows.
+Every output has the batch in front, as TensorFlow Serving asks for JSON rows; but the last states
+that a `StackedGRU` returns are [layers, batch, units], as in the model.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from gru_zoo.export.network import Network
 from gru_zoo.export.probes import plain_loops, probes
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 
 class TextServer(tf.Module):
@@ -115,8 +117,9 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
 
     Raises:
         FileExistsError: `folder` exists.
-        ValueError: a model that cannot be exported, with the reason.
-        inspection.Refused: what was written differs from the model.
+        ValueError: a model that cannot be exported, with the reason; a classifier of word pieces is
+            one.
+        inspection.Refused: what was written differs from the model, or holds a Python function.
         OSError: it could not be written.
 
     Example:
@@ -132,6 +135,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         )
     if isinstance(model, SequenceClassifier):
         check.exportable(model)
+        _require_graph(model)
         server: TextServer | ArrayServer = TextServer(model)
         reference = check.Reference.of(model, check.probes(model))
     else:
@@ -143,6 +147,16 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
             check.compare(partial, reference, "saved_model")
         else:
             _compare(partial, model)
+
+
+def _require_graph(model: SequenceClassifier) -> None:
+    """Raise ValueError unless TensorFlow has the operators that a model's tokenizer is made of."""
+    if isinstance(model.tokenizer, WordPieceTokenizer):
+        raise ValueError(
+            "model.tokenizer must be a WordTokenizer for a SavedModel; got a WordPieceTokenizer, "
+            "which is Python and ends with its process. `export.tflite(model, path, 'mediapipe')` "
+            "takes one."
+        )
 
 
 def _plain(model: keras.Model, call: Callable[..., Any], *inputs: Any) -> Any:

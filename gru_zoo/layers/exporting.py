@@ -2,6 +2,10 @@
 
 Keras passes no sign of it to a layer's `call`, so the callers are looked at: `model.export` traces
 from `keras.src.export`, `tf.saved_model.save` from `tensorflow.python.saved_model`.
+
+Both trace a `tf.function` anew. A concrete function that was made before is saved as it was traced,
+with the kernel that the layer chose to run: `signatures=f.get_concrete_function(spec)`. Make it
+inside `kernels.forced("loop")`, or use `gru_zoo.export.saved_model`.
 """
 
 from __future__ import annotations

@@ -153,6 +153,19 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, capsys):
     assert "must be a whole .keras file" in capsys.readouterr().err
 
 
+def test_a_folder_in_a_files_place_is_called_one(saved, tmp_path, capsys):
+    assert main([str(tmp_path), "--out", str(tmp_path)]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error == f"error: model must be a .keras file; {tmp_path} is a folder."
+    inside = tmp_path / "model.keras"
+    inside.write_bytes(saved[0].read_bytes())
+    assert main([str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert f"{tmp_path} is a folder. Did you mean {inside}?" in capsys.readouterr().err
+    assert main([str(saved[0]), "--representative", str(tmp_path), "--out", str(tmp_path)]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error.endswith(f"must be a .npy or .npz file; {tmp_path} is a folder.")
+
+
 def test_a_lambda_is_not_run(tmp_path, capsys):
     path = tmp_path / "lambda.keras"
     keras.Sequential([keras.Input((None, 5)), layers.Lambda(lambda x: 2 * x), GRU(3)]).save(path)

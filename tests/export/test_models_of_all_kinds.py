@@ -262,6 +262,19 @@ def test_numbers_that_are_neither_float_nor_ids_are_refused(tmp_path, dtype):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("shape", "stack", "remedy"),
+    [
+        ((10, F), (GRU(8), layers.RepeatVector(10), GRU(7, name="reads")), (10, 8)),
+        ((24,), (layers.Reshape((24, 1)), GRU(8, name="reads"), layers.Dense(1)), (24, 1)),
+    ],
+)
+def test_a_sequence_made_of_a_vector_is_refused_and_called_so(tmp_path, shape, stack, remedy):
+    with pytest.raises(ValueError, match=r"'reads' \(GRU\) .* as RepeatVector and Re") as refusal:
+        export.tflite(sequential(*stack, shape=shape), tmp_path / "m.tflite")
+    assert f"keras.Input({remedy})" in str(refusal.value) and not list(tmp_path.iterdir())
+
+
 def test_names_that_states_and_gates_have(tmp_path):
     with pytest.raises(ValueError, match=r"inputs must not be called as states.*\['state_a'\]"):
         export.tflite(towers(one="state_a"), tmp_path / "m.tflite")

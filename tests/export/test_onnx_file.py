@@ -13,6 +13,7 @@ from gru_zoo.export.onnx_file import onnx
 from gru_zoo.layers import kernels
 from gru_zoo.layers.pooling import MaskedPooling
 from tests.export.conftest import REVIEWS, make_classifier, shake
+from tests.export.text_kinds import piece_classifier
 from tests.reference import CONVENTIONS, MASKS, Reference, random_case
 
 standard = pytest.importorskip("onnx")
@@ -206,6 +207,17 @@ def test_the_classifiers_file_says_what_it_needs(tmp_path):
     assert inside["vocabulary"].encode() == model.tokenizer.vocabulary_bytes()
     ids = model.tokenizer.encode(REVIEWS)
     (probabilities,) = session.run(None, {"ids": ids})
+    np.testing.assert_allclose(probabilities, model.predict(REVIEWS, verbose=0), atol=1e-5)
+
+
+def test_a_classifier_of_word_pieces_has_no_pattern(tmp_path):
+    model = piece_classifier()
+    onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    inside = session.get_modelmeta().custom_metadata_map
+    assert inside.keys() == {"labels", "vocabulary"}
+    assert inside["vocabulary"].encode() == model.tokenizer.vocabulary_bytes()
+    (probabilities,) = session.run(None, {"ids": model.tokenizer.encode(REVIEWS)})
     np.testing.assert_allclose(probabilities, model.predict(REVIEWS, verbose=0), atol=1e-5)
 
 

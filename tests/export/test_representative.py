@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from gru_zoo import GRU
-from gru_zoo.export import calibrated
+from gru_zoo.export import calibrated, tflite
 from gru_zoo.export.representative import checked
-from tests.export.conftest import WORDS, make_classifier
+from tests.export.conftest import WORDS, make_classifier, shake
 
 GOOD = np.full((5, 4), 0.5, np.float32)
 IDS = np.array([1, 4, 7, 3], np.int32)
@@ -63,7 +63,10 @@ def test_vectors_refused(vectors, representative, message):
         ([IDS[None]], r"representative\[0\] must have shape \[time\] .*got \(1, 4\)"),
         ([[*IDS, len(WORDS) + 3]], rf"\[0\] must hold ids from 0 to {len(WORDS) + 2}; got"),
         ([IDS, -IDS], r"representative\[1\] must hold ids from 0 to .*got -1"),
-        ([IDS * 0], r"representative\[0\] must have at least one step; got none"),
+        (
+            [IDS * 0],
+            r"representative\[0\] must have at least one step that is no padding; got none",
+        ),
         (["the film"], r"representative\[0\] must be of an integer type; got <U8"),
     ],
 )
@@ -136,3 +139,48 @@ def test_ids_fit_the_smallest_table_that_reads_them(sizes):
     checked(model, [{"a": np.array([8, 1]), "b": np.array([29, 1])}])
     with pytest.raises(ValueError, match="must hold ids from 0 to 8; got 9"):
         checked(model, [{"a": np.array([9, 1]), "b": np.array([29, 1])}])
+
+
+def behind(masked, *stack):
+    return keras.Sequential([keras.Input((None, 4)), masked, *stack, keras.layers.Dense(2)])
+
+
+def padded(value, features=4):
+    rows = np.random.default_rng(0).normal(size=(2, 20, features)).astype(np.float32)
+    rows[:, :12] = value
+    return rows
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_rows_that_a_layer_masks_are_no_steps(value, nested):
+    masked = keras.layers.Masking(value)
+    if nested:
+        masked = keras.Sequential([keras.Input((None, 4)), masked])
+    model, rows = behind(masked, GRU(7)), padded(value)
+    rows[1, 15, :3] = value  # one number that is not padding makes a step
+    for given, each in zip(checked(model, rows), rows, strict=True):
+        np.testing.assert_array_equal(given["inputs"], each[12:])
+    with pytest.raises(ValueError, match=r"\[1\] must have at least one step that is no padding"):
+        checked(model, [rows[0], rows[1, :12]])
+    other = keras.Model(model.inputs, GRU(7)(model.inputs[0]))  # which masks nothing
+    assert len(checked(other, rows)[0]["inputs"]) == 20
+
+
+def test_of_several_inputs_padding_is_what_is_padding_in_every_sequence():
+    sounds, who = keras.Input((None, 2), name="sounds"), keras.Input((3,), name="who")
+    words = keras.Input((None,), name="words", dtype="int32")
+    heard = GRU(7)(keras.layers.Masking()(sounds))
+    read = GRU(6)(keras.layers.Embedding(9, 3, mask_zero=True)(words))
+    both = keras.layers.Concatenate()([heard, read, who])
+    model = keras.Model([sounds, who, words], keras.layers.Dense(2)(both))
+    item = {"sounds": padded(0, 2)[0], "who": np.ones((20, 3), "f"), "words": np.arange(20) // 10}
+    (given,) = checked(model, [item])
+    np.testing.assert_array_equal(given["sounds"], item["sounds"][10:])
+    assert given["who"].shape == (10, 3) and given["words"].all()
+
+
+def test_padding_in_front_is_no_ground_to_refuse_a_file(tmp_path):
+    model = behind(keras.layers.Masking(), GRU(7, bias_initializer="uniform"))
+    shake(model, 3)
+    assert tflite(model, tmp_path / "m.tflite", representative=padded(0)) < 1e-5

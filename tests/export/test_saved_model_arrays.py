@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gru_zoo import GRU
+from gru_zoo import GRU, StackedGRU
 from gru_zoo.export import inspection, probes, saved_model_folder
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import shake
@@ -117,6 +117,15 @@ def test_batch_and_time_are_dynamic(batch, time, saved):
     assert given["states"].shape == (batch, time, 2 * U)
     with probes.plain_loops(model):
         np.testing.assert_allclose(given["joined"], model(arrays)["joined"], atol=1e-5)
+
+
+def test_the_last_states_of_a_stack_keep_their_shape(tmp_path):
+    x = layers.Input((None, D))
+    model = keras.Model(x, dict(zip(("states", "last"), StackedGRU(U, 2)(x), strict=True)))
+    saved_model(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    given = loaded.signatures["serving_default"](tf.zeros((3, T, D)))
+    assert sorted(one.shape.as_list() for one in given.values()) == [[2, 3, U], [3, T, U]]
 
 
 def test_layers_are_left_as_they_were(saved):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tensorflow as tf
 from gru_zoo.export import inspection
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import LABELS, REVIEWS, make_classifier, random_reviews
+from tests.export.text_kinds import piece_classifier
 from tests.nasty_texts import NASTY
 
 
@@ -83,6 +85,25 @@ def test_compiled_island_would_be_refused(tmp_path):
     tf.saved_model.save(Compiled(), str(tmp_path / "model"))
     with pytest.raises(inspection.Refused, match="must run on any device"):
         inspection.inspect(tmp_path / "model")
+
+
+def test_word_pieces_are_refused_as_no_other_process_has_them(tmp_path):
+    wanted = "model.tokenizer must be a WordTokenizer .*got a WordPieceTokenizer.*'mediapipe'"
+    with pytest.raises(ValueError, match=wanted):
+        saved_model(piece_classifier(), tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wrap", [tf.numpy_function, tf.py_function])
+def test_a_function_of_python_is_refused(wrap, tmp_path):
+    def doubled(x):
+        return tf.ensure_shape(wrap(lambda x: 2 * x, [x], tf.float32), [None, None, 4])
+
+    layer = keras.layers.Lambda(doubled, output_shape=(None, 4))
+    model = keras.Sequential([keras.Input((None, 4)), layer, keras.layers.GRU(7)])
+    with pytest.raises(inspection.Refused, match=r"must run in any process; .* holds (Eager)?PyF"):
+        saved_model(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_is_replaced_whole(classifier, tmp_path):

@@ -1,9 +1,13 @@
-"""A user's own `model.export` and `tf.saved_model.save` hold neither XLA islands nor cuDNN."""
+"""What a user's `model.export` and `tf.saved_model.save` trace holds neither XLA islands nor cuDNN.
+
+A concrete function that was traced before is saved as it is.
+"""
 
 import keras
 import numpy as np
 import pytest
 
+from gru_zoo.layers import kernels
 from gru_zoo.layers.exporting import exporting
 from gru_zoo.layers.gru import GRU
 from tests.layers.test_cudnn import operation  # noqa: F401  a fixture
@@ -47,6 +51,17 @@ def test_a_saved_graph_is_plain(save, model, operation, tmp_path):  # noqa: F811
     np.testing.assert_allclose(saved(X), wanted, rtol=1e-5, atol=1e-6)
     layer = model.layers[1]
     assert (layer.kernel_used, layer.kernel_reason) == ("loop", "the graph is being exported")
+
+
+@pytest.mark.parametrize("kernel", ["fused", "loop"])
+def test_a_function_traced_before_is_saved_as_it_was_traced(kernel, tmp_path):
+    model = keras.Sequential([keras.Input((TIME, FEATURES)), GRU(UNITS, kernel="fused")])
+    spec = tf.TensorSpec((None, TIME, FEATURES), tf.float32)
+    with kernels.forced(kernel):
+        traced = tf.function(lambda x: model(x)).get_concrete_function(spec)
+    tf.saved_model.save(model, str(tmp_path / "saved"), signatures=traced)
+    content = (tmp_path / "saved" / "saved_model.pb").read_bytes()
+    assert (b"_XlaMustCompile" in content) == (kernel == "fused")
 
 
 def test_running_is_not_exporting(model):
