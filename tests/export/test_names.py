@@ -31,6 +31,7 @@ def two_outputs_beside_the_third():
     return keras.Model(x, [states, last, GRU(7, name="gru_2")(states)])
 
 
+@pytest.mark.slow
 def test_a_second_output_takes_no_other_layers_name(tmp_path):
     model, x = two_outputs_beside_the_third(), frames(1, 6, F)
     names = Network(model).output_names

@@ -54,6 +54,7 @@ def test_the_input_is_made_for_the_models_length_and_can_be_resized(file, keywor
     assert about["shape"].tolist() == [1, 31]
 
 
+@pytest.mark.slow
 def test_old_runtimes_can_be_asked_for(keyword, tmp_path):
     export.tflite(keyword, tmp_path / "new.tflite", "int8")
     export.tflite(keyword, tmp_path / "old.tflite", "int8", min_runtime="2.3")

@@ -72,6 +72,7 @@ def test_kept_gates_change_no_gradient_and_drop_nothing():
     np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_it_learns_labels_and_grows_smoother():
     model = classifier()
     training = VirtualAdversarialTraining(model, epsilon=0.5)

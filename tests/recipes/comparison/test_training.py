@@ -12,6 +12,7 @@ from recipes.comparison.plan import missing, plan
 from tests.recipes.comparison.made import CELLS, tiny
 
 
+@pytest.mark.slow
 def test_one_tiny_training_of_each_kind(tmp_path, monkeypatch):
     """Both children run in this process, so that TensorFlow is started once."""
     from recipes.comparison import device
