@@ -196,7 +196,7 @@ def publish(config: Publish) -> None:
         scores=found.scores,
         shipped_seed=found.best.config["seed"],
         commands=[*before(found.best), *found.commands],
-        **sentiment_card.said(model, unlabelled=True),
+        **sentiment_card.said(model, metrics["data"], unlabelled=True),
     )
     card = publish_artifact(
         models_folder() / config.preset,

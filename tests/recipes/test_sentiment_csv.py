@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from gru_zoo.data import imdb
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from gru_zoo.text.tokenizers import WordTokenizer
 from recipes import sentiment, sentiment_csv
+from recipes.shared import sentiment_card
 from tests.small_reviews import reviews
 
 LABELS = ("negative", "positive")
@@ -89,6 +91,18 @@ def test_parts_hold_every_row_once_and_equal_texts_together(tmp_path):
     assert source.sha256.keys() == {"t.csv"}
     with pytest.raises(ValueError, match="leaves none for test"):
         sentiment_csv.parts_of(path, found, 0.01)
+
+
+def test_a_table_that_is_called_like_imdb_claims_none_of_its_figures(start, tmp_path):
+    rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()]
+    path = write(tmp_path / "imdb_reviews.csv", "text,label", *rows)
+    found = sentiment_csv.read_csv(path, LABELS, "text", "label")
+    source = sentiment_csv.parts_of(path, found, 0.2)[1]
+    own = sentiment_card.said(start, source.as_dict())
+    assert own["dataset"] == "imdb_reviews.csv" and "published" not in own
+    assert "IMDB" not in " ".join(own["limits"])
+    imdbs = sentiment_card.said(start, {"name": source.name, "origin": imdb.ORIGIN})
+    assert imdbs["dataset"] == "stanfordnlp/imdb" and imdbs["published"]
 
 
 @pytest.fixture
