@@ -156,6 +156,16 @@ def test_a_table_may_be_smaller_than_a_batch(start, tmp_path, monkeypatch, capsy
     assert not np.array_equal(tuned.head.kernel, start.head.kernel)
 
 
+def test_equal_texts_are_counted_in_every_part_of_the_table(start, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sentiment, "_train", lambda *given: None)
+    rows = [f"text {number},{label}" for number in range(20) for label in LABELS]
+    path = write(tmp_path / "mine.csv", "text,label", *rows)
+    words = f"--from start.keras --csv {path} --held-out 0.3 --name mine".split()
+    assert sentiment.main(["train", *words]) == 0
+    assert f"note: 20 texts of {path} stand there with more than" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
