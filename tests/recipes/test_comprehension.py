@@ -92,6 +92,22 @@ def test_bad_questions(trained, arguments, message, capsys, monkeypatch):
     assert message in capsys.readouterr().err
 
 
+def test_a_byte_order_mark_on_standard_input_is_no_word(monkeypatch, capsys):
+    story = f"{STORY}\r\nWhere is Anna?\n"
+    stdin = io.TextIOWrapper(io.BytesIO(story.encode("utf-8-sig")), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.setattr("recipes.shared.models.of_zoo", lambda *given: None)
+    told = []
+
+    def answer(model, text, question):
+        told.append(text)
+        return {"answer": "garden", "score": 1.0}
+
+    monkeypatch.setattr("recipes.comprehension_babi.answer", answer)
+    assert asked(capsys) == "garden\t1.0000\n"
+    assert told == [f"{STORY}\nWhere is Anna?"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
