@@ -131,6 +131,19 @@ def test_every_file_scores_as_the_model_does(trained, published):
 
 
 @pytest.mark.slow
+def test_files_are_scored_on_the_pieces_that_the_run_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "SHIPPED_OF_FRAMES", ("float32",))
+    few = ["train", "--name", "few", "--runs", str(tmp_path), "--limit", "2"]
+    assert polyphonic_music.main([*few, "--units", "5", "--epochs", "1", "--batch-size", "2"]) == 0
+    metrics = json.loads((tmp_path / "few" / "metrics.json").read_text())
+    card = json.loads((tmp_path / "few" / "artifact" / "card.json").read_text())
+    (file,) = card["exports"]
+    assert card["scored_on"].startswith("2 pieces")
+    value = pytest.approx(metrics["metric"]["value"], rel=1e-4)
+    assert file["metric"] == value and file["model_metric"] == value
+
+
+@pytest.mark.slow
 def test_the_zoo_serves_it(published, monkeypatch, capsys):
     monkeypatch.setenv("GRU_ZOO_MODELS", str(published))
     assert zoo_main(["verify"]) == 0
