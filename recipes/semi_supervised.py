@@ -124,6 +124,10 @@ def _check(config: Train) -> None:
         )
     averaging.check(config)
     if config.words:
+        if config.pretrained:
+            raise ValueError(
+                f"words must be left out with pretrained, which has its own; got {config.words}."
+            )
         RunFolder.open(config.words)
     if config.bidirectional and (config.pretrained or config.mean_of):
         raise ValueError("bidirectional must be False with pretrained or mean_of; got True.")
