@@ -26,6 +26,7 @@ from gru_zoo.data import babi
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, models
 from recipes.shared.flags import OneRun, OutFlags, PublishFlags
+from recipes.shared.lines import read_lines
 from recipes.shared.publishing import open_run, to_zoo
 from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 
@@ -134,7 +135,7 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print the answer."""
-    text = config.story or sys.stdin.read()
+    text = config.story or "\n".join(read_lines(None))
     if config.run:
         run, flags = _opened(config.run)
         part = _part(flags.dataset)

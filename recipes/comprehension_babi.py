@@ -33,14 +33,19 @@ FAILED = 0.95  # a task below it counts as failed (Weston et al. 2015)
 def read(split: str, config: Train) -> tuple[list[Question], Source]:
     """Return the questions of a split, `limit` of each task if that is not 0."""
     questions, source = babi.load(split)
-    if config.limit:
-        seen = dict.fromkeys(babi.TASKS, 0)
-        kept = []
-        for question in questions:
-            seen[question.task] += 1
-            kept += [question] if seen[question.task] <= config.limit else []
-        questions = kept
-    return questions, source
+    return _limited(questions, config.limit), source
+
+
+def _limited(questions: list[Question], limit: int) -> list[Question]:
+    """Return the first `limit` questions of each task, all of them if that is 0."""
+    if not limit:
+        return questions
+    seen = dict.fromkeys(babi.TASKS, 0)
+    kept = []
+    for question in questions:
+        seen[question.task] += 1
+        kept += [question] if seen[question.task] <= limit else []
+    return kept
 
 
 def make_model(config: Train, training: Sequence[Question]) -> Reader:
@@ -72,11 +77,13 @@ def train(config: Train, run: RunFolder) -> Reader:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import fit
 
-    training, source = read("train", config)
+    whole, source = babi.load("train")
+    training = _limited(whole, config.limit)
     run.pin_data(source.as_dict())
     print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = read("validation", config)
-    model = make_model(config, training)
+    # A few questions lack words that those of other splits have.
+    model = make_model(config, whole)
     print(f"model: {model.count_params():,} parameters, {model.units} units")
     batches = _Batches(model, training, config)
     _compile(model, config, len(batches))

@@ -110,7 +110,7 @@ class Generate:
     seed: int = 0
     """Of what is drawn."""
     tempo: float = 120.0
-    """Frames a minute."""
+    """Frames a minute, 4 to 6,000."""
     out: Path = Path("music.mid")
     """The MIDI file; the picture goes beside it."""
     overwrite: bool = False

@@ -63,7 +63,7 @@ def write_artifact(run: RunFolder, model: keras.Model, config: Any, command: str
         run.path / "artifact",
         _about(run, model, config, command),
         model,
-        **_parts(model, config.dataset),
+        **_parts(model, config.dataset, config.limit),
         goldens=frame_goldens(model, _beginnings(test)),
     )
 
@@ -97,11 +97,12 @@ def write_again(model: keras.Model) -> Card:
     return publish_again(models_folder() / model.card.name, model, **_parts(model, dataset))
 
 
-def _parts(model: keras.Model, dataset: str) -> dict[str, Any]:
+def _parts(model: keras.Model, dataset: str, limit: int = 0) -> dict[str, Any]:
+    """Return the parts of an artifact; files are scored on `limit` test pieces, 0 takes all."""
     from gru_zoo.artifacts.frames import frame_parts
 
     test, _ = polyphonic_music.load("test", dataset)
-    return frame_parts(model, test, _representative(dataset))
+    return frame_parts(model, test[: limit or None], _representative(dataset))
 
 
 def _representative(dataset: str) -> list[np.ndarray]:

@@ -30,8 +30,9 @@ def check(config: Generate) -> None:
         positive_int(name, getattr(config, name))
     if not config.temperature >= 0:
         raise ValueError(f"temperature must be 0 or more; got {config.temperature}.")
-    if not 1 <= config.tempo <= 6000:
-        raise ValueError(f"tempo must be 1 to 6,000 frames a minute; got {config.tempo}.")
+    # A file of MIDI has three bytes for a frame's microseconds.
+    if not 4 <= config.tempo <= 6000:
+        raise ValueError(f"tempo must be 4 to 6,000 frames a minute; got {config.tempo}.")
     if config.tflite is not None and config.run is not None:
         raise ValueError(f"run must be left out where tflite is given; got {config.run}.")
     if config.tflite is not None and not config.tflite.is_file():

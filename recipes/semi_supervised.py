@@ -124,6 +124,10 @@ def _check(config: Train) -> None:
         )
     averaging.check(config)
     if config.words:
+        if config.pretrained:
+            raise ValueError(
+                f"words must be left out with pretrained, which has its own; got {config.words}."
+            )
         RunFolder.open(config.words)
     if config.bidirectional and (config.pretrained or config.mean_of):
         raise ValueError("bidirectional must be False with pretrained or mean_of; got True.")
@@ -196,7 +200,7 @@ def publish(config: Publish) -> None:
         scores=found.scores,
         shipped_seed=found.best.config["seed"],
         commands=[*before(found.best), *found.commands],
-        **sentiment_card.said(model, unlabelled=True),
+        **sentiment_card.said(model, metrics["data"], unlabelled=True),
     )
     card = publish_artifact(
         models_folder() / config.preset,

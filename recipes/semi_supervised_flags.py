@@ -52,7 +52,8 @@ class Train(ReviewFlags):
     as their reviews' labels need not be theirs."""
 
     words: Path | None = None
-    """Run whose word vectors it begins with: their principal components, as many as fit."""
+    """Run whose word vectors it begins with: their principal components, as many as fit. Not beside
+    --pretrained, which has its own."""
 
     # Text.
     vocabulary_size: int = 20_000

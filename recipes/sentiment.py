@@ -49,7 +49,7 @@ def train(config: Train) -> None:
         from recipes.sentiment_csv import contradictions
 
         # What is wrong with a table is said before a run is made.
-        if several := contradictions(_read("train", config, loaded)[0]):
+        if several := sum(map(contradictions, _parts(config, loaded)[0].values())):
             print(f"note: {several} texts of {config.csv} stand there with more than one label.")
     with start_run(config) as run:
         _train(config, run, loaded)
@@ -153,14 +153,19 @@ def _read(
     split: str, config: Train, model: SequenceClassifier | None = None
 ) -> tuple[Reviews, Source]:
     """Return a split of IMDB's reviews, or of the user's table that a model is told of."""
-    from recipes import sentiment_csv
-
     if not config.csv:
         return reviews.read(split, config.source, config.limit)
+    parts, source = _parts(config, model)
+    return parts[split], source
+
+
+def _parts(config: Train, model: SequenceClassifier | None) -> tuple[dict[str, Reviews], Source]:
+    """Return the parts of the user's table that a model is told of."""
+    from recipes import sentiment_csv
+
     path, labels = Path(config.csv), model.labels if model else LABELS
     table = sentiment_csv.read_csv(path, labels, config.text_column, config.label_column)
-    parts, source = sentiment_csv.parts_of(path, table, config.held_out)
-    return parts[split], source
+    return sentiment_csv.parts_of(path, table, config.held_out)
 
 
 def _loaded(start: str) -> SequenceClassifier:

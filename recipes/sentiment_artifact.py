@@ -42,7 +42,7 @@ def write(
         scores=[score_of(run)],
         shipped_seed=run.config["seed"],
         commands=commands,
-        **sentiment_card.said(model, metrics["data"]["name"]),
+        **sentiment_card.said(model, metrics["data"]),
     )
     return publish(
         run.path / "artifact",

@@ -26,6 +26,7 @@ from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.language_model import LanguageModel
+from gru_zoo.text.characters import CharacterTokenizer
 
 
 def language_model_files(
@@ -89,8 +90,8 @@ def language_model_parts(
             "scored_on": f"the first {ids.shape[1] - 1} tokens of {len(ids)} test texts",
             "largest_difference": worst,
             "latency_ms": None if path.is_dir() else statistics.median(times),
-            "metric": math.exp(np.mean(losses)),
-            "model_metric": math.exp(np.mean(model_losses)),
+            "metric": _metric(model, losses),
+            "model_metric": _metric(model, model_losses),
         }
 
     assets = tokenizer_files(model.tokenizer)
@@ -109,6 +110,13 @@ def language_model_goldens(model: LanguageModel, ids: np.ndarray) -> dict[str, n
     chances = tf.nn.softmax(model(ids[:, :-1])).numpy()
     following = np.stack([_next(one, row) for one, row in zip(chances, ids, strict=True)])
     return {"ids": np.asarray(ids, np.int32), "probabilities": following}
+
+
+def _metric(model: LanguageModel, losses: Sequence[np.ndarray]) -> float:
+    """Return what its card counts in: bits a character, or the perplexity of words."""
+    mean = float(np.mean(losses))
+    characters = isinstance(model.tokenizer, CharacterTokenizer)
+    return mean / math.log(2) if characters else math.exp(mean)
 
 
 def _next(probabilities: np.ndarray, row: np.ndarray) -> np.ndarray:

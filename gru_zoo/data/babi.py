@@ -84,7 +84,8 @@ def load(split: str) -> tuple[list[Question], Source]:
         record of where they came from.
 
     Raises:
-        ValueError: an unknown split, or a broken line (the message has file and line).
+        ValueError: an unknown split, a broken line (the message has file and line), or a damaged
+            archive.
         FileNotFoundError: the archive is nowhere to be had; the message names the ways.
 
     Example:
@@ -179,14 +180,18 @@ def _builder() -> tuple[tfds.core.DatasetBuilder, str]:
     builder = prepared_builder(lambda folder: Babi(data_dir=folder))
     if builder.is_prepared():
         return builder, "a prepared folder was found"
-    if raw_file(RAW) is None and not network.answers(ARCHIVE):
+    if raw_file(RAW) is not None:
+        builder.download_and_prepare()
+        return builder, "prepared from a file put by hand"
+    if not network.answers(ARCHIVE):
         raise FileNotFoundError(
             f"bAbI is not prepared in {builder.data_dir}; {RAW} is in no folder for files put by "
             f"hand (downloads/manual in TFDS_DATA_DIR); and {ARCHIVE} does not answer."
         )
-    reason = "prepared from a file put by hand" if raw_file(RAW) else "downloaded"
-    builder.download_and_prepare()
-    return builder, reason
+    ways = f"Put {RAW} into downloads/manual in TFDS_DATA_DIR, or have a network."
+    with network.downloading("bAbI", ways):
+        builder.download_and_prepare()
+    return builder, "downloaded"
 
 
 @functools.lru_cache(maxsize=2)

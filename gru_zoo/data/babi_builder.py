@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,11 +49,14 @@ class Babi(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, archive: Path, split: str
     ) -> Iterator[tuple[str, dict[str, int | str]]]:
-        with tarfile.open(archive) as tar:
-            for task, name in _files(tar.getnames(), split):
-                lines = tar.extractfile(name).read().decode("utf-8").splitlines()
-                for number, story in enumerate(babi.split_stories(lines, name)):
-                    yield f"{task}-{number}", {"task": task, "story": story}
+        try:
+            with tarfile.open(archive) as tar:
+                for task, name in _files(tar.getnames(), split):
+                    lines = tar.extractfile(name).read().decode("utf-8").splitlines()
+                    for number, story in enumerate(babi.split_stories(lines, name)):
+                        yield f"{task}-{number}", {"task": task, "story": story}
+        except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{archive} must be a tar archive; it is damaged: {error}") from error
 
 
 def _files(names: list[str], split: str) -> Iterator[tuple[int, str]]:

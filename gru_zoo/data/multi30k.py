@@ -151,12 +151,8 @@ def _download(folder: Path) -> None:
             f"{NAME} is neither prepared nor there as raw files, and {address} gave no answer "
             f"within {network.PATIENCE:g} seconds. {ways}"
         )
-    try:
+    with network.downloading(NAME, ways):
         _builder(folder).download_and_prepare()
-    except Exception as error:  # whatever it was that stopped TFDS
-        raise FileNotFoundError(
-            f"{NAME} could not be downloaded ({type(error).__name__}: {error}). {ways}"
-        ) from error
 
 
 def _prepared(folder: Path, split: str, both: tuple[str, str]) -> Pairs:

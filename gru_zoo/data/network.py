@@ -1,10 +1,15 @@
-"""Does an address answer? Asked before a download, so that a dead network costs seconds."""
+"""Does an address answer? Asked before a download, so that a dead network costs seconds.
+
+And what is said of a download that broke off.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
 import urllib.request
+from collections.abc import Iterator
 
 PATIENCE = 4.0
 
@@ -39,3 +44,28 @@ def answers(url: str, seconds: float = PATIENCE) -> bool:
     thread.start()
     thread.join(seconds)
     return bool(verdict) and verdict[0]
+
+
+@contextlib.contextmanager
+def downloading(what: str, ways: str) -> Iterator[None]:
+    """Say in one way that what is done inside has failed: TFDS and Keras have an error each.
+
+    Args:
+        what: is downloaded.
+        ways: there are to have it, as sentences.
+
+    Raises:
+        FileNotFoundError: in place of any exception.
+
+    Example:
+        >>> with downloading("toy", "Put it into data/."):
+        ...     raise EOFError("cut short")
+        Traceback (most recent call last):
+        FileNotFoundError: toy could not be downloaded (EOFError: cut short). Put it into data/.
+    """
+    try:
+        yield
+    except Exception as error:  # whatever it was that stopped it
+        raise FileNotFoundError(
+            f"{what} could not be downloaded ({type(error).__name__}: {error}). {ways}"
+        ) from error

@@ -84,15 +84,16 @@ def _find(dataset: str) -> tuple[Path, str]:
     if (path := manual.raw_file(f"polyphonic_music/{name}")) is not None:
         return path, "a raw file was found"
     folder = manual.writable_data_dir() / "downloads/manual/polyphonic_music"
+    ways = f"Put it into {folder}, or have a network."
     if not network.answers(ADDRESS + name):
         raise FileNotFoundError(
             f"{name} is not there as a raw file, and {ADDRESS + name} gave no answer within "
-            f"{network.PATIENCE:g} seconds. Put it into {folder}, or have a network."
+            f"{network.PATIENCE:g} seconds. {ways}"
         )
     import keras
 
     # Under its own name once it is whole: another process may be looking for it.
-    with write_beside(folder / name) as partial:
+    with network.downloading(name, ways), write_beside(folder / name) as partial:
         keras.utils.get_file(
             name,
             ADDRESS + name,

@@ -166,7 +166,12 @@ def _of_tfds(data_dir: Path, split: str, reason: str) -> tuple[list[Question], S
     import tensorflow_datasets as tfds
 
     builder = tfds.builder("squad/v1.1", data_dir=data_dir)
-    builder.download_and_prepare()
+    with network.downloading(
+        "squad/v1.1",
+        "Set TFDS_DATA_DIR to a folder in which TFDS has prepared it, or have a network; with "
+        f"{RAW} in a folder for files put by hand, source='dev' reads that.",
+    ):
+        builder.download_and_prepare()
     rows = tfds.as_numpy(builder.as_dataset(split="validation" if split == "test" else "train"))
     questions = [
         Question(

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from gru_zoo.arguments import one_of
+from gru_zoo.data import network
 from gru_zoo.data.source import Source
 from gru_zoo.files import sha256
 
@@ -61,12 +62,8 @@ def _builder() -> tuple[object, str]:
     builder = tfds.builder("tiny_shakespeare", data_dir=folder)
     if builder.is_prepared():
         return builder, "a prepared folder was found"
-    try:
+    what = f"tiny_shakespeare is not prepared in {folder} and"
+    ways = "Set TFDS_DATA_DIR to a folder in which TFDS has prepared it, or have a network."
+    with network.downloading(what, ways):
         builder.download_and_prepare()
-    except Exception as error:  # whatever it was that stopped TFDS
-        raise FileNotFoundError(
-            f"tiny_shakespeare is not prepared in {folder} and could not be downloaded "
-            f"({type(error).__name__}: {error}). Set TFDS_DATA_DIR to a folder in which TFDS has "
-            "prepared it, or have a network."
-        ) from error
     return builder, "downloaded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import subprocess
@@ -12,6 +13,10 @@ from gru_zoo.artifacts.card import Card
 
 # The modules a card may run: it may have come from anywhere.
 ALLOWED = ("recipes.", "gru_zoo.")
+# Flags of what a command reads: a table of the user's, or runs and presets.
+READS = ("--csv", "--from", "--start", "--pretrained", "--mean-of", "--teachers", "--words")
+# Folders of the user's, which a command in another folder is to find too.
+FOLDERS = ("TFDS_DATA_DIR", "GRU_ZOO_CACHE")
 
 
 def run(about: Card, into: Path) -> Card:
@@ -27,7 +32,8 @@ def run(about: Card, into: Path) -> Card:
         the new artifact's card.
 
     Raises:
-        ValueError: a command is none of this project's, or it fails.
+        ValueError: a command is none of this project's, reads what is neither there nor made by a
+            command before it, or fails; or none of them publishes.
     """
     commands = [arguments(command) for command in about.commands]
     if not any("publish" in words for words in commands):
@@ -35,10 +41,14 @@ def run(about: Card, into: Path) -> Card:
             f"commands must publish what they train; those of {about.name} do not, for it is no "
             "preset: run them yourself, as `reproduce` without --run prints them."
         )
+    _require_there(commands, into)
     into.mkdir(parents=True, exist_ok=True)
     root = Path(__file__).resolve().parents[2]
-    models = into.absolute() / "saved_models"
+    models = _models(into.absolute())
     environment = {**os.environ, "GRU_ZOO_MODELS": str(models)}
+    for name in FOLDERS:
+        if os.environ.get(name):
+            environment[name] = str(Path(os.environ[name]).expanduser().absolute())
     environment["PYTHONPATH"] = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     for words in commands:
         words = [*words, *_resume(words, into)]
@@ -68,9 +78,42 @@ def arguments(command: str) -> list[str]:
     return words[1:]
 
 
+def _require_there(commands: list[list[str]], into: Path) -> None:
+    """Raise ValueError unless all that commands read is there, or made by a command before."""
+    made: set[Path] = set()
+    for words in commands:
+        for flag in READS:
+            for value in map(Path, _values(words, flag)):
+                plain = value.parent == Path() and value.suffix != ".keras"
+                preset = plain and flag != "--csv"
+                place = (_models(into) if preset else into) / value
+                if value not in made and not place.exists() and not (into / value).exists():
+                    raise ValueError(
+                        f"{flag[2:]} must name what is there, or what a command before makes; got "
+                        f"{value}: put a copy at {place}, for {shlex.join(words)} reads it."
+                    )
+        made.update(_made_by(words))
+
+
+def _models(into: Path) -> Path:
+    return into / "saved_models"
+
+
+def _values(words: list[str], flag: str) -> list[str]:
+    """Return what stands behind a flag, up to the next one."""
+    begin = words.index(flag) + 1 if flag in words else len(words)
+    return list(itertools.takewhile(lambda word: not word.startswith("--"), words[begin:]))
+
+
+def _made_by(words: list[str]) -> list[Path]:
+    """Return the run that a command trains, or the preset that it publishes."""
+    if words[2:3] == ["train"]:
+        runs = Path("runs", words[1].removeprefix("recipes."))
+        return [runs / name for name in _values(words, "--name")]
+    published = _values(words, "--preset") if words[2:3] == ["publish"] else []
+    return [Path(name) for name in published]
+
+
 def _resume(words: list[str], into: Path) -> list[str]:
-    if words[2:3] != ["train"] or "--name" not in words:
-        return []
-    task = words[1].removeprefix("recipes.")
-    run = into / "runs" / task / words[words.index("--name") + 1]
-    return ["--resume"] if (run / "config.json").exists() else []
+    begun = any((into / made / "config.json").exists() for made in _made_by(words))
+    return ["--resume"] if begun and words[2:3] == ["train"] else []

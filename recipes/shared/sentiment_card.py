@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recipes.shared import reviews
@@ -40,22 +41,23 @@ PUBLISHED = (
 
 
 def said(
-    model: SequenceClassifier, data: str = "imdb_reviews", unlabelled: bool = False
+    model: SequenceClassifier, data: Mapping[str, Any], unlabelled: bool = False
 ) -> dict[str, Any]:
     """Return the fields of `About` that follow from the model and what it was trained on.
 
     Args:
         model: the classifier.
-        data: name of the data set in its record.
+        data: the record of what it was trained on, as `Source.as_dict` gives it.
         unlabelled: whether it has learnt from IMDB's reviews without labels.
     """
     from gru_zoo.artifacts.classifier import classifier_configuration
+    from gru_zoo.data import imdb
 
     fields: dict[str, Any] = {
         "task": "text-classification",
         "language": ["en"],
         "summary": "Gives a text one of the labels " + ", ".join(model.labels) + ".",
-        "dataset": data,
+        "dataset": data["name"],
         "configuration": classifier_configuration(model),
         "limits": [
             f"It reads at most {model.tokenizer.sequence_length - 1} words of a text.",
@@ -63,7 +65,8 @@ def said(
             "to it.",
         ],
     }
-    if data.startswith("imdb_reviews"):
+    # A table of a user's may be called anything.
+    if data["origin"] == imdb.ORIGIN:
         fields |= {"summary": SUMMARY, "uses": USES, "dataset": "stanfordnlp/imdb"}
         overlap = reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP
         fields |= {"published": PUBLISHED, "limits": [*fields["limits"], POLAR, overlap]}

@@ -79,6 +79,34 @@ def test_without_data(tmp_path, monkeypatch):
         babi.load("train")
 
 
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty TFDS folder, and no other."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(manual, "HOME", str(tmp_path / "home"))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("share", [0.5, 0.01])
+def test_an_archive_that_was_cut_short_is_named(empty, share):
+    path = small_babi.archive(empty / "downloads/manual" / babi.RAW)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ValueError, match=r"v1-2\.tar\.gz must be a tar archive; it is damaged: "):
+        babi.load("train")
+
+
+def test_a_download_that_breaks_off_is_said_with_the_ways(empty, monkeypatch):
+    def broken(builder):
+        raise EOFError("cut short")
+
+    monkeypatch.setattr(network, "answers", lambda url: True)
+    monkeypatch.setattr(Babi, "download_and_prepare", broken)
+    message = r"bAbI could not be downloaded \(EOFError: cut short\). Put babi/tasks_1-20"
+    with pytest.raises(FileNotFoundError, match=message):
+        babi.load("train")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -66,6 +66,15 @@ def test_it_is_fetched_to_where_it_is_looked_for(raw, tfds_dir, monkeypatch):
     assert polyphonic_music.load("test")[1].reason == "a raw file was found"
 
 
+def test_a_download_that_breaks_off_is_said_with_the_ways(tfds_dir, monkeypatch):
+    monkeypatch.setattr(network, "answers", lambda url: True)
+    monkeypatch.setattr(polyphonic_music, "ADDRESS", f"{(tfds_dir / 'nowhere').as_uri()}/")
+    message = r"JSB_Chorales.mat could not be downloaded \(Exception: URL fetch .* Put it into"
+    with pytest.raises(FileNotFoundError, match=message):
+        polyphonic_music.load("train")
+    assert not list(tfds_dir.rglob("*.mat*"))
+
+
 @pytest.mark.parametrize(
     ("split", "dataset", "message"),
     [

@@ -51,6 +51,20 @@ def test_without_data(dev):
         squad.load("train", "internet")
 
 
+def test_a_download_that_breaks_off_is_said_with_the_ways(dev, monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    class Builder:
+        def download_and_prepare(self):
+            raise EOFError("cut short")
+
+    monkeypatch.setattr(network, "answers", lambda url: True)
+    monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
+    message = r"squad/v1.1 could not be downloaded \(EOFError: cut short\). .*source='dev' reads"
+    with pytest.raises(FileNotFoundError, match=message):
+        squad.load("train")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -156,6 +156,18 @@ def test_a_files_perplexity_is_that_of_the_tokens_that_came(files, model, wanted
         compare(files / "float32.tflite", "model_float32.tflite")
 
 
+def test_a_file_of_characters_is_scored_in_bits_a_character(tmp_path):
+    letters = make(CharacterTokenizer("abnr"))
+    ids = np.array([[1, 4, 3, 5, 3, 5, 3]], np.int32)
+    export.tflite(letters, tmp_path / "letters.tflite", sequence_length=30)
+    compare = language_model_parts(letters, ids)["compare"]
+    record = compare(tmp_path / "letters.tflite", "model_float32.tflite")
+    shares = tf.nn.softmax(letters(ids[:, :-1]))[0].numpy()[np.arange(6), ids[0, 1:]]
+    bits = -np.log2(shares).mean()
+    assert record["metric"] == pytest.approx(bits, rel=1e-4)
+    assert record["model_metric"] == pytest.approx(bits, rel=1e-4)
+
+
 def test_what_cannot_be_had(model, files, tmp_path):
     with pytest.raises(ValueError, match="must be a SequenceClassifier for variant 'mediapipe'"):
         export.tflite(model, tmp_path / "no.tflite", "mediapipe")

@@ -9,6 +9,7 @@ import pytest
 
 from gru_zoo.data import babi
 from gru_zoo.layers import kernels
+from gru_zoo.training.runs import RunFolder
 from recipes import comprehension
 from tests import small_babi
 
@@ -91,6 +92,22 @@ def test_bad_questions(trained, arguments, message, capsys, monkeypatch):
     assert message in capsys.readouterr().err
 
 
+def test_a_byte_order_mark_on_standard_input_is_no_word(monkeypatch, capsys):
+    story = f"{STORY}\r\nWhere is Anna?\n"
+    stdin = io.TextIOWrapper(io.BytesIO(story.encode("utf-8-sig")), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.setattr("recipes.shared.models.of_zoo", lambda *given: None)
+    told = []
+
+    def answer(model, text, question):
+        told.append(text)
+        return {"answer": "garden", "score": 1.0}
+
+    monkeypatch.setattr("recipes.comprehension_babi.answer", answer)
+    assert asked(capsys) == "garden\t1.0000\n"
+    assert told == [f"{STORY}\nWhere is Anna?"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -114,6 +131,20 @@ def test_parameters_choose_units():
     config = comprehension.Train(parameters=60_000, cell="lstm", hops=2)
     model = comprehension_babi.make_model(config, training)
     assert abs(model.count_params() - 60_000) <= 1200 and model.cell == "lstm"
+
+
+def test_a_smoke_test_knows_the_words_of_the_whole_training_split(tmp_path, monkeypatch):
+    from recipes import comprehension_babi
+
+    monkeypatch.setattr(babi, "load", small_babi.load)
+    taught = []
+    monkeypatch.setattr("gru_zoo.training.fitting.fit", lambda model, **given: taught.append(given))
+    config = comprehension.Train(limit=1, units=5, embedding_dim=4, batch_size=2)
+    model = comprehension_babi.train(config, RunFolder(tmp_path / "few", {"seed": 0}))
+    # One question a task has fewer answers, and validation's stories have other words.
+    assert list(model.answers) == sorted(small_babi.PLACES)
+    assert {name.lower() for name in small_babi.PEOPLE} <= set(model.text.words)
+    assert taught[0]["steps_per_epoch"] == 1
 
 
 def test_each_hop_is_asked_for_the_next_step_of_the_reasoning():

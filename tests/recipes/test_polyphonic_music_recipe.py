@@ -89,7 +89,8 @@ def test_music_is_written(trained, tmp_path, capsys):
         ("--begin 0", "begin must be an integer of at least 1; got 0"),
         ("--temperature -1", "temperature must be 0 or more; got -1.0"),
         ("--temperature nan", "temperature must be 0 or more; got nan"),
-        ("--tempo 0", "tempo must be 1 to 6,000 frames a minute; got 0.0"),
+        ("--tempo 0", "tempo must be 4 to 6,000 frames a minute; got 0.0"),
+        ("--tempo 3", "tempo must be 4 to 6,000 frames a minute; got 3.0"),
         ("--out tune.mp3", "out must end in .mid; got tune.mp3"),
         ("--tflite none.tflite", "tflite must be a file; none.tflite is not there"),
         ("--tflite a.tflite --run b", "run must be left out where tflite is given; got b"),
@@ -128,6 +129,19 @@ def test_every_file_scores_as_the_model_does(trained, published):
         exact = name in ("saved_model", "model_float32.tflite")
         assert export["metric"] == pytest.approx(value, rel=1e-4 if exact else 0.05), name
         assert export["largest_difference"] < (1e-5 if exact else 0.1)
+
+
+@pytest.mark.slow
+def test_files_are_scored_on_the_pieces_that_the_run_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "SHIPPED_OF_FRAMES", ("float32",))
+    few = ["train", "--name", "few", "--runs", str(tmp_path), "--limit", "2"]
+    assert polyphonic_music.main([*few, "--units", "5", "--epochs", "1", "--batch-size", "2"]) == 0
+    metrics = json.loads((tmp_path / "few" / "metrics.json").read_text())
+    card = json.loads((tmp_path / "few" / "artifact" / "card.json").read_text())
+    (file,) = card["exports"]
+    assert card["scored_on"].startswith("2 pieces")
+    value = pytest.approx(metrics["metric"]["value"], rel=1e-4)
+    assert file["metric"] == value and file["model_metric"] == value
 
 
 @pytest.mark.slow

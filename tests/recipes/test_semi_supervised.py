@@ -202,6 +202,10 @@ def test_words_are_hidden_by_how_rare_they_are_in_the_labelled_reviews():
             "run must be a folder with a config.json, or one of comprehension_",
         ),
         (["--words", "none"], "run must be a folder with a config.json; got none"),
+        (
+            ["--words", "none", "--pretrained", "sentiment_imdb_gru_small"],
+            "words must be left out with pretrained, which has its own; got none",
+        ),
         (["--adversarial", "-0.3"], "adversarial must be 0 or more; got -0.3"),
         (["--virtual-adversarial", "-1"], "virtual_adversarial must be 0 or more; got -1.0"),
         (["--temperature", "0"], "temperature must be a number above 0; got 0.0"),

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from gru_zoo.data import imdb
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from gru_zoo.text.tokenizers import WordTokenizer
 from recipes import sentiment, sentiment_csv
+from recipes.shared import sentiment_card
 from tests.small_reviews import reviews
 
 LABELS = ("negative", "positive")
@@ -91,6 +93,18 @@ def test_parts_hold_every_row_once_and_equal_texts_together(tmp_path):
         sentiment_csv.parts_of(path, found, 0.01)
 
 
+def test_a_table_that_is_called_like_imdb_claims_none_of_its_figures(start, tmp_path):
+    rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()]
+    path = write(tmp_path / "imdb_reviews.csv", "text,label", *rows)
+    found = sentiment_csv.read_csv(path, LABELS, "text", "label")
+    source = sentiment_csv.parts_of(path, found, 0.2)[1]
+    own = sentiment_card.said(start, source.as_dict())
+    assert own["dataset"] == "imdb_reviews.csv" and "published" not in own
+    assert "IMDB" not in " ".join(own["limits"])
+    imdbs = sentiment_card.said(start, {"name": source.name, "origin": imdb.ORIGIN})
+    assert imdbs["dataset"] == "stanfordnlp/imdb" and imdbs["published"]
+
+
 @pytest.fixture
 def start(tmp_path):
     """A model that knows the words of the reviews, and has learnt nothing."""
@@ -140,6 +154,16 @@ def test_a_table_may_be_smaller_than_a_batch(start, tmp_path, monkeypatch, capsy
     assert sentiment.main(["train", *words]) == 0, capsys.readouterr().err
     tuned = load_classifier(tmp_path / "runs" / "sentiment" / "mine" / "model.keras")
     assert not np.array_equal(tuned.head.kernel, start.head.kernel)
+
+
+def test_equal_texts_are_counted_in_every_part_of_the_table(start, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sentiment, "_train", lambda *given: None)
+    rows = [f"text {number},{label}" for number in range(20) for label in LABELS]
+    path = write(tmp_path / "mine.csv", "text,label", *rows)
+    words = f"--from start.keras --csv {path} --held-out 0.3 --name mine".split()
+    assert sentiment.main(["train", *words]) == 0
+    assert f"note: 20 texts of {path} stand there with more than" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from gru_zoo import demo
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import __main__ as commands
-from gru_zoo.zoo import curves, goldens, reproducing, table
+from gru_zoo.zoo import card, curves, goldens, list_models, reproducing, table
 from tests.zoo.conftest import NAME, about
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,6 +206,57 @@ def test_what_publishes_nothing_is_refused_before_it_is_run(tmp_path):
     with pytest.raises(ValueError, match="commands must publish what they train; those of two_w"):
         reproducing.run(unpublished, tmp_path / "into")
     assert not (tmp_path / "into").exists()
+
+
+TRAIN = "python -m recipes.sentiment train --name mine --csv mine.csv"
+PUBLISH = "python -m recipes.sentiment publish runs/sentiment/mine --preset mine"
+
+
+@pytest.mark.parametrize(
+    ("commands", "message"),
+    [
+        ([TRAIN], "csv must name what is there, .*; got mine.csv: put a copy at .*into/mine.csv, "),
+        (
+            [f"{TRAIN} --start {NAME}"],
+            f"start must name .*; got {NAME}: put a copy at .*into/saved_models/{NAME}, for",
+        ),
+        (
+            ["python -m recipes.semi_supervised train --pretrained runs/language_model/gone/"],
+            "pretrained must name .*: put a copy at .*into/runs/language_model/gone, for",
+        ),
+    ],
+)
+def test_what_a_command_reads_is_asked_for_before_any_is_run(tmp_path, commands, message):
+    into = tmp_path / "into"
+    if "--start" in commands[0]:
+        into.mkdir()
+        (into / "mine.csv").touch()
+    first = "python -m recipes.sentiment train --name first"
+    with pytest.raises(ValueError, match=message):
+        reproducing.run(about(commands=[first, *commands, PUBLISH]), into)
+    assert not (into / "runs").exists()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_preset_makes_what_it_begins_with(name, tmp_path):
+    lines = map(reproducing.arguments, card(name).commands)
+    reproducing._require_there(list(lines), tmp_path)
+
+
+def test_a_command_finds_the_users_folders(zoo, made, tmp_path, monkeypatch):
+    found = []
+
+    def run(words, cwd, env):
+        found.append((env["TFDS_DATA_DIR"], env["GRU_ZOO_CACHE"]))
+        shutil.copytree(zoo / NAME, Path(env["GRU_ZOO_MODELS"]) / NAME)
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(reproducing.subprocess, "run", run)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", "data")
+    monkeypatch.setenv("GRU_ZOO_CACHE", "~/cache")
+    reproducing.run(about(commands=[PUBLISH]), Path("into"))
+    assert found == [(str(tmp_path / "data"), str(Path("~/cache").expanduser()))]
 
 
 def test_help_list_and_show_do_not_import_tensorflow(zoo):
