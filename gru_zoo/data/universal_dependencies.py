@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gru_zoo.arguments import one_of
+from gru_zoo.data import network
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import checksum
 
@@ -106,14 +107,13 @@ def _builder(treebank: str) -> tuple[Any, str]:
     builder = tfds.builder(name, data_dir=folder)
     if builder.is_prepared():
         return builder, "a prepared folder was found"
-    try:
+    what = f"treebank {treebank!r} is not prepared in {folder} and"
+    ways = (
+        "Set TFDS_DATA_DIR to a folder in which TFDS has prepared it, or have a network and "
+        'pip install "gru-zoo[treebanks]".'
+    )
+    with network.downloading(what, ways):
         builder.download_and_prepare()
-    except Exception as error:  # whatever it was that stopped TFDS
-        raise FileNotFoundError(
-            f"treebank {treebank!r} is not prepared in {folder} and could not be downloaded "
-            f"({type(error).__name__}: {error}). Set TFDS_DATA_DIR to a folder in which TFDS has "
-            'prepared it, or have a network and pip install "gru-zoo[treebanks]".'
-        ) from error
     return builder, "downloaded"
 
 
