@@ -1,14 +1,23 @@
-"""A recipe as a user runs it: a subprocess; and one that is killed and resumed."""
+"""A recipe as a user runs it: a subprocess; one that is killed and resumed; one without a process.
+
+To begin a process and import TensorFlow takes five seconds of processor, more than what most tests
+ask of a recipe. So each recipe's own run is a process, and what is then done with it is not.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import pytest
 
 from tests import quick_xla
 
@@ -42,6 +51,26 @@ def recipe(
     return subprocess.run(
         command, cwd=place, env=environment, capture_output=True, text=True, **options
     )
+
+
+def recipe_here(
+    name: str, place: Path, *arguments: str, input: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Do what `recipe` does in the tests' own process; seeds are set, determinism is not.
+
+    For the latter see `only_seeds` in `conftest.py`; fixtures of modules run before it.
+    """
+    module = importlib.import_module(f"recipes.{name}")
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.syspath_prepend(place)
+        patch.delenv("TFDS_DATA_DIR", raising=False)
+        patch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(input.encode())))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = module.main(list(arguments))
+    return subprocess.CompletedProcess([name, *arguments], code, out.getvalue(), err.getvalue())
 
 
 def kill_and_resume(name: str, place: Path, *arguments: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.training.runs import RunFolder
 from recipes import language_model
-from tests.recipes.running import check_same_weights, kill_and_resume, recipe
+from tests.recipes.running import check_same_weights, kill_and_resume, recipe, recipe_here
 
 SMALL = (
     "--source packaged --vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 2 --parts 2 "
@@ -43,7 +43,7 @@ def test_a_killed_run_resumes_to_the_same_weights(place, trained):
 def test_the_test_split_is_read_when_asked(place, trained, monkeypatch, capsys):
     monkeypatch.chdir(place)
     (trained / "metrics.json").unlink()  # as one leaves it that is killed while it is scored
-    done = recipe("language_model", place, "evaluate", "--run", str(trained))
+    done = recipe_here("language_model", place, "evaluate", "--run", str(trained))
     assert done.returncode == 0, done.stderr
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["test"]["texts"] == 80 and metrics["validation"]["texts"] == 32
@@ -52,7 +52,7 @@ def test_the_test_split_is_read_when_asked(place, trained, monkeypatch, capsys):
 @pytest.mark.slow
 def test_one_begins_as_another_reads(place, trained):
     other = ["--pretrained", str(trained), "--backward", "--learning-rate", "1e-9"]
-    done = recipe("language_model", place, "train", "--name", "begun", *SMALL, *other)
+    done = recipe_here("language_model", place, "train", "--name", "begun", *SMALL, *other)
     assert done.returncode == 0, done.stderr
     folders = (trained, trained.parent / "begun")
     first, second = (load_keras_file(folder / "model.keras") for folder in folders)
@@ -67,11 +67,11 @@ def test_one_begins_as_another_reads(place, trained):
 @pytest.mark.slow
 def test_one_that_stopped_early_is_part_of_a_mean(place, trained):
     early = ["--name", "early", "--seed", "1", "--pretrained", str(trained), "--stop-after", "3"]
-    done = recipe("language_model", place, "train", *SMALL, *early)
+    done = recipe_here("language_model", place, "train", *SMALL, *early)
     assert done.returncode == 0, done.stderr
     parts = ["runs/language_model/whole", "runs/language_model/early"]
     flags = [*SMALL, "--name", "mean", "--mean-of", *parts]
-    done = recipe("language_model", place, "train", *flags)
+    done = recipe_here("language_model", place, "train", *flags)
     assert done.returncode == 0, done.stderr
     runs = [RunFolder.open(trained.parent / name) for name in ("whole", "early", "mean")]
     assert [run.metrics()["epochs"] for run in runs] == [2, 1.5, 3.5]
@@ -84,10 +84,10 @@ def test_one_that_stopped_early_is_part_of_a_mean(place, trained):
 def test_a_larger_one_begins_where_the_smaller_ended(place, trained):
     sizes = ["--units", "60", "--embedding-dim", "50", "--vocabulary-size", "60"]
     flags = [*SMALL, "--name", "large", "--pretrained", str(trained), "--grow", *sizes]
-    done = recipe("language_model", place, "train", *flags, "--learning-rate", "1e-9")
+    done = recipe_here("language_model", place, "train", *flags, "--learning-rate", "1e-9")
     assert done.returncode == 0, done.stderr
     flags = ["--name", "rounded", "--mean-of", "runs/language_model/large", "--half"]
-    done = recipe("language_model", place, "train", *SMALL, *flags)
+    done = recipe_here("language_model", place, "train", *SMALL, *flags)
     assert done.returncode == 0, done.stderr
     runs = [RunFolder.open(trained.parent / name) for name in ("whole", "large", "rounded")]
     small, large, rounded = (run.metrics()["validation"]["perplexity"] for run in runs)
@@ -141,7 +141,7 @@ def test_bad_flags_leave_no_run_behind(flags, message, tmp_path, capsys):
 @pytest.mark.slow
 def test_more_parts_than_batches_are_named(place):
     many = ["--name", "many", "--limit", "60", "--parts", "5000"]
-    done = recipe("language_model", place, "train", *SMALL, *many)
+    done = recipe_here("language_model", place, "train", *SMALL, *many)
     assert done.returncode == 2
     assert "parts must be at most" in done.stderr and "got 5000" in done.stderr
     assert "limit" in done.stderr

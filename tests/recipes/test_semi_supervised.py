@@ -1,4 +1,4 @@
-"""Language model, classifier, student in smoke size, one after the other in one process."""
+"""Language model, classifier, student in smoke size, one after the other."""
 
 import json
 
@@ -9,7 +9,7 @@ from gru_zoo import load
 from gru_zoo.training.runs import RunFolder
 from recipes import semi_supervised
 from recipes.shared import reviews
-from tests.recipes.running import check_same_weights, kill_and_resume, recipe
+from tests.recipes.running import check_same_weights, kill_and_resume, recipe, recipe_here
 
 STEPS = """
 import sys
@@ -53,7 +53,7 @@ def test_each_step_leaves_what_the_next_one_reads(runs):
 @pytest.mark.slow
 def test_the_test_split_is_read_when_asked(place, runs):
     both = [str(runs / name) for name in ("teacher", "student")]
-    done = recipe("semi_supervised", place, "evaluate", *both)
+    done = recipe_here("semi_supervised", place, "evaluate", *both)
     assert done.returncode == 0, done.stderr
     assert "mean of 2 runs: accuracy" in done.stdout
 
@@ -63,7 +63,7 @@ def test_the_mean_of_runs_is_a_run(place, runs):
     # Of a run with itself: its own weights, and the effort of both.
     parts = ["runs/semi_supervised/teacher"] * 2
     flags = "--name mean --sequence-length 20 --mean-of".split()
-    done = recipe("semi_supervised", place, "train", *flags, *parts)
+    done = recipe_here("semi_supervised", place, "train", *flags, *parts)
     assert done.returncode == 0, done.stderr
     mean, part = (RunFolder.open(runs / name) for name in ("mean", "teacher"))
     weights = [semi_supervised.load(run).get_weights() for run in (mean, part)]
@@ -79,12 +79,12 @@ def test_the_mean_of_runs_is_a_run(place, runs):
 @pytest.mark.slow
 def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
     flags = "--name longer --sequence-length 30 --no-opinions --mean-of".split()
-    done = recipe("semi_supervised", place, "train", *flags, "runs/semi_supervised/teacher")
+    done = recipe_here("semi_supervised", place, "train", *flags, "runs/semi_supervised/teacher")
     assert done.returncode == 0, done.stderr
     model = semi_supervised.load(RunFolder.open(runs / "longer"))
     assert model.tokenizer.sequence_length == 30
     flags = "--name wrong --mean-of runs/language_model/words".split()
-    done = recipe("semi_supervised", place, "train", *flags)
+    done = recipe_here("semi_supervised", place, "train", *flags)
     assert done.returncode == 2 and "mean_of must name classifiers; got a Lang" in done.stderr
     assert not (runs / "wrong").exists()
 
@@ -97,7 +97,9 @@ def mine(place, runs, monkeypatch):
     """A zoo of one preset, the student; its name."""
     monkeypatch.setenv("GRU_ZOO_MODELS", str(place / "models"))
     if not (place / "models").exists():
-        done = recipe("semi_supervised", place, "publish", str(runs / "student"), *PUBLISH.split())
+        done = recipe_here(
+            "semi_supervised", place, "publish", str(runs / "student"), *PUBLISH.split()
+        )
         assert done.returncode == 0, done.stderr
         assert "published" in done.stdout
     return "mine"
@@ -113,7 +115,7 @@ def test_a_preset_has_the_files_that_are_asked_for(place, mine):
         place / "models" / "mine" / "README.md"
     ).read_text(encoding="utf-8")
     assert card["commands"][-1].endswith(PUBLISH)
-    done = recipe("sentiment", place, "export", "--preset", "mine")
+    done = recipe_here("sentiment", place, "export", "--preset", "mine")
     assert "exported mine again: 2 files" in done.stdout, done.stderr
     again = json.loads((place / "models" / "mine" / "card.json").read_text())
     told, told_again = (
@@ -126,7 +128,7 @@ def test_a_preset_has_the_files_that_are_asked_for(place, mine):
 @pytest.mark.slow
 def test_a_preset_is_a_beginning_too(place, runs, mine):
     flags = "--name begun --source packaged --sequence-length 30 --epochs 1 --learning-rate 1e-4"
-    done = recipe("semi_supervised", place, "train", "--pretrained", mine, *flags.split())
+    done = recipe_here("semi_supervised", place, "train", "--pretrained", mine, *flags.split())
     assert done.returncode == 0, done.stderr
     model = semi_supervised.load(RunFolder.open(runs / "begun"))
     known = load(mine)
@@ -140,7 +142,7 @@ def test_a_preset_is_a_beginning_too(place, runs, mine):
 @pytest.mark.slow
 def test_the_mean_of_a_preset_has_its_effort(place, runs, mine):
     flags = f"--name preset --source packaged --no-opinions --mean-of {mine}".split()
-    done = recipe("semi_supervised", place, "train", *flags)
+    done = recipe_here("semi_supervised", place, "train", *flags)
     assert done.returncode == 0, done.stderr
     (row,) = RunFolder.open(runs / "preset").history
     (score,) = load(mine).card.scores
@@ -153,7 +155,7 @@ def test_what_has_learnt_from_other_data_is_no_beginning(place, flag):
     """The package's test reviews are of IMDB's training half, which our presets have seen."""
     preset = "sentiment_imdb_gru_supervised"
     flags = f"--name seen --source packaged --limit 200 {flag} {preset}".split()
-    done = recipe("semi_supervised", place, "train", *flags)
+    done = recipe_here("semi_supervised", place, "train", *flags)
     assert done.returncode == 2
     assert f"source must give imdb_reviews (TFDS) 1.0.0, which {preset} has learnt" in done.stderr
     assert not (place / "runs" / "semi_supervised" / "seen").exists()

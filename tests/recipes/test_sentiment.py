@@ -10,7 +10,7 @@ import pytest
 from gru_zoo import list_models, load, verify
 from recipes import sentiment
 from recipes.sentiment_flags import PRESET
-from tests.recipes.running import check_same_weights, kill_and_resume, recipe
+from tests.recipes.running import check_same_weights, kill_and_resume, recipe, recipe_here
 
 SMALL = (
     "--source packaged --vocabulary-size 60 --sequence-length 12 --embedding-dim 4 --units 5 "
@@ -162,7 +162,9 @@ def test_predict_from_arguments_a_file_and_standard_input(zoo, place, tmp_path, 
 
 
 def test_predict_reads_standard_input(zoo, place):
-    done = recipe("sentiment", place, "predict", input="The music is moving.\nThe music is cold.\n")
+    done = recipe_here(
+        "sentiment", place, "predict", input="The music is moving.\nThe music is cold.\n"
+    )
     assert done.returncode == 0, done.stderr
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["positive", "negative"]
 
@@ -171,7 +173,7 @@ def test_evaluate_repeats_the_figure(place, trained):
     metrics = place / "runs/sentiment/whole/metrics.json"
     before = json.loads(metrics.read_text())
     metrics.unlink()
-    done = recipe("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
+    done = recipe_here("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
     assert done.returncode == 0, done.stderr
     assert json.loads(metrics.read_text()) == before
 
@@ -237,7 +239,7 @@ def test_a_cell_of_a_number_of_parameters(place, trained, tmp_path, monkeypatch)
     """Of four cells one: which cells there are, and their budgets, is tested with the encoders."""
     monkeypatch.chdir(place)
     flags = "--cell lstm --parameters 2056 --epochs 1 --patience 1 --no-export".split()
-    done = recipe("sentiment", place, "train", "--name", "lstm", *SMALL, *flags)
+    done = recipe_here("sentiment", place, "train", "--name", "lstm", *SMALL, *flags)
     assert done.returncode == 0, done.stderr
     run = place / "runs" / "sentiment" / "lstm"
     assert json.loads((run / "metrics.json").read_text())["parameters"] == 2056
@@ -255,7 +257,7 @@ def test_files_without_an_artifact(place, trained, tmp_path, monkeypatch, capsys
 
 @pytest.mark.slow
 def test_measuring_writes_into_the_card(zoo, place):
-    done = recipe("sentiment", place, "measure")
+    done = recipe_here("sentiment", place, "measure")
     assert done.returncode == 0, done.stderr
     card = json.loads((zoo / "card.json").read_text())
     titles = [section["title"] for section in card["measured"]]
