@@ -20,7 +20,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ import numpy as np
 
 from benchmarks import records
 from gru_zoo.arguments import one_of
+from gru_zoo.data.source import other_data
 from gru_zoo.files import write_json
 from gru_zoo.processor import processor
 from recipes.shared import cli
@@ -258,15 +259,34 @@ class Config:
     results: Path = RESULTS
 
 
+def kept(before: Mapping[str, Any], alike: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return an older record's runs if new ones can stand beside them; say that they cannot."""
+    runs = list(before.get("runs", []))
+    if not runs:
+        return []
+    others = [f"other {name}" for name in ("settings", "versions") if before[name] != alike[name]]
+    data = other_data(before["source"], alike["source"])
+    others += [f"another source: now {data}"] if data else []
+    if not others:
+        return runs
+    print(f"{len(runs)} older runs had {' and '.join(others)}; they are left out", file=sys.stderr)
+    return []
+
+
 def measure(config: Config) -> None:
     """Run what the flags ask for; add each run to the results as it ends."""
     for name in config.candidates:
         one_of("candidates", name, CANDIDATES)
     for fold in config.folds:
         one_of("folds", fold, range(SETTINGS["folds"]))
-    record = records.read(config.results) if config.results.exists() else {}
-    runs = record.get("runs", []) if record.get("settings") == SETTINGS else []
     texts, labels, source = reviews()
+    versions = {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("tensorflow", "keras", "tokenizers")},
+    }
+    alike = {"versions": versions, "source": source, "settings": SETTINGS}
+    before = records.read(config.results) if config.results.exists() else {}
+    runs = kept(before, alike)
     for fold in config.folds:
         for name in config.candidates:
             made = run(name, fold, texts, labels)
@@ -276,12 +296,7 @@ def measure(config: Config) -> None:
                 "command": "python -m benchmarks.tokenizers",
                 "date": datetime.date.today().isoformat(),
                 "machine": f"{processor()}, {os.cpu_count()} cores",
-                "versions": {
-                    "python": platform.python_version(),
-                    **{name: version(name) for name in ("tensorflow", "keras", "tokenizers")},
-                },
-                "source": source,
-                "settings": SETTINGS,
+                **alike,
                 "summary": summary(runs),
                 "runs": runs,
             }

@@ -127,13 +127,13 @@ def site(compared: bool = True) -> dict[str, Path | bytes]:
     if missing:
         raise ValueError(
             f"LiteRT.js is not installed ({missing} is missing). Run once: "
-            f"npm install --ignore-scripts --prefix {PAGE}"
+            f"npm install --omit=dev --ignore-scripts --prefix {PAGE}"
         )
     lists = {path: presets(task) for path, task in LISTS.items()}
     models = [model for records in lists.values() for model in records]
     if not models:
         raise ValueError(f"no model for the page was found in {zoo.models_folder()}.")
-    own = [*PAGE.glob("*.html"), *(PAGE / "src").iterdir()]
+    own = [path for path in (*PAGE.glob("*.html"), *(PAGE / "src").iterdir()) if _is_sent(path)]
     files = {path.relative_to(PAGE).as_posix(): path for path in sorted(own)}
     files |= runtime
     for name, file in ((model["name"], file) for model in models for file in model["files"]):
@@ -143,6 +143,11 @@ def site(compared: bool = True) -> dict[str, Path | bytes]:
     for path, records in lists.items():
         files[path] = json.dumps(records, ensure_ascii=False).encode()
     return files
+
+
+def _is_sent(path: Path) -> bool:
+    """Return whether it is of the page, and not what a file manager or an editor left there."""
+    return path.is_file() and path.suffix in TYPES and not path.name.startswith(".")
 
 
 def write(folder: str | os.PathLike) -> int:

@@ -36,7 +36,7 @@ def write_beside(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> 
         FileNotFoundError: the block ended without creating anything at the yielded path.
 
     Example:
-        >>> with write_beside("/tmp/numbers.txt") as partial:
+        >>> with write_beside("numbers.txt") as partial:
         ...     _ = partial.write_text("1 2 3")
     """
     path = Path(path)
@@ -86,7 +86,7 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write `value` as indented JSON with a closing newline, whole or not at all.
 
     Example:
-        >>> write_json("/tmp/card.json", {"accuracy": 0.9})
+        >>> write_json("card.json", {"accuracy": 0.9})
     """
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     with write_beside(path) as partial:
@@ -97,8 +97,8 @@ def size_of(path: str | os.PathLike) -> int:
     """Return the bytes of a file, or of all files in a folder.
 
     Example:
-        >>> _ = Path("/tmp/three").write_bytes(b"abc")
-        >>> size_of("/tmp/three")
+        >>> _ = Path("three").write_bytes(b"abc")
+        >>> size_of("three")
         3
     """
     path = Path(path)
@@ -110,8 +110,8 @@ def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
 
     Example:
-        >>> _ = Path("/tmp/empty").write_bytes(b"")
-        >>> sha256("/tmp/empty")[:8]
+        >>> _ = Path("empty").write_bytes(b"")
+        >>> sha256("empty")[:8]
         'e3b0c442'
     """
     with open(path, "rb") as file:

@@ -357,7 +357,7 @@ def heat_map(
         >>> layer = GRU(7)
         >>> layer.build((None, None, 4))
         >>> gates = layer_gates(layer, np.ones((1, 3, 4), "float32"))
-        >>> heat_map(gates, "/tmp/gates.png", tokens=["a", "fine", "film"])
+        >>> heat_map(gates, "gates.png", tokens=["a", "fine", "film"])
     """
     from gru_zoo.gates_figure import picture
 

@@ -31,5 +31,6 @@ class Passed:
     def pytest_sessionfinish(self):
         worker = hasattr(self.config, "workerinput")  # Its reports reach the one that writes.
         kept = self.config.pluginmanager.hasplugin("cacheprovider")  # not with -p no:cacheprovider
-        if kept and not worker and not self.config.getoption("--after-pass"):
+        run = self.passed and not self.config.getoption("--after-pass")
+        if kept and not worker and run:
             self.config.cache.set(_KEY, sorted(self.passed))

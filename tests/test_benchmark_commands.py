@@ -64,3 +64,22 @@ def test_variants_of_another_measurement_are_not_kept():
     for name, other in (("reviews", 100), ("model", "1e"), ("config", {"steps": 5})):
         assert kept(record, {**anew, name: other}) == {}
     assert kept({name: record[name] for name in record if name != "model"}, anew) == {}
+
+
+def test_folds_of_other_data_or_packages_are_not_averaged_with_new_ones(capsys):
+    from benchmarks.tokenizers import kept
+
+    source = {"name": "imdb (TFDS)", "version": "1.0.0", "sha256": {"train reviews": "0f"}}
+    alike = {"settings": {"folds": 5}, "versions": {"keras": "3"}, "source": source}
+    before = {**alike, "runs": [{"fold": 0}]}
+    assert kept(before, {**alike, "source": {**source, "reason": "downloaded"}}) == [{"fold": 0}]
+    assert kept({}, alike) == [] and capsys.readouterr().err == ""
+    for name, other in (
+        ("versions", {"keras": "4"}),
+        ("settings", {"folds": 3}),
+        ("source", {**source, "name": "imdb (packaged)"}),
+    ):
+        assert kept(before, {**alike, name: other}) == []
+        assert (
+            f"1 older runs had {'an' if name == 'source' else ''}other" in capsys.readouterr().err
+        )

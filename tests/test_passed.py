@@ -54,6 +54,7 @@ def test_only_what_did_not_pass_runs_again(tmp_path):
     assert "1 failed, 1 passed, 3 skipped" in forgetful.stdout, forgetful.stderr
     first = run()
     assert "1 failed, 1 passed, 3 skipped" in first.stdout, first.stdout + first.stderr
+    assert run("-k", "nothing").returncode == 5  # No test ran: what is known stays as it was.
     for _ in range(2):  # The second run does not change what the first one left.
         second = run("--after-pass", PACKAGE="there")
         assert "4 passed" in second.stdout and second.returncode == 0, second.stdout

@@ -30,7 +30,7 @@ class Babi(tfds.core.GeneratorBasedBuilder):
     else downloads it. A task without a file in `en-10k` is read from `en`, which has 1,000.
 
     Example:
-        >>> Babi(data_dir="/tmp").info.features["task"].np_dtype
+        >>> Babi(data_dir="none").info.features["task"].np_dtype
         <class 'numpy.int32'>
     """
 

@@ -20,7 +20,7 @@ class Multi30k(tfds.core.GeneratorBasedBuilder):
     checked against `multi30k.CHECKSUMS`.
 
     Example:
-        >>> Multi30k(data_dir="/tmp/none").info.version
+        >>> Multi30k(data_dir="none").info.version
         Version('1.0.0')
     """
 

@@ -21,8 +21,8 @@ def read_lines(file: Path | None, strict: bool = False) -> list[str]:
         ValueError: a line is not UTF-8, and `strict`; the message names it.
 
     Example:
-        >>> _ = Path("/tmp/lines.txt").write_bytes(b"one\\r\\n\\ntwo")
-        >>> read_lines(Path("/tmp/lines.txt"))
+        >>> _ = Path("lines.txt").write_bytes(b"one\\r\\n\\ntwo")
+        >>> read_lines(Path("lines.txt"))
         ['one', '', 'two']
     """
     content = file.read_bytes() if file else _standard_input()

@@ -269,6 +269,7 @@ def test_a_stalled_download_gives_way_to_another_choice(chromium, zoo):
             choose(chromium, FORWARDS, "float32")
             enter(chromium, "good")
             answer = shown(chromium)
+            chromium.requests.clear()
             chromium.evaluate("document.querySelector('input[value=int8]').click()")
             chromium.wait(f"{spoken} === 'Loading the model'")
             assert shown(chromium) == []
@@ -295,6 +296,32 @@ def test_a_list_that_did_not_come_can_be_asked_for_again(chromium, server):
     chromium.wait("document.querySelectorAll('#answer div').length > 0")
     settle(chromium)
     assert len(shown(chromium)) == len(LABELS)
+
+
+@pytest.mark.parametrize("blocked", ["src/app.js", "src/page.js"])
+def test_a_script_that_does_not_load_is_no_endless_wait(chromium, server, blocked):
+    problem = "document.getElementById('problem')"
+    chromium.send("Network.setBlockedURLs", urls=[f"*{blocked}"])
+    try:
+        chromium.open(server.address)
+        chromium.wait(f"!{problem}.hidden")
+    finally:
+        chromium.send("Network.setBlockedURLs", urls=[])
+    assert "a script could not be loaded" in chromium.evaluate(f"{problem}.textContent")
+    chromium.evaluate("document.getElementById('again').click()")
+    chromium.wait("document.querySelectorAll('#answer div').length > 0")
+    settle(chromium)
+    assert len(shown(chromium)) == len(LABELS)
+
+
+def test_a_page_without_a_server_says_what_it_needs(chromium, zoo, tmp_path):
+    demo.write(tmp_path / "site")
+    problem = "document.getElementById('problem')"
+    chromium.open((tmp_path / "site" / "index.html").as_uri())
+    chromium.wait(f"!{problem}.hidden")
+    assert "the page needs a web server" in chromium.evaluate(f"{problem}.textContent")
+    assert chromium.evaluate("document.getElementById('again').hidden")
+    chromium.problems.clear()
 
 
 def test_any_static_server_will_do(chromium, zoo, tmp_path):

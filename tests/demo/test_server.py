@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,8 @@ from gru_zoo import demo, list_models
 from gru_zoo.demo import RUNTIME, Server, main
 from gru_zoo.zoo import card
 from tests.demo.conftest import running
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -232,6 +235,15 @@ def test_the_folder_is_what_the_server_serves(page, tmp_path, capsys):
     assert not any(path.endswith(".map") for path in written)
 
 
+def test_what_is_not_of_the_page_is_not_sent(page):
+    """A file manager's note, an editor's copy, a folder: none has a type that could be named."""
+    for name in (".DS_Store", "app.js~", ".#app.js"):
+        (page / "src" / name).write_bytes(b"not ours")
+    (page / "src" / "old.js").mkdir()
+    sent = {path for path in demo.site() if path.startswith("src/")}
+    assert sent == {f"src/{path.name}" for path in (ROOT / "demo" / "src").iterdir()}
+
+
 def test_an_existing_folder_is_refused(page, tmp_path, capsys):
     (tmp_path / "kept").mkdir()
     assert main(["--out", str(tmp_path / "kept")]) == 2
@@ -244,7 +256,7 @@ def test_it_says_what_to_do_without_litert(page, capsys):
     assert main(["--port", "0"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: LiteRT.js is not installed (")
-    assert f"npm install --ignore-scripts --prefix {page}" in error
+    assert f"npm install --omit=dev --ignore-scripts --prefix {page}" in error
     assert len(error.splitlines()) == 1
 
 
