@@ -45,16 +45,17 @@ def test_only_what_did_not_pass_runs_again(tmp_path):
     (tmp_path / "test_some.py").write_text(TESTS)
     (tmp_path / "test_later.py").write_text(LATER)
 
-    def run(*flags, **more):
+    def run(*flags, workers="2", **more):
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **more}
-        words = [sys.executable, "-m", "pytest", "-v", "-n", "2", *flags]
+        words = [sys.executable, "-m", "pytest", "-v", "-n", workers, *flags]
         return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
-    forgetful = run("-p", "no:cacheprovider")
+    forgetful = run("-p", "no:cacheprovider", workers="0")
     assert "1 failed, 1 passed, 3 skipped" in forgetful.stdout, forgetful.stderr
     first = run()
     assert "1 failed, 1 passed, 3 skipped" in first.stdout, first.stdout + first.stderr
-    assert run("-k", "nothing").returncode == 5  # No test ran: what is known stays as it was.
+    # No test runs: what is known stays as it was.
+    assert run("-k", "nothing", workers="0").returncode == 5
     for _ in range(2):  # The second run does not change what the first one left.
         second = run("--after-pass", PACKAGE="there")
         assert "4 passed" in second.stdout and second.returncode == 0, second.stdout

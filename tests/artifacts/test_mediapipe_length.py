@@ -24,6 +24,7 @@ def written(tmp_path_factory):
     return model, path
 
 
+@pytest.mark.slow
 def test_it_is_compared_with_the_model_of_its_length(written):
     model, path = written
     whole, short = (each.predict(TEXTS, verbose=0) for each in (model, resized(model, 5)))
@@ -36,6 +37,7 @@ def test_it_is_compared_with_the_model_of_its_length(written):
         assert record["model_metric"] == np.mean(short.argmax(axis=1) == TARGETS)
 
 
+@pytest.mark.slow
 def test_a_file_of_other_weights_or_none_is_refused(written, tmp_path):
     _, path = written
     other = make_classifier(length=12)

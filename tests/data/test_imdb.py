@@ -316,6 +316,7 @@ def real(split, source):
     return rows["text"].numpy(), rows["label"].numpy(), record
 
 
+@pytest.mark.slow
 @needs_tfds
 def test_real_tfds_reviews(monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))

@@ -81,6 +81,7 @@ def test_a_treebank_that_cannot_be_had_says_what_to_do(monkeypatch, tmp_path):
         universal_dependencies.load("train")
 
 
+@pytest.mark.slow
 @needs_tfds
 @pytest.mark.parametrize(
     ("treebank", "sizes", "words"),

@@ -181,6 +181,7 @@ def test_scales_that_differ_are_made_one(content, model, stream, variant):
     assert integer_file.share_scales(shared, ["state_last", "state_max"]) == shared
 
 
+@pytest.mark.slow
 def test_a_state_that_is_an_output_too_stays_one():
     random = np.random.default_rng(7)
     model = keras.Sequential([keras.Input((None, 4)), GRU(7, name="gru")])

@@ -61,6 +61,7 @@ def test_two_sequences_need_not_be_equally_long(tmp_path, first, second):
     np.testing.assert_allclose(found, model([question, answer]), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_sequences_of_lengths_of_their_own_have_no_common_step(tmp_path):
     model = towers(9, 4)
     export.tflite(model, tmp_path / "m.tflite")
@@ -79,6 +80,7 @@ def calls_and_layers():
     return keras.Model([a, b], layers.Dense(2)(read))
 
 
+@pytest.mark.slow
 def test_every_call_has_a_state_of_its_own(tmp_path):
     model = calls_and_layers()
     export.tflite(model, tmp_path / "m.tflite")
@@ -151,6 +153,7 @@ def test_the_last_axis_may_be_counted_from_the_front(tmp_path):
     np.testing.assert_allclose(whole(tmp_path / "m.tflite", inputs=given), model(given), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_embedding_inside_of_another_model_reads_ids(tmp_path):
     encoder = sequential(layers.Embedding(30, 8), layers.GRU(7), shape=(None,))
     model = sequential(encoder, layers.Dense(2), shape=(None,))
@@ -207,6 +210,7 @@ def test_both_directions_in_half_precision(tmp_path):
     assert both.forward_layer.compute_dtype == "float16"
 
 
+@pytest.mark.slow
 def test_the_last_state_of_a_stack_before_a_head(tmp_path):
     x = Input((None, F))
     _, h_n = StackedGRU(7, 2)(x)
@@ -292,6 +296,7 @@ def masking():
     return sequential(layers.Masking(0.0), layers.GRU(7), layers.Dense(2))
 
 
+@pytest.mark.slow
 def test_a_masked_step_is_left_out_of_a_sequence_and_counts_in_a_stream(tmp_path):
     model = masking()
     export.tflite(model, tmp_path / "m.tflite")

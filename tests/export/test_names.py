@@ -60,6 +60,7 @@ def test_the_same_outputs_in_onnx(tmp_path):
         np.testing.assert_allclose(given, wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_no_argument_can_be_called_is_an_underscore(tmp_path):
     sound, who = Input((None, F), name="the-sound"), Input((3,), name="who.is")
     read = layers.Concatenate()([GRU(5, name="my-gru.1")(sound), who])

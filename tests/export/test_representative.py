@@ -180,6 +180,7 @@ def test_of_several_inputs_padding_is_what_is_padding_in_every_sequence():
     assert given["who"].shape == (10, 3) and given["words"].all()
 
 
+@pytest.mark.slow
 def test_padding_in_front_is_no_ground_to_refuse_a_file(tmp_path):
     model = behind(keras.layers.Masking(), GRU(7, bias_initializer="uniform"))
     shake(model, 3)

@@ -17,6 +17,7 @@ from tests.export.text_kinds import piece_classifier
 from tests.nasty_texts import NASTY
 
 
+@pytest.mark.slow
 def test_fresh_process_needs_tensorflow_alone(classifier, exported, tmp_path):
     program = """
         import json, sys

@@ -62,6 +62,7 @@ def test_weights_are_stored_small(exported, variant, kind):
     assert max(np.prod(t["shape"]) for t in small) >= 20 * len(WORDS)  # the embedding among them
 
 
+@pytest.mark.slow
 def test_more_room_for_words_changes_nothing(classifier, exported, tmp_path):
     roomy = make_classifier(length=19)
     roomy.set_weights(classifier.get_weights())
@@ -84,6 +85,7 @@ def test_models_without_running_state_are_exported_too(arguments, tmp_path):
     assert ("step" in signatures) == (not model.bidirectional)
 
 
+@pytest.mark.slow
 def test_same_model_gives_the_same_bytes(classifier, exported, tmp_path):
     tflite(classifier, tmp_path / "again.tflite", "int8")
     assert (tmp_path / "again.tflite").read_bytes() == exported["int8"].read_bytes()

@@ -44,6 +44,7 @@ def test_weights_are_there_once(keyword, file):
     assert sum(sizes) < 4 * keyword.count_params() + 2000
 
 
+@pytest.mark.slow
 def test_the_input_is_made_for_the_models_length_and_can_be_resized(file, keyword, tmp_path):
     interpreter = Interpreter(str(file))
     (about,) = interpreter.get_input_details()
@@ -109,6 +110,7 @@ def test_what_cannot_be_had_is_refused(tmp_path, name, options, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
     model = keras.Sequential([keras.Input((None, 25)), GRU(32)])
     shake(model, 5)
@@ -124,6 +126,7 @@ def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
         export.tflite(make_classifier(), tmp_path / "m.tflite", "mediapipe", representative=ids)
 
 
+@pytest.mark.slow
 def test_a_vector_beside_a_sequence_is_compared_too(tmp_path):
     frames, about = keras.Input((None, 5), name="frames"), keras.Input((3,), name="about")
     out = layers.Concatenate()([GRU(7)(frames), about])

@@ -198,6 +198,7 @@ def test_bad_units():
         attention_gru.AttentionGRU(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [False, True])
 def test_second_gradients_equal_the_loop_s(graph):
     case = random_case(3)

@@ -144,6 +144,7 @@ def test_other_masks_go_to_the_fused_kernel(kernel, operation):
     assert layer.kernel_reason == "not cudnn: it takes right-padded masks only"
 
 
+@pytest.mark.slow
 def test_a_mask_whose_values_come_later_is_routed_when_they_do(operation):
     case = random_case(dtype="float32")
     layer = layer_of(case, CONVENTIONS[0])

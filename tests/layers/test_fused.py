@@ -259,6 +259,7 @@ def test_changing_lengths_share_few_programs():
     assert forward.experimental_get_tracing_count() - before == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("mask", ["none", "any"])
 def test_dynamic_batch_and_time_in_a_graph(jit_compile, mask):

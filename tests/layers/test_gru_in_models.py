@@ -117,6 +117,7 @@ def test_unknown_batch_and_time(kernel, jit_compile):
         np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["loop", "fused"])
 def test_gradients_from_inside_a_branch_and_a_loop(kernel):
     if not TENSORFLOW:
@@ -147,6 +148,7 @@ def test_gradients_from_inside_a_branch_and_a_loop(kernel):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_with_jit_compile():
     if keras.backend.backend() == "torch":
         pytest.skip("Keras hands it to PyTorch's compiler, not to the layer")

@@ -49,6 +49,7 @@ def test_passes_with_our_gru(module, case, monkeypatch):
     run(module, case, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("module", "case"), [p.values for p in PUBLISHED if p.marks][:1])
 def test_basics_pass_with_the_loop(module, case, monkeypatch):

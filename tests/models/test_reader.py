@@ -33,6 +33,7 @@ def asked(model, stories=STORIES, questions=QUESTIONS):
     return np.asarray(outputs["answer"]), np.asarray(outputs["gates"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn", "transformer"])
 def test_a_story_is_read_alike_alone_and_among_longer_ones(cell):
     model = made(cell, units=8)

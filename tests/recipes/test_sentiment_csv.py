@@ -146,6 +146,7 @@ def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, caps
     assert "got other contents of mine.csv" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_table_may_be_smaller_than_a_batch(start, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()[:12]]

@@ -45,6 +45,7 @@ def test_the_step_has_its_length_on_real_words_only():
     assert not step.numpy()[IDS == 0].any()
 
 
+@pytest.mark.slow
 def test_no_random_step_of_that_length_changes_the_answer_as_much():
     model = classifier()
     training = VirtualAdversarialTraining(model, epsilon=0.05)

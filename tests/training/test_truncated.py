@@ -56,6 +56,7 @@ def test_a_sample_estimates_the_whole_softmax():
     np.testing.assert_allclose(np.mean(draws, axis=0), np.exp(whole), rtol=0.04)
 
 
+@pytest.mark.slow
 def test_it_learns_what_repeats():
     model = language_model(dropout=0.0, units=12)
     training = TruncatedTraining(model, streams=2)

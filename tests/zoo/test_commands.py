@@ -195,6 +195,7 @@ def test_reproducing_works_in_its_own_folder_and_resumes(zoo, made, tmp_path, mo
     assert made_anew.name == NAME
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_stops_it(tmp_path):
     failing = about(commands=["python -m recipes.sentiment publish nowhere"])
     with pytest.raises(ValueError, match="must end well; its status is 2"):
