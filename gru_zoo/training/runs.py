@@ -56,13 +56,8 @@ class RunFolder:
             self._compare(known, may_change)
             if may_change:
                 write_json(known, self.config)
-        elif known.exists():
-            raise FileExistsError(
-                f"name must be that of a new run; {self.path} holds one already "
-                "(--resume goes on with it)."
-            )
         else:
-            write_json(known, self.config)
+            self._claim(known)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> RunFolder:
@@ -134,6 +129,22 @@ class RunFolder:
         if not path.exists():
             raise FileNotFoundError(f"run must be a finished one; {self.path} has no metrics.json.")
         return _read_json(path)
+
+    def _claim(self, known: Path) -> None:
+        """Write the first `config.json`; of several processes one gets the folder."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            open(known, "x").close()  # A link would be whole at once; not every disk has links.
+        except FileExistsError:
+            raise FileExistsError(
+                f"name must be that of a new run; {self.path} holds one already "
+                "(--resume goes on with it)."
+            ) from None
+        try:
+            write_json(known, self.config)
+        except BaseException:
+            known.unlink()
+            raise
 
     def _compare(self, known: Path, may_change: Sequence[str]) -> None:
         if not known.exists():

@@ -85,6 +85,16 @@ def test_a_run_is_a_folder_among_the_runs(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("recipes.shared.starting.time.strftime", lambda _: "20260102-030405")
+    for name in ("20260102-030405", "20260102-030405-2", "20260102-030405-3"):
+        with start_run(RunFlags(runs=tmp_path)) as run:
+            assert run.path == tmp_path / name
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError), start_run(RunFlags(runs=tmp_path / "file")):
+        pytest.fail("it was started")
+
+
 def test_what_a_training_has_left_stays(tmp_path):
     flags = RunFlags(name="a", runs=tmp_path)
     with pytest.raises(FloatingPointError), start_run(flags) as run:

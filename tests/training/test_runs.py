@@ -3,6 +3,8 @@ import csv
 import numpy as np
 import pytest
 
+from gru_zoo.files import write_json
+from gru_zoo.training import runs
 from gru_zoo.training.runs import RunFolder, newest_run
 
 ROW = {
@@ -67,6 +69,26 @@ def test_another_configuration_is_refused(run):
 def test_a_second_run_of_the_same_name_is_refused(run):
     with pytest.raises(FileExistsError, match="holds one already"):
         RunFolder(run.path, run.config)
+
+
+def test_of_two_that_begin_at_once_one_gets_the_folder(tmp_path, monkeypatch):
+    def write_while_another_begins(path, value):
+        with pytest.raises(FileExistsError, match="holds one already"):
+            RunFolder(tmp_path / "run", {"seed": 2})
+        write_json(path, value)
+
+    monkeypatch.setattr(runs, "write_json", write_while_another_begins)
+    assert RunFolder.open(RunFolder(tmp_path / "run", {"seed": 1}).path).config == {"seed": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_not_taken(tmp_path, monkeypatch):
+    def fail(path, value):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(runs, "write_json", fail)
+        RunFolder(tmp_path / "run", {"seed": 1})
+    assert RunFolder(tmp_path / "run", {"seed": 1}).history == []
 
 
 def test_missing_runs_and_metrics_are_named(run, tmp_path):
