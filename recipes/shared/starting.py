@@ -87,8 +87,9 @@ def flags_of(run: RunFolder, kind: type[Flags]) -> Flags:
 def start_run(config: RunFlags) -> Iterator[RunFolder]:
     """Make or reopen the folder of a run, and say where it is.
 
-    A run that ends with an error before it has left anything leaves no folder either, which would
-    stand in the way of the command with the mistake put right.
+    A new run that ends with an error before it has left anything leaves no folder either, which
+    would stand in the way of the command with the mistake put right. A resumed one may still be
+    trained by another process.
 
     Raises:
         FileExistsError: the run exists, and is not to be resumed.
@@ -108,7 +109,8 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
     try:
         yield run
     except Exception:
-        run.discard_unless_begun()
+        if not config.resume:
+            run.discard_unless_begun()
         raise
 
 

@@ -107,6 +107,19 @@ def test_what_a_training_has_left_stays(tmp_path):
     assert (tmp_path / "a" / "checkpoint.npz").exists()
 
 
+def test_resuming_in_vain_leaves_a_training_that_is_in_its_first_epoch(tmp_path):
+    flags = RunFlags(name="a", runs=tmp_path)
+    with start_run(flags) as run:
+        with (
+            pytest.raises(ValueError, match="wrong"),
+            start_run(dataclasses.replace(flags, resume=True)),
+        ):
+            raise ValueError("wrong")
+        run.history.append({"epoch": 1, "val_loss": 0.5})
+        run.save_checkpoint({"a": np.ones(3)})
+    assert RunFolder.open(run.path).history == run.history
+
+
 def test_an_interrupted_training_can_be_resumed_from_the_beginning(tmp_path):
     flags = RunFlags(name="a", runs=tmp_path)
     with pytest.raises(KeyboardInterrupt), start_run(flags):
