@@ -28,6 +28,7 @@ from recipes.shared.publishing import (
     is_run,
     open_run,
     pretrained,
+    require_same_task,
     require_seen,
     together,
 )
@@ -202,6 +203,7 @@ def publish(config: Publish) -> None:
         commands=[*before(found.best), *found.commands],
         **sentiment_card.said(model, metrics["data"], unlabelled=True),
     )
+    require_same_task(config.preset, about)
     card = publish_artifact(
         models_folder() / config.preset,
         about,

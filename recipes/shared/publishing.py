@@ -13,7 +13,7 @@ from gru_zoo.data.source import other_data
 from gru_zoo.training.runs import RunFolder, newest_run
 
 if TYPE_CHECKING:
-    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.card import About, Card
     from gru_zoo.artifacts.scores import Score
     from gru_zoo.data.source import Source
 
@@ -184,7 +184,7 @@ def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
     return runs
 
 
-def require_same_task(preset: str, made: Card) -> None:
+def require_same_task(preset: str, made: About) -> None:
     """Raise ValueError if a preset that is there does something else than what would replace it."""
     from gru_zoo.zoo import card, list_models
 
