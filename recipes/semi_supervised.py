@@ -95,7 +95,6 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
             patience=config.epochs,
         )
     save_keras_file(model, run.path / "model.keras")
-    teachers.forget_opinions(run)  # They were those of the weights before, if it was resumed.
     if config.opinions:
         teachers.keep_opinions(
             run,

@@ -94,7 +94,7 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
     Raises:
         FileExistsError: the run exists, and is not to be resumed.
         FileNotFoundError: it is to be resumed, and there is none.
-        ValueError: it is to be resumed, and was started with other flags.
+        ValueError: it is to be resumed, and was started with other flags, or has done more.
     """
     if config.name in (".", "..") or Path(config.name).name != config.name:
         raise ValueError(f"name must be that of a folder in {config.runs}; got {config.name!r}.")
@@ -118,7 +118,9 @@ def _resumed(config: RunFlags, fixed: dict[str, Any]) -> RunFolder:
     """Return the run that the flags name, or the newest one."""
     path = config.runs / config.name if config.name else newest_run(config.runs)
     if (path / "config.json").exists():
-        fixed = _without_newer(fixed, config, path)
+        before = RunFolder.open(path)
+        _require_no_more_done(config, before)
+        fixed = _without_newer(fixed, config, before.config)
     return RunFolder(path, fixed, True, _MAY_CHANGE)
 
 
@@ -133,8 +135,19 @@ def _of_this_second(runs: Path, fixed: dict[str, Any]) -> RunFolder:
             name = f"{now}-{number}"
 
 
-def _without_newer(fixed: dict[str, Any], config: RunFlags, path: Path) -> dict[str, Any]:
+def _require_no_more_done(config: RunFlags, before: RunFolder) -> None:
+    """Raise ValueError if a run is to stop before what it has done: that is not taken back."""
+    stop_after, done = getattr(config, "stop_after", 0), len(before.history)
+    if 0 < stop_after < done:
+        raise ValueError(
+            f"stop_after must be 0 or at least {done}, as many as the run in {before.path} has "
+            f"done; got {stop_after}."
+        )
+
+
+def _without_newer(
+    fixed: dict[str, Any], config: RunFlags, before: dict[str, Any]
+) -> dict[str, Any]:
     """Return a run's flags without those that are newer than the run and at their default."""
-    before = RunFolder.open(path).config
     usual = {field.name: field.default for field in dataclasses.fields(config)}
     return {key: v for key, v in fixed.items() if key in before or v != usual[key]}

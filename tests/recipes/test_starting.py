@@ -128,6 +128,22 @@ def test_an_interrupted_training_can_be_resumed_from_the_beginning(tmp_path):
         assert run.config["seed"] == 0
 
 
+@pytest.mark.parametrize("train", [language_model.Train, semi_supervised.Train])
+def test_what_is_done_is_not_stopped_before(train, tmp_path):
+    flags = train(name="a", runs=tmp_path, stop_after=2)
+    with start_run(flags) as run:
+        run.history += [{"epoch": number, "val_loss": 0.5} for number in (1, 2)]
+        run.save_checkpoint({"a": np.ones(3)})
+    fewer = dataclasses.replace(flags, stop_after=1, resume=True)
+    message = "stop_after must be 0 or at least 2, as many as the run in .* has done; got 1"
+    with pytest.raises(ValueError, match=message), start_run(fewer):
+        pytest.fail("it was resumed")
+    assert RunFolder.open(run.path).config["stop_after"] == 2
+    for enough in (2, 3, 0):
+        with start_run(dataclasses.replace(flags, stop_after=enough, resume=True)) as run:
+            assert run.config["stop_after"] == enough
+
+
 @pytest.mark.parametrize("train", TRAININGS)
 def test_another_recipes_run_is_named(train, tmp_path):
     write_json(tmp_path / "config.json", {"seed": 3})

@@ -1,4 +1,5 @@
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -109,12 +110,53 @@ def test_other_data_than_the_run_was_trained_on_are_refused(run):
         run.pin_data({**record, "name": "packaged", "version": "2"})
 
 
-def test_a_checkpoint_takes_away_what_was_measured_before(run):
-    run.write_metrics({"metric": {"value": 0.5}})
-    assert RunFolder.open(run.path).metrics()["metric"] == {"value": 0.5}
-    run.save_checkpoint({"variable_000": np.ones(3)})
+MADE = {"metrics.json", "model.keras", "opinions.npz"}
+
+
+@pytest.fixture
+def finished(run):
+    """That run with what is made of its checkpoint."""
+    for name in MADE:
+        (run.path / name).write_text("{}")
+    return run
+
+
+def test_a_checkpoint_takes_away_what_was_made_of_the_one_before(finished):
+    assert RunFolder.open(finished.path).metrics() == {}
+    finished.save_checkpoint({"variable_000": np.ones(3)})
+    assert not MADE & {path.name for path in finished.path.iterdir()}
     with pytest.raises(FileNotFoundError, match="has no metrics.json"):
-        run.metrics()
+        finished.metrics()
+
+
+def test_what_is_killed_as_it_writes_a_checkpoint_leaves_nothing_old_beside_it(
+    finished, monkeypatch
+):
+    def replace_and_die(partial, path):
+        os.rename(partial, path)
+        if path.name == "checkpoint.npz":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("gru_zoo.files.os.replace", replace_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        finished.save_checkpoint({"variable_000": np.ones(3)})
+    assert finished.load_checkpoint()["variable_000"].tolist() == [1, 1, 1]
+    assert not MADE & {path.name for path in finished.path.iterdir()}
+
+
+def test_a_model_stays_with_the_flags_it_was_trained_with(run):
+    def resumed(units):
+        given = {**run.config, "units": units}
+        return RunFolder(run.path, given, resume=True, may_change=["units"])
+
+    resumed(8)
+    assert RunFolder.open(run.path).config["units"] == 8  # There is no model.
+    (run.path / "model.keras").touch()
+    again = resumed(9)
+    again.load_checkpoint()
+    assert again.config["units"] == 9 and RunFolder.open(run.path).config["units"] == 8
+    again.save_checkpoint({"variable_000": np.ones(3)})
+    assert RunFolder.open(run.path).config["units"] == 9
 
 
 @pytest.mark.parametrize("content", [None, "epoch,loss\n1", "epoch,loss\n1,a\n"])
