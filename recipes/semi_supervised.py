@@ -28,6 +28,7 @@ from recipes.shared.publishing import (
     is_run,
     open_run,
     pretrained,
+    require_forward,
     require_same_task,
     require_seen,
     together,
@@ -177,8 +178,7 @@ def publish(config: Publish) -> None:
     if config.mediapipe_length < 0:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
-        if _own(path).config["backward"]:
-            raise ValueError(f"finished must read forwards, as files do; {path} reads backwards.")
+        require_forward(_own(path), "finished")
         if not (path / "metrics.json").exists():
             evaluate(Evaluate((path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)

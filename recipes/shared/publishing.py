@@ -39,6 +39,21 @@ def open_run(path: Path | None, runs: Path) -> RunFolder:
     return RunFolder.open(path or newest_run(runs))
 
 
+def require_forward(run: RunFolder, flag: str = "run") -> RunFolder:
+    """Return a run whose model reads forwards, as the zoo's and every exported file do.
+
+    Args:
+        run: of any recipe.
+        flag: that named it, for the error's message.
+
+    Raises:
+        ValueError: it was trained with `--backward`.
+    """
+    if run.config.get("backward", False):
+        raise ValueError(f"{flag} must be one that reads forwards; {run.path} reads backwards.")
+    return run
+
+
 def score_of(run: RunFolder) -> Score:
     """Return the score of a finished run, from its `metrics.json`.
 
