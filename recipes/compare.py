@@ -47,8 +47,8 @@ class Compare:
     # Where.
     results: Path | None = None
     """Folder of the finished cells and the report; results/compare, or results/compare_quick."""
-    runs: Path = Path("runs/compare")
-    """Folder of the trainings."""
+    runs: Path | None = None
+    """Folder of the trainings; runs/compare, or runs/compare_quick."""
     minutes: float = 0.0
     """Begin no further training after so many minutes; 0 for no limit."""
     cores: int = 2
@@ -74,7 +74,7 @@ class Compare:
 def compare(config: Compare) -> None:
     """Do what the flags say."""
     subjects = _check(config)
-    folder = config.results or Path("results/compare_quick" if config.quick else "results/compare")
+    folder = config.results or Path("results", _called(config))
     results = stored.read(folder)
     seeds = config.seeds or (QUICK_SEEDS if config.quick else SEEDS)
 
@@ -95,6 +95,11 @@ def compare(config: Compare) -> None:
         _report(everything, folder, config.quick)
         if failures:
             raise ValueError("every job must succeed; " + "; ".join(failures))
+
+
+def _called(config: Compare) -> str:
+    """Return what the folders are called; the quick trainings are no beginning of the full ones."""
+    return "compare_quick" if config.quick else "compare"
 
 
 def _check(config: Compare) -> list[Task | Problem]:
@@ -131,7 +136,8 @@ def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
     minutes = config.minutes or math.inf
     here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     cores = here[: config.cores] if here else [None] * config.cores
-    return run_all(make_plan, folder, config.runs, config.quick, print, minutes, cores)
+    runs = config.runs or Path("runs", _called(config))
+    return run_all(make_plan, folder, runs, config.quick, print, minutes, cores)
 
 
 def _print_plan(jobs: list[Job], results: stored.Results, cores: int) -> None:

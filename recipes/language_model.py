@@ -34,6 +34,7 @@ from recipes.shared.publishing import (
     before,
     open_run,
     pretrained,
+    require_forward,
     require_same_task,
     require_seen,
     together,
@@ -181,13 +182,8 @@ def _train(config: Train, run: RunFolder, known: LanguageModel | None) -> None:
     if config.mean_of:
         averaging.finish(run, config, model, validate)
     else:
-        _fit(
-            config,
-            run,
-            model,
-            text.streams(model.tokenizer, texts, config, config.streams),
-            validate,
-        )
+        batches = text.streams(model.tokenizer, texts, config, config.streams)
+        _fit(config, run, model, batches, validate)
     save_keras_file(model, run.path / "model.keras")
     _evaluate(run, "validation")
 
@@ -333,9 +329,7 @@ def generate(config: Generate) -> None:
             raise ValueError(f"run must be left out where tflite is given; got {config.run}.")
         tokenizer, read = writing.lite_reader(config.tflite)
     elif config.run is not None:
-        run = RunFolder.open(config.run)
-        if run.config.get("backward"):
-            raise ValueError(f"run must be one that reads forwards; {run.path} reads backwards.")
+        run = require_forward(RunFolder.open(config.run))
         tokenizer, read = writing.keras_reader(_model(run))
     else:
         tokenizer, read = writing.keras_reader(_of_zoo("model", config.model))
@@ -356,7 +350,7 @@ def export(config: Export) -> None:
     if config.preset:
         model, own = _of_zoo("preset", config.preset), None
     else:
-        run = open_run(config.run, RUNS)
+        run = require_forward(open_run(config.run, RUNS))
         model, own = _model(run), run.path / "files"
     # What is in the run's own folder is written again.
     writing.write_files(model, config.out or own, config.overwrite or not config.out)
@@ -369,6 +363,7 @@ def publish(config: Publish) -> None:
     from recipes.language_model_card import write_artifact
 
     for run in alike(config.finished, config.preset):
+        require_forward(run, "finished")
         if run.metrics()["metric"]["split"] != "test":
             _evaluate(run, "test")
     found = together("language_model", config.finished, Train(), config.preset)

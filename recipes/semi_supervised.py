@@ -28,6 +28,8 @@ from recipes.shared.publishing import (
     is_run,
     open_run,
     pretrained,
+    require_forward,
+    require_same_task,
     require_seen,
     together,
 )
@@ -94,7 +96,6 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
             patience=config.epochs,
         )
     save_keras_file(model, run.path / "model.keras")
-    teachers.forget_opinions(run)  # They were those of the weights before, if it was resumed.
     if config.opinions:
         teachers.keep_opinions(
             run,
@@ -177,8 +178,7 @@ def publish(config: Publish) -> None:
     if config.mediapipe_length < 0:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
-        if _own(path).config["backward"]:
-            raise ValueError(f"finished must read forwards, as files do; {path} reads backwards.")
+        require_forward(_own(path), "finished")
         if not (path / "metrics.json").exists():
             evaluate(Evaluate((path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)
@@ -202,6 +202,7 @@ def publish(config: Publish) -> None:
         commands=[*before(found.best), *found.commands],
         **sentiment_card.said(model, metrics["data"], unlabelled=True),
     )
+    require_same_task(config.preset, about)
     card = publish_artifact(
         models_folder() / config.preset,
         about,

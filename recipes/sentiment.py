@@ -32,7 +32,7 @@ from recipes.sentiment_flags import (
 )
 from recipes.shared import cli, models, report, reviews
 from recipes.shared.lines import read_lines
-from recipes.shared.publishing import command, open_run, to_zoo
+from recipes.shared.publishing import command, open_run, require_forward, to_zoo
 from recipes.shared.starting import flags_of, start_run
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _loaded(start: str) -> SequenceClassifier:
     if start.endswith(".keras"):
         return load_classifier(start)
     if (Path(start) / "config.json").exists():
-        return _load(RunFolder.open(start))
+        return _load(RunFolder.open(start), "from")
     return _of(None, start, "from")
 
 
@@ -225,10 +225,11 @@ def _score(model: SequenceClassifier, given: Reviews) -> dict[str, float]:
     return reviews.score(probabilities(model, given.texts), given.labels)
 
 
-def _load(run: RunFolder) -> SequenceClassifier:
+def _load(run: RunFolder, flag: str = "run") -> SequenceClassifier:
+    """Return the model of a run, of another recipe too if it reads as this one does."""
     from gru_zoo.models.classifier import SequenceClassifier
 
-    return models.of_run(run, SequenceClassifier)
+    return models.of_run(require_forward(run, flag), SequenceClassifier)
 
 
 def _of(run: Path | None, name: str, flag: str) -> SequenceClassifier:

@@ -17,6 +17,8 @@ from gru_zoo.data.source import other_data
 from gru_zoo.files import write_beside, write_json
 
 _CHECKPOINT = "checkpoint.npz"
+# What is made of a checkpoint's weights, and is no longer of the run's when there is a newer one.
+_OF_A_CHECKPOINT = ("metrics.json", "model.keras", "opinions.npz")
 _BEFORE_A_CHECKPOINT = {"config.json", "data.json", "tensorboard"}
 
 
@@ -27,7 +29,8 @@ class RunFolder:
         path: the folder; its parents are made.
         config: what the run was started with, JSON values only.
         resume: go on with the run that is there instead of starting one.
-        may_change: keys of `config` that may differ when a run is resumed; the new ones are kept.
+        may_change: keys of `config` that may differ when a run is resumed; the new ones are kept,
+            of a run that has a model with its next checkpoint.
 
     Raises:
         FileExistsError: the folder holds a run and `resume` is False.
@@ -51,18 +54,16 @@ class RunFolder:
         self.path = Path(path)
         self.config = json.loads(json.dumps(config, default=str))  # a path as its name
         self.history: list[dict[str, float]] = []
+        self._changed = False
         known = self.path / "config.json"
         if resume:
-            self._compare(known, may_change)
+            before = self._compare(known, may_change)
             if may_change:
-                write_json(known, self.config)
-        elif known.exists():
-            raise FileExistsError(
-                f"name must be that of a new run; {self.path} holds one already "
-                "(--resume goes on with it)."
-            )
+                # Until something is trained, a model that is there is one of the old flags.
+                self._changed = before != self.config and (self.path / "model.keras").exists()
+                write_json(known, before if self._changed else self.config)
         else:
-            write_json(known, self.config)
+            self._claim(known)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> RunFolder:
@@ -135,7 +136,24 @@ class RunFolder:
             raise FileNotFoundError(f"run must be a finished one; {self.path} has no metrics.json.")
         return _read_json(path)
 
-    def _compare(self, known: Path, may_change: Sequence[str]) -> None:
+    def _claim(self, known: Path) -> None:
+        """Write the first `config.json`; of several processes one gets the folder."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            open(known, "x").close()  # A link would be whole at once; not every disk has links.
+        except FileExistsError:
+            raise FileExistsError(
+                f"name must be that of a new run; {self.path} holds one already "
+                "(--resume goes on with it)."
+            ) from None
+        try:
+            write_json(known, self.config)
+        except BaseException:
+            known.unlink()
+            raise
+
+    def _compare(self, known: Path, may_change: Sequence[str]) -> dict[str, Any]:
+        """Return what the run was started with, if it may go on with `config`."""
         if not known.exists():
             raise FileNotFoundError(f"resume needs a run folder; {self.path} has no config.json.")
         before = _read_json(known)
@@ -145,6 +163,7 @@ class RunFolder:
                     f"{key} must be {before.get(key)!r}, as the run in {self.path} was started "
                     f"with, to resume it; got {self.config.get(key)!r}."
                 )
+        return before
 
     def discard_unless_begun(self) -> None:
         """Remove the folder if it holds no more than what the run was started with."""
@@ -154,12 +173,17 @@ class RunFolder:
     def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays and the history as one file, whole or not at all.
 
-        What was measured of the run before is no longer true of it, and goes.
+        The model of the checkpoint before, what it said and what was measured of it go first: a
+        process that is killed leaves none of them beside newer weights.
         """
+        for name in _OF_A_CHECKPOINT:
+            (self.path / name).unlink(missing_ok=True)
+        if self._changed:
+            write_json(self.path / "config.json", self.config)
+            self._changed = False
         history = np.frombuffer(json.dumps(self.history).encode(), np.uint8)
         with write_beside(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
             np.savez(file, history=history, **arrays)
-        (self.path / "metrics.json").unlink(missing_ok=True)
         self._write_history()
 
     def load_checkpoint(self) -> dict[str, np.ndarray] | None:

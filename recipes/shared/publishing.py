@@ -13,7 +13,7 @@ from gru_zoo.data.source import other_data
 from gru_zoo.training.runs import RunFolder, newest_run
 
 if TYPE_CHECKING:
-    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.card import About, Card
     from gru_zoo.artifacts.scores import Score
     from gru_zoo.data.source import Source
 
@@ -37,6 +37,21 @@ def open_run(path: Path | None, runs: Path) -> RunFolder:
         FileNotFoundError: there is none.
     """
     return RunFolder.open(path or newest_run(runs))
+
+
+def require_forward(run: RunFolder, flag: str = "run") -> RunFolder:
+    """Return a run whose model reads forwards, as the zoo's and every exported file do.
+
+    Args:
+        run: of any recipe.
+        flag: that named it, for the error's message.
+
+    Raises:
+        ValueError: it was trained with `--backward`.
+    """
+    if run.config.get("backward", False):
+        raise ValueError(f"{flag} must be one that reads forwards; {run.path} reads backwards.")
+    return run
 
 
 def score_of(run: RunFolder) -> Score:
@@ -184,7 +199,7 @@ def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
     return runs
 
 
-def require_same_task(preset: str, made: Card) -> None:
+def require_same_task(preset: str, made: About) -> None:
     """Raise ValueError if a preset that is there does something else than what would replace it."""
     from gru_zoo.zoo import card, list_models
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ class RunFlags:
 
     # Run: where the files go.
     name: str = ""
-    """Name of the run; date and time if empty."""
+    """Name of the run; date and time if empty, and a number if they are taken."""
     runs: Path = Path("runs")
     """Folder of the runs."""
     resume: bool = False
@@ -86,33 +87,67 @@ def flags_of(run: RunFolder, kind: type[Flags]) -> Flags:
 def start_run(config: RunFlags) -> Iterator[RunFolder]:
     """Make or reopen the folder of a run, and say where it is.
 
-    A run that ends with an error before it has left anything leaves no folder either, which would
-    stand in the way of the command with the mistake put right.
+    A new run that ends with an error before it has left anything leaves no folder either, which
+    would stand in the way of the command with the mistake put right. A resumed one may still be
+    trained by another process.
 
     Raises:
         FileExistsError: the run exists, and is not to be resumed.
         FileNotFoundError: it is to be resumed, and there is none.
-        ValueError: it is to be resumed, and was started with other flags.
+        ValueError: it is to be resumed, and was started with other flags, or has done more.
     """
     if config.name in (".", "..") or Path(config.name).name != config.name:
         raise ValueError(f"name must be that of a folder in {config.runs}; got {config.name!r}.")
-    name = config.name or time.strftime("%Y%m%d-%H%M%S")
-    if config.resume and not config.name:
-        name = newest_run(config.runs).name
     fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in PLACE}
-    if config.resume and (config.runs / name / "config.json").exists():
-        fixed = _without_newer(fixed, config, config.runs / name)
-    run = RunFolder(config.runs / name, fixed, config.resume, _MAY_CHANGE)
+    if config.resume:
+        run = _resumed(config, fixed)
+    elif config.name:
+        run = RunFolder(config.runs / config.name, fixed)
+    else:
+        run = _of_this_second(config.runs, fixed)
     print(f"run: {run.path}")
     try:
         yield run
     except Exception:
-        run.discard_unless_begun()
+        if not config.resume:
+            run.discard_unless_begun()
         raise
 
 
-def _without_newer(fixed: dict[str, Any], config: RunFlags, path: Path) -> dict[str, Any]:
+def _resumed(config: RunFlags, fixed: dict[str, Any]) -> RunFolder:
+    """Return the run that the flags name, or the newest one."""
+    path = config.runs / config.name if config.name else newest_run(config.runs)
+    if (path / "config.json").exists():
+        before = RunFolder.open(path)
+        _require_no_more_done(config, before)
+        fixed = _without_newer(fixed, config, before.config)
+    return RunFolder(path, fixed, True, _MAY_CHANGE)
+
+
+def _of_this_second(runs: Path, fixed: dict[str, Any]) -> RunFolder:
+    """Return a new run with date and time for a name, and a number if another one has it."""
+    runs.mkdir(parents=True, exist_ok=True)  # What is wrong with it is no name that is taken.
+    name = now = time.strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(2):
+        try:
+            return RunFolder(runs / name, fixed)
+        except FileExistsError:
+            name = f"{now}-{number}"
+
+
+def _require_no_more_done(config: RunFlags, before: RunFolder) -> None:
+    """Raise ValueError if a run is to stop before what it has done: that is not taken back."""
+    stop_after, done = getattr(config, "stop_after", 0), len(before.history)
+    if 0 < stop_after < done:
+        raise ValueError(
+            f"stop_after must be 0 or at least {done}, as many as the run in {before.path} has "
+            f"done; got {stop_after}."
+        )
+
+
+def _without_newer(
+    fixed: dict[str, Any], config: RunFlags, before: dict[str, Any]
+) -> dict[str, Any]:
     """Return a run's flags without those that are newer than the run and at their default."""
-    before = RunFolder.open(path).config
     usual = {field.name: field.default for field in dataclasses.fields(config)}
     return {key: v for key, v in fixed.items() if key in before or v != usual[key]}

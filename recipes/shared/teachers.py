@@ -20,11 +20,6 @@ NGRAMS = "ngrams.npz"
 _SHORTEST, _LONGEST = 15, 150
 
 
-def forget_opinions(run: RunFolder) -> None:
-    """Remove what a run's model was kept to say."""
-    (run.path / _OPINIONS).unlink(missing_ok=True)
-
-
 def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
     """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
     import numpy as np

@@ -9,6 +9,7 @@ from gru_zoo.data.source import Source
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card
+from recipes import language_model, semi_supervised, sentiment
 from recipes.shared.publishing import (
     before,
     command,
@@ -166,3 +167,26 @@ def test_a_flag_of_several_words_is_one_in_the_command(finished):
     )
     publishing = together("some", [named.path], Flags(), "mine").commands[-1]
     assert publishing == "python -m recipes.some publish 'runs/some/my run' --preset mine"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "flag"),
+    [
+        (sentiment, "predict fine --run back", "run"),
+        (sentiment, "export --run back --out files", "run"),
+        (sentiment, "train --from back --csv mine.csv", "from"),
+        (language_model, "generate --run back", "run"),
+        (language_model, "export --run back", "run"),
+        (language_model, "publish back --preset mine", "finished"),
+        (semi_supervised, "publish back --preset mine", "finished"),
+    ],
+)
+def test_what_reads_backwards_is_not_used_forwards(
+    recipe, arguments, flag, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    config = {"seed": 0, "backward": True, "unlabelled_per_labelled": 3}
+    write_json(tmp_path / "back" / "config.json", config)
+    assert recipe.main(arguments.split()) == 2
+    said = capsys.readouterr().err
+    assert f"error: {flag} must be one that reads forwards; back reads backwards" in said

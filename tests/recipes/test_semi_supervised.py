@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gru_zoo import load
+from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
 from recipes import semi_supervised
 from recipes.shared import reviews
@@ -123,6 +124,17 @@ def test_a_preset_has_the_files_that_are_asked_for(place, mine):
         for one in (card, again)
     )
     assert told_again == told and again["files"].keys() == card["files"].keys()
+
+
+@pytest.mark.slow
+def test_a_preset_of_another_task_is_not_replaced(place, runs, mine, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path))
+    card = json.loads((place / "models" / mine / "card.json").read_text())
+    write_json(tmp_path / mine / "card.json", {**card, "task": "text-generation"})
+    done = recipe_here("semi_supervised", place, "publish", str(runs / "student"), *PUBLISH.split())
+    assert done.returncode == 2
+    assert "preset must be a new name, or that of a model of task 'text-class" in done.stderr
+    assert [path.name for path in (tmp_path / mine).iterdir()] == ["card.json"]
 
 
 @pytest.mark.slow

@@ -85,6 +85,16 @@ def test_a_run_is_a_folder_among_the_runs(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("recipes.shared.starting.time.strftime", lambda _: "20260102-030405")
+    for name in ("20260102-030405", "20260102-030405-2", "20260102-030405-3"):
+        with start_run(RunFlags(runs=tmp_path)) as run:
+            assert run.path == tmp_path / name
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError), start_run(RunFlags(runs=tmp_path / "file")):
+        pytest.fail("it was started")
+
+
 def test_what_a_training_has_left_stays(tmp_path):
     flags = RunFlags(name="a", runs=tmp_path)
     with pytest.raises(FloatingPointError), start_run(flags) as run:
@@ -97,12 +107,41 @@ def test_what_a_training_has_left_stays(tmp_path):
     assert (tmp_path / "a" / "checkpoint.npz").exists()
 
 
+def test_resuming_in_vain_leaves_a_training_that_is_in_its_first_epoch(tmp_path):
+    flags = RunFlags(name="a", runs=tmp_path)
+    with start_run(flags) as run:
+        with (
+            pytest.raises(ValueError, match="wrong"),
+            start_run(dataclasses.replace(flags, resume=True)),
+        ):
+            raise ValueError("wrong")
+        run.history.append({"epoch": 1, "val_loss": 0.5})
+        run.save_checkpoint({"a": np.ones(3)})
+    assert RunFolder.open(run.path).history == run.history
+
+
 def test_an_interrupted_training_can_be_resumed_from_the_beginning(tmp_path):
     flags = RunFlags(name="a", runs=tmp_path)
     with pytest.raises(KeyboardInterrupt), start_run(flags):
         raise KeyboardInterrupt
     with start_run(RunFlags(name="a", runs=tmp_path, resume=True)) as run:
         assert run.config["seed"] == 0
+
+
+@pytest.mark.parametrize("train", [language_model.Train, semi_supervised.Train])
+def test_what_is_done_is_not_stopped_before(train, tmp_path):
+    flags = train(name="a", runs=tmp_path, stop_after=2)
+    with start_run(flags) as run:
+        run.history += [{"epoch": number, "val_loss": 0.5} for number in (1, 2)]
+        run.save_checkpoint({"a": np.ones(3)})
+    fewer = dataclasses.replace(flags, stop_after=1, resume=True)
+    message = "stop_after must be 0 or at least 2, as many as the run in .* has done; got 1"
+    with pytest.raises(ValueError, match=message), start_run(fewer):
+        pytest.fail("it was resumed")
+    assert RunFolder.open(run.path).config["stop_after"] == 2
+    for enough in (2, 3, 0):
+        with start_run(dataclasses.replace(flags, stop_after=enough, resume=True)) as run:
+            assert run.config["stop_after"] == enough
 
 
 @pytest.mark.parametrize("train", TRAININGS)

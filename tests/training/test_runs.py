@@ -1,8 +1,11 @@
 import csv
+import os
 
 import numpy as np
 import pytest
 
+from gru_zoo.files import write_json
+from gru_zoo.training import runs
 from gru_zoo.training.runs import RunFolder, newest_run
 
 ROW = {
@@ -69,6 +72,26 @@ def test_a_second_run_of_the_same_name_is_refused(run):
         RunFolder(run.path, run.config)
 
 
+def test_of_two_that_begin_at_once_one_gets_the_folder(tmp_path, monkeypatch):
+    def write_while_another_begins(path, value):
+        with pytest.raises(FileExistsError, match="holds one already"):
+            RunFolder(tmp_path / "run", {"seed": 2})
+        write_json(path, value)
+
+    monkeypatch.setattr(runs, "write_json", write_while_another_begins)
+    assert RunFolder.open(RunFolder(tmp_path / "run", {"seed": 1}).path).config == {"seed": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_not_taken(tmp_path, monkeypatch):
+    def fail(path, value):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(runs, "write_json", fail)
+        RunFolder(tmp_path / "run", {"seed": 1})
+    assert RunFolder(tmp_path / "run", {"seed": 1}).history == []
+
+
 def test_missing_runs_and_metrics_are_named(run, tmp_path):
     with pytest.raises(FileNotFoundError, match="resume needs a run folder"):
         RunFolder(tmp_path / "none", {}, resume=True)
@@ -87,12 +110,53 @@ def test_other_data_than_the_run_was_trained_on_are_refused(run):
         run.pin_data({**record, "name": "packaged", "version": "2"})
 
 
-def test_a_checkpoint_takes_away_what_was_measured_before(run):
-    run.write_metrics({"metric": {"value": 0.5}})
-    assert RunFolder.open(run.path).metrics()["metric"] == {"value": 0.5}
-    run.save_checkpoint({"variable_000": np.ones(3)})
+MADE = {"metrics.json", "model.keras", "opinions.npz"}
+
+
+@pytest.fixture
+def finished(run):
+    """That run with what is made of its checkpoint."""
+    for name in MADE:
+        (run.path / name).write_text("{}")
+    return run
+
+
+def test_a_checkpoint_takes_away_what_was_made_of_the_one_before(finished):
+    assert RunFolder.open(finished.path).metrics() == {}
+    finished.save_checkpoint({"variable_000": np.ones(3)})
+    assert not MADE & {path.name for path in finished.path.iterdir()}
     with pytest.raises(FileNotFoundError, match="has no metrics.json"):
-        run.metrics()
+        finished.metrics()
+
+
+def test_what_is_killed_as_it_writes_a_checkpoint_leaves_nothing_old_beside_it(
+    finished, monkeypatch
+):
+    def replace_and_die(partial, path):
+        os.rename(partial, path)
+        if path.name == "checkpoint.npz":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("gru_zoo.files.os.replace", replace_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        finished.save_checkpoint({"variable_000": np.ones(3)})
+    assert finished.load_checkpoint()["variable_000"].tolist() == [1, 1, 1]
+    assert not MADE & {path.name for path in finished.path.iterdir()}
+
+
+def test_a_model_stays_with_the_flags_it_was_trained_with(run):
+    def resumed(units):
+        given = {**run.config, "units": units}
+        return RunFolder(run.path, given, resume=True, may_change=["units"])
+
+    resumed(8)
+    assert RunFolder.open(run.path).config["units"] == 8  # There is no model.
+    (run.path / "model.keras").touch()
+    again = resumed(9)
+    again.load_checkpoint()
+    assert again.config["units"] == 9 and RunFolder.open(run.path).config["units"] == 8
+    again.save_checkpoint({"variable_000": np.ones(3)})
+    assert RunFolder.open(run.path).config["units"] == 9
 
 
 @pytest.mark.parametrize("content", [None, "epoch,loss\n1", "epoch,loss\n1,a\n"])

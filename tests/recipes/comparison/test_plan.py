@@ -3,7 +3,7 @@
 import pytest
 
 from recipes import compare
-from recipes.comparison import subjects
+from recipes.comparison import runner, subjects
 from recipes.comparison.plan import check_configuration, missing, plan
 from tests.recipes.comparison.made import ADDING, CELLS, SENTIMENT, finish, put, whole
 
@@ -66,6 +66,26 @@ def test_quick_and_full_results_do_not_mix(tmp_path, results, capsys):
     assert compare.main(["--quick", "--plan", "--results", str(tmp_path)]) == 2
     message = capsys.readouterr().err
     assert "results must be a folder of --quick results" in message and "full ones" in message
+
+
+def test_quick_and_full_trainings_do_not_mix(monkeypatch):
+    """They have the same names, and the full ones would go on with what was trained quickly."""
+    places = []
+
+    def run_all(plan, results, runs, *_):
+        places.append((str(results), str(runs)))
+        return []
+
+    monkeypatch.setattr(runner, "run_all", run_all)
+    monkeypatch.setattr(compare, "_report", lambda *_: None)
+    monkeypatch.setattr(compare.signal, "signal", lambda *_: None)
+    for words in (["--quick"], ["--results", "new"], ["--quick", "--runs", "mine"]):
+        assert compare.main(words) == 0
+    assert places == [
+        ("results/compare_quick", "runs/compare_quick"),
+        ("new", "runs/compare"),
+        ("results/compare_quick", "mine"),
+    ]
 
 
 def test_a_corrupt_result_is_named(tmp_path, capsys):
