@@ -71,7 +71,7 @@ class Train(RunFlags):
     epochs: int = 7
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 7
-    """Epochs without a better validation accuracy before training stops."""
+    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
     batch_size: int = 128
     """Questions of one training step."""
     learning_rate: float = 3e-3

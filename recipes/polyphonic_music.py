@@ -70,7 +70,7 @@ class Train(RunFlags):
     epochs: int = 60
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 6
-    """Epochs without a better validation loss before training stops."""
+    """Epochs in a row without a better validation loss that end training; 0 is as 1."""
     batch_size: int = 16
     """Pieces of one training step."""
     learning_rate: float = 2e-3

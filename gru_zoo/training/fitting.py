@@ -57,7 +57,7 @@ def fit(
         validate: gives {"loss": ..., and others} on validation data, after each epoch.
         run: where checkpoints go and come from.
         epochs: at most so many.
-        patience: epochs without a better validation before training stops.
+        patience: epochs in a row without a better validation that end training; 0 is as 1.
         monitor: which of `validate`'s figures is to rise, or "loss", which is to fall.
 
     Raises:
@@ -105,9 +105,9 @@ class _Keeper(keras.callbacks.Callback):
 
     @property
     def exhausted(self) -> bool:
-        """Whether `patience` epochs have passed since the best one."""
+        """Whether `patience` epochs, or one for 0, have passed since the best one."""
         done = len(self.run.history)
-        return done > 0 and done - 1 - self.best_epoch >= self.patience
+        return done > 0 and done - 1 - self.best_epoch >= max(self.patience, 1)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter(), time.process_time()

@@ -39,6 +39,13 @@ def test_training_ends_after_so_many_epochs_without_a_better_one(tmp_path, monit
     assert len(seen) == 4
 
 
+@pytest.mark.parametrize("patience", [0, 1])
+def test_without_patience_the_first_epoch_that_is_not_better_is_the_last(tmp_path, patience):
+    seen = []
+    kept = trained(tmp_path / "run", [0.7, 0.8, 0.9, 0.9, 0.95], seen, patience=patience)
+    assert len(seen) == 4 and kept == seen[2]
+
+
 def test_a_loss_that_is_not_finite_ends_a_training(tmp_path):
     seen = []
     with pytest.raises(FloatingPointError, match="loss must stay finite; epoch 1 gave"):
