@@ -256,8 +256,10 @@ def _figures(model: keras.Model, pieces: list[np.ndarray]) -> dict[str, float]:
 
 
 def _load(run: RunFolder) -> keras.Model:
+    """Return what a run of this recipe has trained."""
     import keras
 
+    flags_of(run, Train)  # Every recipe's model is a Keras model: another's flags tell its runs.
     return models.of_run(run, keras.Model)
 
 
