@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from recipes.shared import reviews
+from recipes.shared import models, reviews
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,16 +86,18 @@ def write_again(name: str) -> Card:
     """Write a preset's files anew from its own model, for a newer exporter.
 
     Raises:
-        ValueError: no such preset, or its data is another than can be read here.
+        ValueError: no such preset, a model of another kind, or its data is another than can be
+            read here.
     """
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.language_model import language_model_parts
-    from gru_zoo.zoo import load, models_folder
+    from gru_zoo.models.language_model import LanguageModel
+    from gru_zoo.zoo import models_folder
     from recipes.language_model import Train
     from recipes.language_model_text import read
     from recipes.shared.publishing import require_same_data
 
-    model = load(name)
+    model = models.of_zoo("preset", name, LanguageModel)
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
     flags = Train(dataset=about[model.card.dataset])
     require_same_data(model.card, read("test", flags)[1])
