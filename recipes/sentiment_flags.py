@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
+from recipes.shared.flags import (
+    ExportFlags,
+    OneRun,
+    PublishFlags,
+    ReviewFlags,
+    check_left_alone,
+)
 from recipes.shared.starting import check_flags
 
 RUNS = Path("runs/sentiment")
@@ -137,20 +143,10 @@ def check(config: Train) -> None:
             "from and csv must come together, a loaded model and your texts; got "
             f"{'--from' if config.start else '--csv'} alone."
         )
-    for name in ("source", "limit") if config.csv else ():
-        if getattr(config, name) != getattr(Train(), name):
-            raise ValueError(
-                f"{name} must be left alone with --csv, of which all rows are read; "
-                f"got {getattr(config, name)!r}."
-            )
+    if config.csv:
+        check_left_alone(config, ("source", "limit"), "with --csv, of which all rows are read")
     if config.start:
-        usual = Train()
-        for name in FORM:
-            if getattr(config, name) != getattr(usual, name):
-                raise ValueError(
-                    f"{name} must be left alone with --from, whose model has its own; "
-                    f"got {getattr(config, name)!r}."
-                )
+        check_left_alone(config, FORM, "with --from, whose model has its own")
     if config.export and config.cell not in EXPORTED:
         raise ValueError(
             f"cell must be one of {', '.join(map(repr, EXPORTED))} to be exported; got "
