@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from recipes.shared import models, reviews
 
@@ -25,7 +25,6 @@ ABOUT = {
             "Not a source of facts; what it writes sounds like a review and means nothing."
         ),
         "dataset": "stanfordnlp/imdb",
-        "scored_on": "IMDB's test half",
         "published": (
             {
                 "system": "GRU of 13 million parameters on another text, Penn Treebank's words",
@@ -37,14 +36,12 @@ ABOUT = {
             "It knows words without punctuation, in lower case, and no other than its own.",
             "It was trained on film reviews of the years before 2011, with the opinions and the "
             "prejudices that stand in them, and repeats them.",
-            reviews.OVERLAP_UNLABELLED,
         ),
     },
     "tiny_shakespeare": {
         "summary": "Says which characters may follow in a play, one at a time.",
         "uses": "An example of training and streaming on characters, small enough to look into.",
         "dataset": "tiny_shakespeare",
-        "scored_on": "the last 5 % of Tiny Shakespeare",
         "published": (
             {
                 "system": "GRU of 3 million parameters on another text, Penn Treebank's characters",
@@ -134,14 +131,14 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
     from recipes.shared.publishing import score_of
 
     metrics, about = run.metrics(), ABOUT[config.dataset]
-    unit = "reviews" if config.dataset == "imdb" else "characters"
-    part = f"the first {config.limit:,} {unit} of " if config.limit else ""
+    overlap = reviews.overlap(metrics["data"], True) if config.dataset == "imdb" else []
     return About(
         name=run.path.name,
         task="text-generation",
         language=["en"],
         metric=metrics["metric"]["name"],
         data=metrics["data"],
+        scored_on=_scored_on(config, metrics),
         scores=[score_of(run)],
         shipped_seed=config.seed,
         commands=[command],
@@ -151,5 +148,16 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
             "units": model.units,
             "dropout": model.dropout,
         },
-        **{**about, "scored_on": f"{part}{about['scored_on']}"},
+        **{**about, "limits": [*about["limits"], *overlap]},
     )
+
+
+def _scored_on(config: Train, metrics: Mapping[str, Any]) -> str:
+    """Say what the score of a run's test was measured on."""
+    if config.dataset == "tiny_shakespeare":
+        part = f"the first {config.limit:,} characters of " if config.limit else ""
+        return f"{part}the last 5 % of Tiny Shakespeare"
+    size, test = metrics["test"]["texts"], metrics["data"]["splits"]["test"]
+    if reviews.form_of(metrics["data"]) == "tfds" and size == test["size"]:
+        return test["description"]  # "IMDB's test half": its size is known.
+    return reviews.so_many(size, test["size"], test["description"])

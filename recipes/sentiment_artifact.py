@@ -96,7 +96,7 @@ def measure(name: str) -> Card:
 
     model = _of_zoo(name)
     _same_data(model.card)
-    sections = sentiment_card.measured(model, _source(model.card))
+    sections = sentiment_card.measured(model, reviews.form_of(model.card.data))
     before = limits(model.card.measured)
     known = [limit for limit in model.card.limits if limit not in before]
     command = f"python -m recipes.sentiment measure --preset {name}"
@@ -117,12 +117,8 @@ def _of_zoo(name: str) -> SequenceClassifier:
     return models.of_zoo("preset", name, SequenceClassifier)
 
 
-def _source(card: Card) -> str:
-    return "tfds" if "TFDS" in card.data["name"] else "packaged"
-
-
 def _same_data(card: Card) -> reviews.Reviews:
     """Return IMDB's test split, if it is the one that a card's scores are of."""
-    test, source = reviews.read("test", _source(card))
+    test, source = reviews.read("test", reviews.form_of(card.data))
     require_same_data(card, source)
     return test
