@@ -25,13 +25,14 @@ from gru_zoo.arguments import one_of
 from gru_zoo.data import babi
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, models
-from recipes.shared.flags import OneRun, OutFlags, PublishFlags
+from recipes.shared.flags import OneRun, OutFlags, PublishFlags, check_left_alone
 from recipes.shared.lines import read_lines
 from recipes.shared.publishing import open_run, to_zoo
 from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
 
 RUNS = Path("runs/comprehension")
 PRESET = "comprehension_babi_gru_small"
+OF_BABI = ("repeat", "hard", "hops", "supports")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +46,10 @@ class Train(RunFlags):
     dataset: Literal["babi", "squad"] = "babi"
     """What to read."""
     limit: int = 0
-    """Use only so many questions of each task and split, for a smoke test; 0 uses all of them."""
+    """Use only so many questions of each split (of bAbI: of each task in it), for a smoke test; 0
+    uses all of them."""
     repeat: int = 8
-    """How often an epoch has the questions of a task that has few, or is hard."""
+    """How often an epoch has the questions of a task of bAbI that has few, or is hard."""
     hard: tuple[int, ...] = (16, 19)
     """Tasks of bAbI that are learnt late: alone quickly, beside nineteen others hardly."""
 
@@ -61,17 +63,17 @@ class Train(RunFlags):
     units: int = 96
     """Size of the vectors of sentences, facts and memory."""
     hops: int = 3
-    """How often the story is read."""
+    """How often a story of bAbI is read."""
     dropout: float = 0.1
     """Share of facts' and the memory's features dropped in training."""
     supports: float = 1.0
-    """Weight of the supporting facts in the loss; 0 trains on answers alone."""
+    """Weight of bAbI's supporting facts in the loss; 0 trains on answers alone."""
 
     # Training.
     epochs: int = 7
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 7
-    """Epochs without a better validation accuracy before training stops."""
+    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
     batch_size: int = 128
     """Questions of one training step."""
     learning_rate: float = 3e-3
@@ -85,19 +87,19 @@ class Evaluate(OneRun):
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Answer a question about a story."""
+    """Answer a question about a story, or about a paragraph by a run on SQuAD."""
 
     story: tyro.conf.Positional[str] = ""
-    """Sentences, the question as the last one if --question is not given; without any it is read
-    from standard input."""
+    """Sentences of the story, the question as the last one if --question is not given; or the
+    paragraph. Without any it is read from standard input."""
     question: str = ""
-    """About the story."""
+    """About the story or the paragraph, which needs it."""
     run: Path | None = None
     """Folder of a run, in place of the zoo's model."""
     model: str = PRESET
     """A name in the zoo."""
     json: bool = False
-    """Write one JSON object, with the attention to every sentence."""
+    """Write one JSON object, with the attention to every sentence of a story."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +120,8 @@ def train(config: Train) -> None:
     check_flags(config)
     for number in config.hard:
         one_of("hard", number, babi.TASKS)
+    if config.dataset == "squad":
+        check_left_alone(config, OF_BABI, "with --dataset squad, whose reader knows no such thing")
     with start_run(config) as run:
         from gru_zoo.training.fitting import seed_everything
 

@@ -334,7 +334,7 @@ def export(config: Train, run: RunFolder) -> None:
 
     model, test, given = _tested(config, run)
     command = publishing.command("comprehension", run, type(config)())
-    card = comprehension_export.write_artifact(run, model, test, given, command)
+    card = comprehension_export.write_artifact(run, model, test, given, config, command)
     report.print_run("comprehension", run, card.exports)
 
 

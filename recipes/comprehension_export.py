@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gru_zoo.data.babi import Question
     from gru_zoo.models.reader import Reader
     from gru_zoo.training.runs import RunFolder
+    from recipes.comprehension import Train
 
 SUMMARY = (
     "Answers a question about a short English story, of the twenty kinds that bAbI asks, and says "
@@ -38,12 +40,6 @@ PUBLISHED = (
         "source": "Xiong et al. 2016, table 2",
     },
 )
-LIMITS = (
-    "It knows the words of bAbI's training stories and no other; an unknown word is an error.",
-    "It was trained with bAbI's supporting facts, which hardly any other text comes with.",
-    "Answers of several words (lists, paths) are chosen as a whole: it cannot combine anew.",
-    "The third task had 1,000 questions to train on, the others 10,000.",
-)
 
 
 def asked_of(questions: Sequence[Question]) -> Asked:
@@ -60,6 +56,7 @@ def write_artifact(
     model: Reader,
     questions: Sequence[Question],
     probabilities: np.ndarray,
+    config: Train,
     command: str,
 ) -> Card:
     """Write `artifact/` into a run: every format, compared on the test split, with its card.
@@ -69,6 +66,7 @@ def write_artifact(
         model: what it trained.
         questions: of the test split.
         probabilities: the model's for them, `[questions, answers]`.
+        config: the run's flags.
         command: that trained it.
     """
     from gru_zoo.artifacts.folder import publish
@@ -77,7 +75,7 @@ def write_artifact(
     firsts = {question.task: question for question in reversed(questions)}
     return publish(
         run.path / "artifact",
-        _about(run, model, command),
+        _about(run, model, questions, config, command),
         model,
         **reader_parts(model, asked_of(questions), probabilities),
         goldens=reader_goldens(model, asked_of([firsts[task] for task in sorted(firsts)])),
@@ -108,15 +106,18 @@ def write_files(
         )
 
 
-def _about(run: RunFolder, model: Reader, command: str) -> About:
+def _about(
+    run: RunFolder, model: Reader, questions: Sequence[Question], config: Train, command: str
+) -> About:
     from gru_zoo.artifacts.card import About, Section
     from recipes.shared.publishing import score_of
 
     metrics: dict[str, Any] = run.metrics()
     tasks = json.loads((run.path / "tasks.json").read_text(encoding="utf-8"))
     rows = [[name, t["task"], f"{100 * t['accuracy']:.1f} %"] for name, t in tasks.items()]
+    each = max(collections.Counter(question.task for question in questions).values())
     text = (
-        f"1,000 questions of the official test files each; {metrics['tasks_failed']} tasks are "
+        f"{each:,} questions of the official test files each; {metrics['tasks_failed']} tasks are "
         "below 95 %."
     )
     return About(
@@ -144,5 +145,21 @@ def _about(run: RunFolder, model: Reader, command: str) -> About:
         },
         published=PUBLISHED,
         measured=[Section("Task by task", ["task", "what", "accuracy"], rows, text)],
-        limits=LIMITS,
+        limits=_limits(config),
     )
+
+
+def _limits(config: Train) -> list[str]:
+    """Say what a reader cannot do, and what it was trained on."""
+    facts = "It was trained with bAbI's supporting facts, which hardly any other text comes with."
+    if not config.supports:
+        facts = "It was trained on answers alone, without bAbI's supporting facts."
+    sizes = "The third task had 1,000 questions to train on, the others 10,000."
+    if config.limit:
+        sizes = f"It had at most {config.limit:,} questions of each task to train on."
+    return [
+        "It knows the words of bAbI's training stories and no other; an unknown word is an error.",
+        facts,
+        "Answers of several words (lists, paths) are chosen as a whole: it cannot combine anew.",
+        sizes,
+    ]

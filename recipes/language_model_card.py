@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from recipes.shared import reviews
+from recipes.shared import models, reviews
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,6 @@ ABOUT = {
             "Not a source of facts; what it writes sounds like a review and means nothing."
         ),
         "dataset": "stanfordnlp/imdb",
-        "scored_on": "IMDB's test half",
         "published": (
             {
                 "system": "GRU of 13 million parameters on another text, Penn Treebank's words",
@@ -37,14 +36,12 @@ ABOUT = {
             "It knows words without punctuation, in lower case, and no other than its own.",
             "It was trained on film reviews of the years before 2011, with the opinions and the "
             "prejudices that stand in them, and repeats them.",
-            reviews.OVERLAP_UNLABELLED,
         ),
     },
     "tiny_shakespeare": {
         "summary": "Says which characters may follow in a play, one at a time.",
         "uses": "An example of training and streaming on characters, small enough to look into.",
         "dataset": "tiny_shakespeare",
-        "scored_on": "the last 5 % of Tiny Shakespeare",
         "published": (
             {
                 "system": "GRU of 3 million parameters on another text, Penn Treebank's characters",
@@ -86,16 +83,18 @@ def write_again(name: str) -> Card:
     """Write a preset's files anew from its own model, for a newer exporter.
 
     Raises:
-        ValueError: no such preset, or its data is another than can be read here.
+        ValueError: no such preset, a model of another kind, or its data is another than can be
+            read here.
     """
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.language_model import language_model_parts
-    from gru_zoo.zoo import load, models_folder
+    from gru_zoo.models.language_model import LanguageModel
+    from gru_zoo.zoo import models_folder
     from recipes.language_model import Train
     from recipes.language_model_text import read
     from recipes.shared.publishing import require_same_data
 
-    model = load(name)
+    model = models.of_zoo("preset", name, LanguageModel)
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
     flags = Train(dataset=about[model.card.dataset])
     require_same_data(model.card, read("test", flags)[1])
@@ -132,14 +131,14 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
     from recipes.shared.publishing import score_of
 
     metrics, about = run.metrics(), ABOUT[config.dataset]
-    unit = "reviews" if config.dataset == "imdb" else "characters"
-    part = f"the first {config.limit:,} {unit} of " if config.limit else ""
+    overlap = reviews.overlap(metrics["data"], True) if config.dataset == "imdb" else []
     return About(
         name=run.path.name,
         task="text-generation",
         language=["en"],
         metric=metrics["metric"]["name"],
         data=metrics["data"],
+        scored_on=_scored_on(config, metrics),
         scores=[score_of(run)],
         shipped_seed=config.seed,
         commands=[command],
@@ -149,5 +148,16 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
             "units": model.units,
             "dropout": model.dropout,
         },
-        **{**about, "scored_on": f"{part}{about['scored_on']}"},
+        **{**about, "limits": [*about["limits"], *overlap]},
     )
+
+
+def _scored_on(config: Train, metrics: Mapping[str, Any]) -> str:
+    """Say what the score of a run's test was measured on."""
+    if config.dataset == "tiny_shakespeare":
+        part = f"the first {config.limit:,} characters of " if config.limit else ""
+        return f"{part}the last 5 % of Tiny Shakespeare"
+    size, test = metrics["test"]["texts"], metrics["data"]["splits"]["test"]
+    if reviews.form_of(metrics["data"]) == "tfds" and size == test["size"]:
+        return test["description"]  # "IMDB's test half": its size is known.
+    return reviews.so_many(size, test["size"], test["description"])

@@ -87,7 +87,10 @@ def frequencies(
 
 
 def figures(scores: dict[str, float], config: Train) -> dict[str, float]:
-    """Return a split's scores with the data set's own metric beside them."""
+    """Return a split's scores with the data set's own metric beside them; it may be infinite."""
     if METRIC[config.dataset] == "perplexity":
-        return {**scores, "perplexity": math.exp(scores["loss"])}
+        try:
+            return {**scores, "perplexity": math.exp(scores["loss"])}
+        except OverflowError:  # The training diverges, and ends as soon as it sees that.
+            return {**scores, "perplexity": math.inf}
     return {**scores, "bits_per_character": scores["loss"] / math.log(2)}

@@ -70,7 +70,7 @@ class Train(RunFlags):
     epochs: int = 60
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 6
-    """Epochs without a better validation loss before training stops."""
+    """Epochs in a row without a better validation loss that end training; 0 is as 1."""
     batch_size: int = 16
     """Pieces of one training step."""
     learning_rate: float = 2e-3
@@ -256,8 +256,10 @@ def _figures(model: keras.Model, pieces: list[np.ndarray]) -> dict[str, float]:
 
 
 def _load(run: RunFolder) -> keras.Model:
+    """Return what a run of this recipe has trained."""
     import keras
 
+    flags_of(run, Train)  # Every recipe's model is a Keras model: another's flags tell its runs.
     return models.of_run(run, keras.Model)
 
 

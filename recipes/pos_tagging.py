@@ -76,7 +76,7 @@ class Train(RunFlags):
     epochs: int = 12
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 4
-    """Epochs without a better validation accuracy before training stops."""
+    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
     batch_size: int = 32
     """Sentences of one training step."""
     learning_rate: float = 3e-3

@@ -46,10 +46,12 @@ def train(config: Train) -> None:
     check(config)
     loaded = _loaded(config.start) if config.start else None
     if config.csv:
-        from recipes.sentiment_csv import contradictions
+        from recipes.sentiment_csv import check_same_parts, contradictions
 
         # What is wrong with a table is said before a run is made.
-        if several := sum(map(contradictions, _parts(config, loaded)[0].values())):
+        parts, source = _parts(config, loaded)
+        check_same_parts(config, source)
+        if several := sum(map(contradictions, parts.values())):
             print(f"note: {several} texts of {config.csv} stand there with more than one label.")
     with start_run(config) as run:
         _train(config, run, loaded)

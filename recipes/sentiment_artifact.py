@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipes.shared import reviews, sentiment_card
+from recipes.shared import models, reviews, sentiment_card
 from recipes.shared.device_files import write_alone
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import require_same_data, score_of
@@ -66,13 +66,14 @@ def write_again(name: str) -> Card:
     They are those that it has, compared on as many reviews as before.
 
     Raises:
-        ValueError: no such preset, or its data is not IMDB's as it can be read here.
+        ValueError: no such preset, a model of another kind, or its data is not IMDB's as it can be
+            read here.
     """
     from gru_zoo.artifacts.classifier import classifier_parts
     from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.zoo import load, models_folder
+    from gru_zoo.zoo import models_folder
 
-    model = load(name)
+    model = _of_zoo(name)
     variants = [row["variant"] for row in model.card.exports]
     compared = model.card.exports[0]
     some = reviews.spread(_same_data(model.card), compared["texts"])
@@ -87,14 +88,15 @@ def measure(name: str) -> Card:
     """Measure a preset's robustness, and write it into its card.
 
     Raises:
-        ValueError: no such preset, or its data is not IMDB's as it can be read here.
+        ValueError: no such preset, a model of another kind, or its data is not IMDB's as it can be
+            read here.
     """
     from gru_zoo.evaluation.robustness import limits
-    from gru_zoo.zoo import load, models_folder
+    from gru_zoo.zoo import models_folder
 
-    model = load(name)
+    model = _of_zoo(name)
     _same_data(model.card)
-    sections = sentiment_card.measured(model, _source(model.card))
+    sections = sentiment_card.measured(model, reviews.form_of(model.card.data))
     before = limits(model.card.measured)
     known = [limit for limit in model.card.limits if limit not in before]
     command = f"python -m recipes.sentiment measure --preset {name}"
@@ -109,12 +111,14 @@ def measure(name: str) -> Card:
     return card
 
 
-def _source(card: Card) -> str:
-    return "tfds" if "TFDS" in card.data["name"] else "packaged"
+def _of_zoo(name: str) -> SequenceClassifier:
+    from gru_zoo.models.classifier import SequenceClassifier
+
+    return models.of_zoo("preset", name, SequenceClassifier)
 
 
 def _same_data(card: Card) -> reviews.Reviews:
     """Return IMDB's test split, if it is the one that a card's scores are of."""
-    test, source = reviews.read("test", _source(card))
+    test, source = reviews.read("test", reviews.form_of(card.data))
     require_same_data(card, source)
     return test

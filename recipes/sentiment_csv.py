@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +15,12 @@ from gru_zoo.data.packaged_reviews import objects
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, held_out
 from gru_zoo.files import sha256
+from gru_zoo.training.runs import RunFolder
 from recipes.shared.lines import read_lines
 from recipes.shared.reviews import Reviews
+
+if TYPE_CHECKING:
+    from recipes.sentiment_flags import Train
 
 
 def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: str) -> Reviews:
@@ -89,6 +94,48 @@ def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Revi
     checksums = {path.name: sha256(path)}
     source = Source(path.name, "own", "a table of the user's", "the user's own", splits, checksums)
     return parts, source
+
+
+def check_same_parts(config: Train, source: Source) -> None:
+    """Raise unless earlier runs on the table, which training goes on from, had the same parts.
+
+    What another share holds out for the test may be what they were trained on.
+
+    Args:
+        config: the flags.
+        source: the record of the table.
+
+    Raises:
+        ValueError: one of them split the same table otherwise.
+    """
+    for run in _earlier(config.start):
+        seen = [*run.data()["sha256"].values()] if run.config.get("csv") else []
+        if seen != [*source.sha256.values()]:  # The table may have been renamed.
+            continue
+        for name in ("held_out", "text_column", "label_column"):
+            before, now = run.config[name], getattr(config, name)
+            if before != now:
+                raise ValueError(
+                    f"{name} must be {before!r}, with which {run.path} was trained on a part of "
+                    f"{config.csv}, not to test on that part; got {now!r}."
+                )
+
+
+def _earlier(start: str) -> Iterator[RunFolder]:
+    """Yield the runs that training goes on from, the last one first.
+
+    Args:
+        start: a run or its `.keras` file; anything else is no run.
+    """
+    seen: set[str] = set()
+    while start and start not in seen:
+        seen.add(start)
+        folder = Path(start).parent if start.endswith(".keras") else Path(start)
+        if not all((folder / name).exists() for name in ("config.json", "data.json")):
+            return
+        run = RunFolder.open(folder)
+        yield run
+        start = run.config.get("start", "")
 
 
 def contradictions(reviews: Reviews) -> int:

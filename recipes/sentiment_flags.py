@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
+from recipes.shared.flags import (
+    ExportFlags,
+    OneRun,
+    PublishFlags,
+    ReviewFlags,
+    check_left_alone,
+)
 from recipes.shared.starting import check_flags
 
 RUNS = Path("runs/sentiment")
@@ -76,7 +82,7 @@ class Train(ReviewFlags):
     epochs: int = 2
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 1
-    """Epochs without a better validation accuracy before training stops."""
+    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
     batch_size: int = 32
     """Reviews of one training step."""
     learning_rate: float = 2e-3
@@ -137,20 +143,10 @@ def check(config: Train) -> None:
             "from and csv must come together, a loaded model and your texts; got "
             f"{'--from' if config.start else '--csv'} alone."
         )
-    for name in ("source", "limit") if config.csv else ():
-        if getattr(config, name) != getattr(Train(), name):
-            raise ValueError(
-                f"{name} must be left alone with --csv, of which all rows are read; "
-                f"got {getattr(config, name)!r}."
-            )
+    if config.csv:
+        check_left_alone(config, ("source", "limit"), "with --csv, of which all rows are read")
     if config.start:
-        usual = Train()
-        for name in FORM:
-            if getattr(config, name) != getattr(usual, name):
-                raise ValueError(
-                    f"{name} must be left alone with --from, whose model has its own; "
-                    f"got {getattr(config, name)!r}."
-                )
+        check_left_alone(config, FORM, "with --from, whose model has its own")
     if config.export and config.cell not in EXPORTED:
         raise ValueError(
             f"cell must be one of {', '.join(map(repr, EXPORTED))} to be exported; got "

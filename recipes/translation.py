@@ -80,7 +80,7 @@ class Train(RunFlags):
     epochs: int = 10
     """At most so many; the learning rate falls to zero over them (half a cosine)."""
     patience: int = 3
-    """Epochs without a better validation BLEU before training stops."""
+    """Epochs in a row without a better validation BLEU that end training; 0 is as 1."""
     batch_size: int = 128
     """Sentences of one training step."""
     learning_rate: float = 3e-3

@@ -32,8 +32,8 @@ PUBLISHED = tuple(
     )
 )
 LIMITS = (
-    "It was trained on 29,000 captions: words that they do not hold are spelt from pieces, often "
-    "wrongly.",
+    "It was trained on {captions:,} captions: words that they do not hold are spelt from pieces, "
+    "often wrongly.",
     "It translates one sentence at a time, without what came before.",
     "Captions describe people by what can be seen of them, and the model repeats their biases.",
 )
@@ -132,6 +132,8 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
         f"{config.beams} beams and a length penalty of {config.alpha:g}; "
         f"signature {metrics['signature']}."
     )
+    whole = metrics["data"]["splits"]["train"]["size"]
+    captions = min(config.limit or whole, whole)
     columns = ["epoch", "loss", "validation loss", "validation BLEU"]
     return About(
         name=run.path.name,
@@ -154,5 +156,5 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
         },
         published=PUBLISHED,
         measured=[Section("Training", columns, history, text)],
-        limits=LIMITS,
+        limits=[limit.format(captions=captions) for limit in LIMITS],
     )

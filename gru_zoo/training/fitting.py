@@ -57,11 +57,11 @@ def fit(
         validate: gives {"loss": ..., and others} on validation data, after each epoch.
         run: where checkpoints go and come from.
         epochs: at most so many.
-        patience: epochs without a better validation before training stops.
+        patience: epochs in a row without a better validation that end training; 0 is as 1.
         monitor: which of `validate`'s figures is to rise, or "loss", which is to fall.
 
     Raises:
-        FloatingPointError: the loss, or the figure that is monitored, is no longer finite.
+        FloatingPointError: the loss, or one of `validate`'s figures, is no longer finite.
         ValueError: `monitor` is none of `validate`'s figures; or the checkpoint is corrupt or
             belongs to another model.
     """
@@ -105,9 +105,9 @@ class _Keeper(keras.callbacks.Callback):
 
     @property
     def exhausted(self) -> bool:
-        """Whether `patience` epochs have passed since the best one."""
+        """Whether `patience` epochs, or one for 0, have passed since the best one."""
         done = len(self.run.history)
-        return done > 0 and done - 1 - self.best_epoch >= self.patience
+        return done > 0 and done - 1 - self.best_epoch >= max(self.patience, 1)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter(), time.process_time()
@@ -120,12 +120,13 @@ class _Keeper(keras.callbacks.Callback):
             raise FloatingPointError(f"loss must stay finite; epoch {epoch + 1} gave {logs}.")
         with _averaged(self.model):
             figures = self.validate()
-            watched = figures[one_of("monitor", self.monitor, figures)]
-            if not math.isfinite(watched):
-                raise FloatingPointError(
-                    f"{self.monitor} must stay finite; validation after epoch {epoch + 1} gave "
-                    f"{figures}."
-                )
+            one_of("monitor", self.monitor, figures)
+            for name, value in figures.items():
+                if not math.isfinite(value):
+                    raise FloatingPointError(
+                        f"{name} must stay finite; validation after epoch {epoch + 1} gave "
+                        f"{figures}."
+                    )
             validation = {f"val_{name}": value for name, value in figures.items()}
             weights = [np.array(weight) for weight in self.model.weights]
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}

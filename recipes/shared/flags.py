@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -57,3 +58,18 @@ class PublishFlags:
 
     finished: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs that differ in their seed only; the best on validation data is shipped."""
+
+
+def check_left_alone(config: RunFlags, names: Iterable[str], why: str) -> None:
+    """Raise ValueError if one of some flags is not what it is by default.
+
+    Args:
+        config: flags of a training.
+        names: of those that have no use in it.
+        why: with what, or where; it follows on "must be left alone".
+    """
+    usual = type(config)()
+    for name in names:
+        value = getattr(config, name)
+        if value != getattr(usual, name):
+            raise ValueError(f"{name} must be left alone {why}; got {value!r}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,9 +70,37 @@ def for_training(source: str, limit: int) -> tuple[dict[str, Reviews], Source]:
 
 def scored_on(test: Reviews, source: Source) -> str:
     """Say what a score on test reviews was measured on, and that it is a part where it is one."""
-    count, text = source.splits["test"]
-    part = "" if len(test.labels) == count else f" of the {count:,}"
-    return f"{len(test.labels):,}{part} reviews: {text}"
+    return so_many(len(test.labels), *source.splits["test"])
+
+
+def so_many(size: int, count: int, text: str) -> str:
+    """Say that it is so many reviews, of how many, and what these are.
+
+    Example:
+        >>> so_many(64, 25_000, "IMDB's test half")
+        "64 of the 25,000 reviews: IMDB's test half"
+    """
+    part = "" if size == count else f" of the {count:,}"
+    return f"{size:,}{part} reviews: {text}"
+
+
+def form_of(data: Mapping[str, Any]) -> str:
+    """Return the source, "tfds" or "packaged", of a record of IMDB's reviews."""
+    return "tfds" if "TFDS" in data["name"] else "packaged"
+
+
+def overlap(data: Mapping[str, Any], unlabelled: bool = False) -> list[str]:
+    """Return what a card says of training reviews that stand in the test split too.
+
+    Of the packaged reviews there are none: the test is held out by a hash of the text.
+
+    Args:
+        data: the record of the reviews, as `Source.as_dict` gives it.
+        unlabelled: whether those without labels have been read.
+    """
+    if form_of(data) != "tfds":
+        return []
+    return [OVERLAP_UNLABELLED if unlabelled else OVERLAP]
 
 
 def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False) -> np.ndarray:

@@ -68,8 +68,8 @@ def said(
     # A table of a user's may be called anything.
     if data["origin"] == imdb.ORIGIN:
         fields |= {"summary": SUMMARY, "uses": USES, "dataset": "stanfordnlp/imdb"}
-        overlap = reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP
-        fields |= {"published": PUBLISHED, "limits": [*fields["limits"], POLAR, overlap]}
+        limits = [*fields["limits"], POLAR, *reviews.overlap(data, unlabelled)]
+        fields |= {"published": PUBLISHED, "limits": limits}
     return fields
 
 

@@ -54,3 +54,17 @@ def test_an_export_is_of_a_run_or_of_a_preset(recipe, capsys):
         command.main(["export", "--run", "runs/a", "--preset", "b"])
     said = capsys.readouterr()
     assert "run and preset exclude each other; got runs/a, b" in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("recipe", "command", "preset", "kind"),
+    [
+        ("sentiment", "export", "next_word_imdb_gru_small", "SequenceClassifier"),
+        ("sentiment", "measure", "next_word_imdb_gru_small", "SequenceClassifier"),
+        ("language_model", "export", "pos_ewt_gru_small", "LanguageModel"),
+    ],
+)
+def test_a_preset_of_another_task_is_named(recipe, command, preset, kind, capsys):
+    main = importlib.import_module(f"recipes.{recipe}").main
+    assert main([command, "--preset", preset]) == 2
+    assert f"error: preset must name a {kind}; {preset} is a " in capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.training.runs import RunFolder
 from recipes import language_model
+from recipes.shared.cli import DIVERGED
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe, recipe_here
 
 SMALL = (
@@ -136,6 +137,14 @@ def test_bad_flags_leave_no_run_behind(flags, message, tmp_path, capsys):
     assert language_model.main(["train", "--runs", str(tmp_path), *flags]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_one_that_diverges_ends_with_one_line(place):
+    flags = ["--name", "wild", "--learning-rate", "1e6"]
+    done = recipe_here("language_model", place, "train", *SMALL, *flags)
+    assert done.returncode == DIVERGED
+    assert done.stderr.startswith("error: perplexity must stay finite; validation after epoch 1")
 
 
 @pytest.mark.slow

