@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gru_zoo.export.merged_masks import require_unmasked
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.layers.checks import activation_name
 
@@ -199,6 +200,7 @@ def merging(operator: str) -> Callable[[Graph, Any, list[Value]], Value]:
     """Return what adds a layer that joins its inputs by an operator, two at a time."""
 
     def add(graph: Graph, layer: Any, x: list[Value]) -> Value:
+        require_unmasked(layer, [one.mask for one in x])
         name = x[0].name
         for other in x[1:]:
             name = graph.add(operator, name, other.name)

@@ -49,6 +49,28 @@ def test_masks_merge_as_in_keras(name):
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("merge", [layers.Multiply, layers.Maximum, layers.Minimum])
+@pytest.mark.parametrize("mask_zero", [True, False], ids=["both masked", "one masked"])
+def test_layers_that_compute_by_masks_are_refused_by_name(merge, mask_zero, tmp_path):
+    pytest.importorskip("onnxruntime")
+    model = embedded(mask_zero, merge(name="join"))
+    for write in (export.tflite, export.onnx):
+        with pytest.raises(
+            ValueError, match=f"'join' \\({merge.__name__}\\) must .* without a mask"
+        ):
+            write(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("merge", [layers.Multiply, layers.Maximum, layers.Minimum])
+def test_the_same_layers_without_a_mask_are_not_refused(merge, tmp_path):
+    pytest.importorskip("onnxruntime")
+    x = keras.Input((None, 4))
+    model = keras.Model(x, GRU(5)(merge()([layers.Dense(3)(x), layers.Dense(3)(x)])))
+    export.onnx(model, tmp_path / "model.onnx")
+    assert export.tflite(model, tmp_path / "model.tflite") < 1e-5
+
+
 def through(*stack):
     """Return a model of padded ids whose word vectors go through other layers first."""
     ids = [keras.Input((None,), dtype="int32"), layers.Embedding(6, 4, mask_zero=True)]
