@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gru_zoo import GRU
 from gru_zoo.export.network import Network
-from gru_zoo.export.probes import EAGER, answers
+from gru_zoo.export.probes import EAGER, answers, probes
 
 
 @pytest.fixture
@@ -34,3 +34,14 @@ def test_many_exports_warn_of_no_retracing(model, caplog):
     finally:
         logger.removeHandler(caplog.handler)
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_inputs_of_one_shape_differ_and_are_padded_in_other_places():
+    a, b = (keras.Input((None, 4), name=name) for name in "ab")
+    joined = keras.layers.Concatenate()([keras.layers.Masking(-1.0)(a), b])
+    model = keras.Model([a, b], GRU(7)(joined))
+    _, probe = probes(model)
+    a, b = probe.inputs["a"], probe.inputs["b"]
+    assert not (a == b).any()
+    masked, zeros = (a == -1).all(-1), (b == 0).all(-1)
+    assert masked.any(1).all() and zeros.any(1).all() and (masked != zeros).any(1).all()
