@@ -112,12 +112,18 @@ def dense(graph: Graph, layer: Any, x: Value) -> Value:
 def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a LayerNormalization over the last axis."""
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    size = (layer.gamma if layer.gamma is not None else layer.beta).shape[-1]
+    rank = len(layer.get_build_config()["input_shape"])
+    if any(axis not in (-1, rank - 1) for axis in axes):
+        given = ", ".join(map(str, axes))
+        raise ValueError(
+            f"axis of layer {layer.name!r} must be -1, the last one, for ONNX; got {given}."
+        )
     if layer.rms_scaling or len(axes) != 1 or (layer.gamma is None and layer.beta is None):
         raise ValueError(
             f"layer {layer.name!r} must normalize one axis, with a scale or a centre and without "
             "rms_scaling, for ONNX."
         )
+    size = (layer.gamma if layer.gamma is not None else layer.beta).shape[-1]
     gain = np.ones(size, np.float32) if layer.gamma is None else _array(layer.gamma)
     shift = np.zeros(size, np.float32) if layer.beta is None else _array(layer.beta)
     names = [

@@ -118,7 +118,9 @@ MODELS = {
             layers.DepthwiseConv1D(4, padding="same", depth_multiplier=2),
             layers.SeparableConv1D(6, 3, padding="same", depth_multiplier=3, dilation_rate=2),
             layers.TimeDistributed(layers.BatchNormalization(center=False)),
+            layers.TimeDistributed(layers.LayerNormalization(axis=1)),
             GRU(U),
+            layers.LayerNormalization(axis=[1]),
         ),
         1,
     ),
@@ -299,6 +301,16 @@ REFUSED = {
     "axis": (
         lambda: sequential((T, D), layers.BatchNormalization(axis=1, name="n"), GRU(U)),
         "axis of layer 'n' must be -1 for ONNX; got 1",
+    ),
+    "axis of the steps": (
+        lambda: sequential((T, D), layers.LayerNormalization(axis=1, name="n"), GRU(U)),
+        "axis of layer 'n' must be -1, the last one, for ONNX; got 1",
+    ),
+    "neither scale nor centre": (
+        lambda: sequential(
+            FLOATS, layers.LayerNormalization(scale=False, center=False, name="n"), GRU(U)
+        ),
+        "layer 'n' must normalize one axis, with a scale or a centre",
     ),
     "mask": (with_other_mask, "must take the mask that its input carries"),
     "softmax": (
