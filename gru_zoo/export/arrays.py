@@ -243,6 +243,7 @@ def _judge(
 ) -> float:
     worst, limit = 0.0, LIMITS[variant].difference
     for name, model in wanted.items():
+        model = model.astype(np.float64)  # Bools cannot be subtracted.
         scale = max(1.0, float(np.abs(model).max(initial=0)))
         difference = float(np.abs(outputs[name] - model).max(initial=0)) / scale
         if not difference <= limit:  # NaN is refused too.

@@ -45,7 +45,7 @@ class Probe:
             path: of the file, for the message.
 
         Raises:
-            Refused: a number differs by more than `LIMIT`.
+            Refused: a number differs by more than `LIMIT`, a bool or whole number at all.
         """
         worst = 0.0
         for name, wanted in self.outputs.items():
@@ -55,11 +55,14 @@ class Probe:
                     f"{path} must give what the model gives; output {name!r} has shape "
                     f"{given.shape}, the model's {wanted.shape}."
                 )
+            limit = 0 if wanted.dtype.kind in "biu" else LIMIT
+            # Bools cannot be subtracted, and unsigned numbers not below zero.
+            given, wanted = given.astype(np.float64), wanted.astype(np.float64)
             # Equal NaN is equal: Keras' average over no step at all is one.
             difference = np.where(np.isnan(wanted) & np.isnan(given), 0, np.abs(given - wanted))
-            if not (difference <= LIMIT * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
+            if not (difference <= limit * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
                 raise Refused(
-                    f"{path} must be within {LIMIT:g} of the model; output {name!r} differs by "
+                    f"{path} must be within {limit:g} of the model; output {name!r} differs by "
                     f"{difference.max():.3g}."
                 )
             worst = max(worst, float(difference.max(initial=0)))
