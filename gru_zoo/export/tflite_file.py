@@ -25,6 +25,7 @@ from gru_zoo.export import arrays, check, mediapipe
 from gru_zoo.export.calibrated import integer_step
 from gru_zoo.export.disk import writing
 from gru_zoo.export.int4 import int4, require_quantizer
+from gru_zoo.export.isolated import require_seconds
 from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
 from gru_zoo.export.network import Network
@@ -127,6 +128,7 @@ def tflite(
         True
     """
     form = VARIANTS[one_of("variant", variant, VARIANTS)]
+    require_seconds(seconds)
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
     if sequence_length is not None:

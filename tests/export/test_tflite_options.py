@@ -100,6 +100,9 @@ def test_gates_come_out_of_the_step(keyword, tmp_path):
         ),
         ("both", {"gates": True}, "it is bidirectional"),
         ("last", {"sequence_length": 0}, "sequence_length must be an integer of at least 1"),
+        ("last", {"seconds": None}, "seconds must be a number; got None"),
+        ("last", {"seconds": "600"}, "seconds must be a number; got '600'"),
+        ("last", {"seconds": 0}, "seconds must be a number above 0; got 0"),
         ("last", {"min_runtime": 2.3}, "min_runtime must be a version such as '2.17'"),
     ],
 )
