@@ -188,8 +188,10 @@ def _refuse(
             f"model must be a SequenceClassifier for variant {variant!r}, which MediaPipe runs on "
             f"texts; got {type(model).__name__}."
         )
-    if options["thresholds"] is not None and not (text and form.form != "step"):
-        raise ValueError(f"thresholds must be None for variant {variant!r} of this model.")
+    if options["thresholds"] is not None:
+        if not _described(model, form.form):
+            raise ValueError(f"thresholds must be None for variant {variant!r} of this model.")
+        mediapipe.describe(model, options["thresholds"])
     if options["gates"] and form.form == "flat":
         raise ValueError(f"gates must be False for variant {variant!r}: it has no step.")
     if form.weights == "int4":
@@ -228,13 +230,19 @@ def _closed(
     thresholds: float | Mapping[str, float] | None,
 ) -> bytes:
     """Return a file with its checksum, and with what turns text into ids where it fits."""
-    text = isinstance(model, SequenceClassifier) and form != "step"
-    # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
-    if text and (form == "flat" or isinstance(model.tokenizer, WordTokenizer)):
+    if _described(model, form):
         return attach(content, mediapipe.describe(model, thresholds, words_only=form != "flat"))
     if isinstance(model, LanguageModel):
         return sealed(content, tokenizer_files(model.tokenizer))
     return sealed(content)
+
+
+def _described(model: keras.Model, form: str) -> bool:
+    """Return whether a file says how text becomes ids, and which probabilities are left out."""
+    if form == "step" or not isinstance(model, SequenceClassifier):
+        return False
+    # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
+    return form == "flat" or isinstance(model.tokenizer, WordTokenizer)
 
 
 def _require_runtime(path: Path, wanted: str | None) -> None:

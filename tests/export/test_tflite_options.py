@@ -11,7 +11,8 @@ from gru_zoo import GRU, export
 from gru_zoo.export import check
 from gru_zoo.export.seal import unsealed
 from tests.export import models
-from tests.export.conftest import make_classifier, shake
+from tests.export.conftest import LABELS, make_classifier, shake
+from tests.export.text_kinds import piece_classifier
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,32 @@ def test_what_cannot_be_had_is_refused(tmp_path, name, options, message):
     with pytest.raises(ValueError, match=message):
         export.tflite(models.make(name), tmp_path / "model.tflite", **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ([0.5, 0.5, 0.5], r"thresholds, unless they map each label to one, must be a number; got"),
+        ("0.5", "thresholds, unless .* must be a number; got '0.5'"),
+        (dict.fromkeys(LABELS, "0.5"), r"thresholds\['negative'\] must be a number; got '0.5'"),
+        (1.5, "thresholds must lie between 0 and 1; got 1.5"),
+    ],
+)
+@pytest.mark.parametrize("variant", ["float32", "mediapipe"])
+def test_a_wrong_threshold_is_refused_before_the_conversion(
+    tmp_path, monkeypatch, variant, thresholds, message
+):
+    for name in ("_both", "mediapipe.flat"):
+        monkeypatch.setattr(f"gru_zoo.export.tflite_file.{name}", None)  # never reached
+    with pytest.raises(ValueError, match=message):
+        path = tmp_path / "model.tflite"
+        export.tflite(make_classifier(), path, variant, thresholds=thresholds)
+    assert not list(tmp_path.iterdir())
+
+
+def test_thresholds_are_refused_for_word_pieces_that_mediapipe_cannot_read(tmp_path):
+    with pytest.raises(ValueError, match="thresholds must be None for variant 'float32'"):
+        export.tflite(piece_classifier(), tmp_path / "model.tflite", thresholds=0.5)
 
 
 def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
