@@ -99,12 +99,13 @@ def tflite(
             needs the extra `int4`); "int8_full" or "int16x8", the step alone, all in integers;
             "mediapipe", a text classifier in a form that MediaPipe opens, larger and slower.
         overwrite: whether an existing file is replaced, by one that passed.
-        texts: texts to compare a classifier on; None makes some from its vocabulary.
+        texts: texts to compare a classifier on; None makes some from its vocabulary. Only of a
+            variant that reads whole texts.
         representative: sequences as the model will meet them, ids [time] or [time, features]. The
             variants that compute in integers need them; another is compared on them, instead of on
             random numbers, which may be unlike anything that the model has learnt.
         sequence_length: steps that the whole-sequence input is made for unless it is resized; None
-            takes the model's own, or 1,000.
+            takes the model's own, or 1,000. Only a classifier of texts takes another than its own.
         gates: also give each GRU's gates z and r as outputs of the step.
         thresholds: for MediaPipe, see `mediapipe.describe`.
         min_runtime: version of the TFLite runtime that must be able to run the file, such as
@@ -138,6 +139,7 @@ def tflite(
     old = min_runtime is not None and _version(min_runtime) < PER_ROW
     tied = isinstance(model, LanguageModel) and variant == "int8" and not old
     network = _network(model, tied)
+    _require_read(variant, model, network, texts, sequence_length)
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
@@ -208,6 +210,33 @@ def _refuse(
         )
     StepGraph(network, options["gates"])
     return checked(model, representative)
+
+
+def _require_read(
+    variant: str,
+    model: keras.Model,
+    network: Network,
+    texts: Sequence[str] | None,
+    sequence_length: int | None,
+) -> None:
+    """Raise for texts or a length that nothing would be done with."""
+    step = VARIANTS[variant].form == "step"
+    if texts is not None and (step or not isinstance(model, SequenceClassifier)):
+        raise ValueError(
+            f"texts must be None for variant {variant!r} of this model: its file reads none."
+        )
+    if sequence_length is None:
+        return
+    if step:
+        raise ValueError(
+            f"sequence_length must be None for variant {variant!r}: it takes one step at a time; "
+            f"got {sequence_length}."
+        )
+    own = arrays.length(network)
+    if own not in (None, sequence_length):
+        raise ValueError(
+            f"sequence_length must be None or {own}, the model's own; got {sequence_length}."
+        )
 
 
 def _both(network: Network, weights: str, gates: bool, length: int, per_tensor: bool) -> bytes:

@@ -100,6 +100,12 @@ def test_gates_come_out_of_the_step(keyword, tmp_path):
             "it is bidirectional",
         ),
         ("both", {"gates": True}, "it is bidirectional"),
+        ("last", {"texts": ["fine"]}, "texts must be None for variant 'float32' of this model"),
+        (
+            "last",
+            {"variant": "int8_full", "sequence_length": 9},
+            "sequence_length must be None for variant 'int8_full': it takes one step .*; got 9",
+        ),
         ("last", {"sequence_length": 0}, "sequence_length must be an integer of at least 1"),
         ("last", {"seconds": None}, "seconds must be a number; got None"),
         ("last", {"seconds": "600"}, "seconds must be a number; got '600'"),
@@ -137,6 +143,25 @@ def test_a_wrong_threshold_is_refused_before_the_conversion(
 def test_thresholds_are_refused_for_word_pieces_that_mediapipe_cannot_read(tmp_path):
     with pytest.raises(ValueError, match="thresholds must be None for variant 'float32'"):
         export.tflite(piece_classifier(), tmp_path / "model.tflite", thresholds=0.5)
+
+
+def test_a_length_that_is_not_the_models_own_is_refused(keyword, tmp_path):
+    with pytest.raises(ValueError, match="sequence_length must be None or 9, .* own; got 77"):
+        export.tflite(keyword, tmp_path / "model.tflite", sequence_length=77)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"texts": ["fine"]}, "texts must be None for variant 'int16x8'"),
+        ({"sequence_length": 9}, "sequence_length must be None for variant 'int16x8'"),
+    ],
+)
+def test_a_step_of_integers_takes_neither_texts_nor_a_length(option, message, tmp_path):
+    options = {"representative": [np.ones(3, int)], **option}
+    with pytest.raises(ValueError, match=message):
+        export.tflite(make_classifier(), tmp_path / "model.tflite", "int16x8", **options)
 
 
 def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
