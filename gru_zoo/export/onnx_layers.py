@@ -163,7 +163,7 @@ def masked_pooling(graph: Graph, layer: Any, x: Value) -> Value:
     count = graph.add("ReduceSum", graph.add("Cast", real, to=_FLOAT), one, keepdims=0)
     total = graph.add("ReduceSum", graph.add("Where", real, x.name, zero), one, keepdims=0)
     mean = graph.add("Div", total, graph.add("Max", count, np.float32(1)))
-    floor = graph.add("Where", real, x.name, np.float32(-6e4))
+    floor = graph.add("Where", real, x.name, np.finfo(np.float32).min)
     largest = graph.add("ReduceMax", floor, axes=[1], keepdims=0)
     # The last real step is where the number of real steps so far is largest for the first time.
     upto = graph.add("CumSum", graph.add("Cast", x.mask, to=_INT32), np.int64(1))

@@ -128,6 +128,12 @@ MODELS = {
         lambda: embedded(layers.Conv1D(6, 2, padding="causal"), layers.GRU(U)),
         1,
     ),
+    "pooled, far below 0": (
+        lambda: embedded(
+            layers.Dense(3, bias_initializer=keras.initializers.Constant(-1e6)), MaskedPooling()
+        ),
+        0,
+    ),
     "functional": (functional, 2),
     "nested": (nested, 1),
     "classifier": (make_classifier, 1),
