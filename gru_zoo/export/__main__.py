@@ -22,7 +22,15 @@ PROGRAM = "python -m gru_zoo.export"
 # Beside "tflite:VARIANT"; what they are is told by `gru_zoo.export`.
 FORMATS = ("saved_model", "onnx")
 _INTEGERS = ("int8_full", "int16x8")
-TFLITE = ("float32", "float16", "int8", "int4", *_INTEGERS, "mediapipe")
+_WITH_STEP = ("float32", "float16", "int8", "int4", *_INTEGERS)
+TFLITE = (*_WITH_STEP, "mediapipe")
+# Flag -> the TFLite variants that do something with it; the other formats do not.
+_READ_BY = {
+    "representative": _WITH_STEP,
+    "sequence_length": tuple(name for name in TFLITE if name not in _INTEGERS),
+    "gates": _WITH_STEP,
+    "min_runtime": TFLITE,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +45,12 @@ class Export:
         overwrite: replace files that exist.
         representative: a NumPy file of sequences as the model will meet them: .npy [sequences,
             time, features] or ids [sequences, time], or .npz with one array a sequence. int8_full
-            and int16x8 need it; others are compared on it instead of on random numbers.
-        sequence_length: time steps that a TFLite file is made for unless its input is resized.
-        gates: a TFLite file's step also gives the gates of each GRU.
-        min_runtime: oldest TFLite runtime that must run the files, such as 2.3.
+            and int16x8 need it; other TFLite variants but mediapipe are compared on it instead of
+            on random numbers.
+        sequence_length: time steps that a TFLite file of whole sequences is made for unless its
+            input is resized; int8_full and int16x8 take single steps.
+        gates: a TFLite file's step also gives the gates of each GRU; mediapipe has no step.
+        min_runtime: oldest TFLite runtime that must run the TFLite files, such as 2.3.
     """
 
     model: Annotated[Path, tyro.conf.Positional]
@@ -105,9 +115,17 @@ def _check(targets: Mapping[str, Path], config: Export) -> None:
             raise FileExistsError(f"out must not hold {path.name}, or use --overwrite; it does.")
     if len(set(targets.values())) < len(targets) or len(targets) < len(config.to):
         raise ValueError(f"to must name each format once; got {', '.join(config.to)}.")
-    integers = [to for to in targets if to.partition(":")[2] in _INTEGERS]
+    integers = [to for to in targets if _variant(to) in _INTEGERS]
     if integers and config.representative is None:
         raise ValueError(f"representative must be a file for {integers[0]!r}; got none.")
+    for flag, variants in _READ_BY.items():
+        given = getattr(config, flag)
+        used = given is None or given is False or any(_variant(to) in variants for to in targets)
+        if not used:
+            raise ValueError(
+                f"{flag} must be left out for {', '.join(targets)}; only tflite:"
+                f"{', tflite:'.join(variants)} read it; got {given}."
+            )
 
 
 def load(path: Path) -> keras.Model:
@@ -141,6 +159,12 @@ def load(path: Path) -> keras.Model:
 def _missing(path: Path) -> str:
     """Return why a path is no file."""
     return "is a folder" if path.is_dir() else "does not exist"
+
+
+def _variant(to: str) -> str | None:
+    """Return the TFLite variant that a format is, None if it is another format."""
+    kind, _, variant = to.partition(":")
+    return (variant or "float32") if kind == "tflite" else None
 
 
 def _target(to: str, config: Export) -> Path:
@@ -191,17 +215,11 @@ def _write(
 
     if to in FORMATS:
         return getattr(export, to)(model, path, overwrite=config.overwrite)
-    variant = to.partition(":")[2] or "float32"
-    return export.tflite(
-        model,
-        path,
-        variant,
-        overwrite=config.overwrite,
-        representative=None if variant == "mediapipe" else representative,
-        sequence_length=config.sequence_length,
-        gates=config.gates and variant != "mediapipe",
-        min_runtime=config.min_runtime,
-    )
+    variant = _variant(to)
+    options = {flag: getattr(config, flag) for flag in _READ_BY if variant in _READ_BY[flag]}
+    if "representative" in options:
+        options["representative"] = representative
+    return export.tflite(model, path, variant, overwrite=config.overwrite, **options)
 
 
 def _row(path: Path, difference: float | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import answers
+from gru_zoo.export.representative import padding
 from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.steps import step_graph
@@ -77,7 +78,7 @@ def compare(
         short = time != longest or not free  # enough for what takes its time
         if WHOLE in known:
             worst = max(worst, _judge(path, variant, _read(path, variant, inputs), wanted))
-        padded = {name: _padded(network, name, x) for name, x in inputs.items()}
+        padded = _padded(model, network, inputs)
         if WHOLE in known and short and any((padded[n] != x).any() for n, x in inputs.items()):
             outputs = _read(path, variant, padded)
             worst = max(worst, _judge(path, variant, outputs, answers(model, network, padded)))
@@ -133,17 +134,24 @@ def _read(
         raise Refused(f"{path} ({variant}) does not run: {error}") from error
 
 
-def _padded(network: Network, name: str, rows: np.ndarray) -> np.ndarray:
-    """Return an input whose sequence ends in zeros, and begins so too where that is padding.
+def _padded(
+    model: keras.Model, network: Network, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return inputs whose sequences end in padding, and begin so too where that may be.
 
-    One step at least stays: over none Keras' average is no number.
+    It is what the model masks, else zeros, and of a second input it has other places. One step at
+    least stays: over none Keras' average is no number.
     """
-    if network.inputs[name].kind == "vector":
-        return rows
-    steps, padded = rows.shape[1], rows.copy()
-    padded[:, steps - steps // 3 :] = 0
-    if network.program.padded:
-        padded[:, : steps // 4] = 0
+    masked = padding(model, network.inputs)
+    padded = {name: rows.copy() for name, rows in inputs.items()}
+    for number, (name, rows) in enumerate(padded.items()):
+        if network.inputs[name].kind == "vector":
+            continue
+        steps, values = rows.shape[1], masked.get(name, [0])
+        begin, end = (steps // 4, steps // 3) if number % 2 == 0 else (steps // 3, steps // 4)
+        rows[:, steps - end :] = values[0]
+        if network.program.padded:
+            rows[:, :begin] = values[-1]
     return padded
 
 
@@ -235,6 +243,7 @@ def _judge(
 ) -> float:
     worst, limit = 0.0, LIMITS[variant].difference
     for name, model in wanted.items():
+        model = model.astype(np.float64)  # Bools cannot be subtracted.
         scale = max(1.0, float(np.abs(model).max(initial=0)))
         difference = float(np.abs(outputs[name] - model).max(initial=0)) / scale
         if not difference <= limit:  # NaN is refused too.

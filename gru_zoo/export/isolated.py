@@ -14,6 +14,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from gru_zoo.arguments import number
 
 # Where `gru_zoo` itself lies: the child must find the same one, installed or not.
 _PLACE = str(Path(__file__).resolve().parents[2])
@@ -42,8 +45,7 @@ def isolated(module: str, arguments: Sequence[str], *, what: str, seconds: float
         Traceback (most recent call last):
         gru_zoo.export.isolated.ConversionFailed: model 'x' to variant 'y' failed: ...
     """
-    if not seconds > 0:
-        raise ValueError(f"seconds must be a number above 0; got {seconds!r}.")
+    require_seconds(seconds)
     path = os.pathsep.join(filter(None, [_PLACE, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
@@ -64,6 +66,12 @@ def isolated(module: str, arguments: Sequence[str], *, what: str, seconds: float
         if code:
             crashed = f"crashed ({_signal(-code)})" if code < 0 else "failed"
             raise ConversionFailed(f"{what} {crashed}{_last_words(log)}.")
+
+
+def require_seconds(seconds: Any) -> None:
+    """Raise ValueError unless a time limit is a number above 0."""
+    if not number("seconds", seconds) > 0:
+        raise ValueError(f"seconds must be a number above 0; got {seconds!r}.")
 
 
 def _end(child: subprocess.Popen) -> None:

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.arguments import near_name
+from gru_zoo.arguments import near_name, number
 from gru_zoo.convert.keras_gru import from_keras
 from gru_zoo.export.link import Linker, Part
-from gru_zoo.export.metadata import PIECE_INPUTS, TextMetadata, read
+from gru_zoo.export.metadata import PIECE_INPUTS, TextMetadata, check_thresholds, read
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -187,7 +187,8 @@ def describe(
             that MediaPipe does not read.
 
     Raises:
-        ValueError: a threshold for a label that the model does not have, or a label without one.
+        ValueError: a threshold for a label that the model does not have, a label without one, or
+            one that is no number between 0 and 1.
 
     Example:
         >>> from gru_zoo.text.tokenizers import WordTokenizer
@@ -198,7 +199,7 @@ def describe(
     tokenizer = model.tokenizer
     pieces = isinstance(tokenizer, WordPieceTokenizer)
     words_only = words_only and not pieces and tokenizer.fold_case
-    return TextMetadata(
+    metadata = TextMetadata(
         vocabulary=tokenizer.words_bytes() if words_only else tokenizer.vocabulary_bytes(),
         labels=model.labels,
         pattern=None if pieces else tokenizer.delimiter_pattern,
@@ -206,6 +207,8 @@ def describe(
         description=f"Probability of {', '.join(model.labels)} for a text.",
         words_only=words_only,
     )
+    check_thresholds(metadata)
+    return metadata
 
 
 def _each(
@@ -214,7 +217,7 @@ def _each(
     if thresholds is None:
         return ()
     if not isinstance(thresholds, Mapping):
-        return (thresholds,)
+        return (number("thresholds, unless they map each label to one,", thresholds),)
     for label in thresholds:
         if label not in labels:
             raise ValueError(
@@ -224,7 +227,7 @@ def _each(
     missing = [label for label in labels if label not in thresholds]
     if missing:
         raise ValueError(f"thresholds must name every label; {missing[0]!r} is missing.")
-    return tuple(thresholds[label] for label in labels)
+    return tuple(number(f"thresholds[{label!r}]", thresholds[label]) for label in labels)
 
 
 def classify(path: str | os.PathLike, texts: Sequence[str]) -> np.ndarray:

@@ -116,7 +116,7 @@ def attach(model: bytes, metadata: TextMetadata) -> bytes:
         >>> file = attach(converter.convert(), text)  # doctest: +SKIP
     """
     _check_labels(metadata.labels)
-    _check_thresholds(metadata)
+    check_thresholds(metadata)
     content = schema.ModelT.InitFromPackedBuf(model)
     main = content.subgraphs[0]
     if len(main.inputs) != len(metadata.inputs):
@@ -228,7 +228,8 @@ def _check_labels(labels: Sequence[str]) -> None:
         raise ValueError(f"labels must differ from each other; got {tuple(labels)!r}.")
 
 
-def _check_thresholds(metadata: TextMetadata) -> None:
+def check_thresholds(metadata: TextMetadata) -> None:
+    """Raise ValueError unless the thresholds fit the labels and lie between 0 and 1."""
     count = len(metadata.thresholds)
     if count not in (0, 1, len(metadata.labels)):
         raise ValueError(

@@ -22,6 +22,7 @@ from keras.src.models.functional import Functional
 from gru_zoo.convert import from_keras
 from gru_zoo.convert.weights import functions_of
 from gru_zoo.export.convolution import CONVOLUTIONS
+from gru_zoo.export.merged_masks import require_unmasked
 from gru_zoo.export.programs import functional, program_of, run_functional
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
@@ -339,6 +340,7 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         return x.like(rows) if layer.supports_masking else Steps(rows, known=x.known)
     if kind in _MERGES and getattr(layer, "axis", -1) in (-1, 2):
         merged = _merged(layer, given)
+        require_unmasked(layer, [x.mask for x in given])
         rows = [x.rows for x in given]
         if getattr(layer, "axis", -1) == 2:  # counted with the batch
             return merged.like(layer([one[None] for one in rows])[0])

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gru_zoo.export.merged_masks import require_unmasked
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.layers.checks import activation_name
 
@@ -111,12 +112,18 @@ def dense(graph: Graph, layer: Any, x: Value) -> Value:
 def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a LayerNormalization over the last axis."""
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    size = (layer.gamma if layer.gamma is not None else layer.beta).shape[-1]
+    rank = len(layer.get_build_config()["input_shape"])
+    if any(axis not in (-1, rank - 1) for axis in axes):
+        given = ", ".join(map(str, axes))
+        raise ValueError(
+            f"axis of layer {layer.name!r} must be -1, the last one, for ONNX; got {given}."
+        )
     if layer.rms_scaling or len(axes) != 1 or (layer.gamma is None and layer.beta is None):
         raise ValueError(
             f"layer {layer.name!r} must normalize one axis, with a scale or a centre and without "
             "rms_scaling, for ONNX."
         )
+    size = (layer.gamma if layer.gamma is not None else layer.beta).shape[-1]
     gain = np.ones(size, np.float32) if layer.gamma is None else _array(layer.gamma)
     shift = np.zeros(size, np.float32) if layer.beta is None else _array(layer.beta)
     names = [
@@ -156,7 +163,7 @@ def masked_pooling(graph: Graph, layer: Any, x: Value) -> Value:
     count = graph.add("ReduceSum", graph.add("Cast", real, to=_FLOAT), one, keepdims=0)
     total = graph.add("ReduceSum", graph.add("Where", real, x.name, zero), one, keepdims=0)
     mean = graph.add("Div", total, graph.add("Max", count, np.float32(1)))
-    floor = graph.add("Where", real, x.name, np.float32(-6e4))
+    floor = graph.add("Where", real, x.name, np.finfo(np.float32).min)
     largest = graph.add("ReduceMax", floor, axes=[1], keepdims=0)
     # The last real step is where the number of real steps so far is largest for the first time.
     upto = graph.add("CumSum", graph.add("Cast", x.mask, to=_INT32), np.int64(1))
@@ -199,6 +206,7 @@ def merging(operator: str) -> Callable[[Graph, Any, list[Value]], Value]:
     """Return what adds a layer that joins its inputs by an operator, two at a time."""
 
     def add(graph: Graph, layer: Any, x: list[Value]) -> Value:
+        require_unmasked(layer, [one.mask for one in x])
         name = x[0].name
         for other in x[1:]:
             name = graph.add(operator, name, other.name)

@@ -11,6 +11,7 @@ import onnx
 from gru_zoo.export.network import Network
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.export.onnx_walk import write_model
+from gru_zoo.export.programs import require_open_batch
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.wordpiece import WordPieceTokenizer
@@ -27,7 +28,8 @@ def make_model(model: keras.Model) -> onnx.ModelProto:
         batch and time are dynamic.
 
     Raises:
-        ValueError: another kind of model, one that is not built, or a layer that is not known.
+        ValueError: another kind of model, one that is not built or fixes its batch, or a layer
+            that is not known.
 
     Example:
         >>> layers = [keras.layers.Input((None, 4)), keras.layers.GRU(7)]
@@ -51,6 +53,8 @@ def make_model(model: keras.Model) -> onnx.ModelProto:
         inputs.append(_port(name, kind, ["batch", *time, *given.shape]))
     graph = Graph([*network.inputs, *network.output_names])
     values = write_model(graph, model, [Value(name) for name in network.inputs])
+    # Behind the refusal of a stateful layer by its name, which needs a fixed batch.
+    require_open_batch(model)
     outputs = []
     for name, value, shape in zip(network.output_names, values, _shapes(model), strict=True):
         graph.end(value, name)

@@ -15,6 +15,7 @@ import tensorflow as tf
 from gru_zoo.export.convolution import total_reach
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
+from gru_zoo.export.representative import padding
 from gru_zoo.layers import kernels
 
 LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
@@ -44,7 +45,7 @@ class Probe:
             path: of the file, for the message.
 
         Raises:
-            Refused: a number differs by more than `LIMIT`.
+            Refused: a number differs by more than `LIMIT`, a bool or whole number at all.
         """
         worst = 0.0
         for name, wanted in self.outputs.items():
@@ -54,11 +55,14 @@ class Probe:
                     f"{path} must give what the model gives; output {name!r} has shape "
                     f"{given.shape}, the model's {wanted.shape}."
                 )
+            limit = 0 if wanted.dtype.kind in "biu" else LIMIT
+            # Bools cannot be subtracted, and unsigned numbers not below zero.
+            given, wanted = given.astype(np.float64), wanted.astype(np.float64)
             # Equal NaN is equal: Keras' average over no step at all is one.
             difference = np.where(np.isnan(wanted) & np.isnan(given), 0, np.abs(given - wanted))
-            if not (difference <= LIMIT * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
+            if not (difference <= limit * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
                 raise Refused(
-                    f"{path} must be within {LIMIT:g} of the model; output {name!r} differs by "
+                    f"{path} must be within {limit:g} of the model; output {name!r} differs by "
                     f"{difference.max():.3g}."
                 )
             worst = max(worst, float(difference.max(initial=0)))
@@ -68,8 +72,8 @@ class Probe:
 def probes(model: keras.Model) -> Iterator[Probe]:
     """Yield calls of a model of several sizes.
 
-    Ids and steps are zero in places, which a mask may take for padding: on the right, on the left
-    and in between.
+    Some ids and steps are what the model masks, else zero: on the right, on the left and in
+    between. Of several inputs each has its own numbers, and them in another sequence of the batch.
 
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a `keras.Sequential` or
@@ -87,11 +91,15 @@ def probes(model: keras.Model) -> Iterator[Probe]:
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding)
     ]
+    random, masked = np.random.default_rng(0), padding(model, network.inputs)
     for batch, time in ((1, 1), (3, 6 + total_reach(model))):
         inputs = {
-            name: _random(given, min(rows, default=1), batch, time)
+            name: _random(random, given, min(rows, default=1), batch, time)
             for name, given in network.inputs.items()
         }
+        for number, (name, array) in enumerate(inputs.items()):
+            if batch > 1 and network.inputs[name].kind != "vector":
+                _pad(array, masked.get(name, [0]), number)
         yield Probe(inputs, answers(model, network, inputs))
 
 
@@ -143,18 +151,26 @@ def plain_loops(model: keras.Model) -> Iterator[None]:
                 layer.use_cudnn = value
 
 
-def _random(given: Any, rows: int, batch: int, time: int) -> np.ndarray:
+def _random(
+    random: np.random.Generator, given: Any, rows: int, batch: int, time: int
+) -> np.ndarray:
     """Return an array [batch, ...] for an input of a network."""
-    random = np.random.default_rng(0)
     if given.kind == "vector":
         return random.normal(size=(batch, *given.shape)).astype(np.float32)
     time = given.length or time
     if given.kind == "ids":
-        array = random.integers(rows, size=(batch, time), dtype=np.int32)
-    else:
-        array = random.normal(size=(batch, time, *given.shape)).astype(np.float32)
-    if batch > 1:
-        array[0, time // 2 :] = 0
-        array[1, : time // 3] = 0
-        array[2, 1::2] = 0
-    return array
+        return random.integers(rows, size=(batch, time), dtype=np.int32)
+    return random.normal(size=(batch, time, *given.shape)).astype(np.float32)
+
+
+def _pad(array: np.ndarray, values: list[float], first: int) -> None:
+    """Write padding into three sequences of [batch, time, ...], from the one numbered `first` on.
+
+    Args:
+        array: of at least three sequences.
+        values: numbers that padding may consist of, used in turn.
+        first: number of the sequence that padding ends; beyond the last it counts from 0 again.
+    """
+    batch, time = array.shape[:2]
+    for number, place in enumerate((slice(time // 2, None), slice(time // 3), slice(1, None, 2))):
+        array[(first + number) % batch, place] = values[number % len(values)]

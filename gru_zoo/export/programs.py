@@ -140,6 +140,16 @@ def functional(model: Any) -> Any:
     )
 
 
+def require_open_batch(model: keras.Model) -> None:
+    """Raise ValueError if an input of a model fixes the number of sequences."""
+    # Models of ours have no such tensors, and leave their batch open.
+    for tensor in getattr(model, "inputs", None) or []:
+        if tensor.shape[0] is not None:
+            raise ValueError(
+                f"model must leave the batch open; input {tensor.name!r} has shape {tensor.shape}."
+            )
+
+
 def readers(tensor: Any) -> Iterator[Any]:
     """Yield the layers and operations that read an input, those inside of another model too."""
     for node in tensor._keras_history.operation._outbound_nodes:

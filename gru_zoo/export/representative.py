@@ -46,9 +46,9 @@ def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str,
         raise ValueError("representative must hold at least one sequence; got none.")
     inputs, embeddings = Network(model).inputs, _embeddings(model)
     words = _vocabularies(model, inputs, embeddings)
-    padding = _padding(model, inputs, embeddings)
+    masked = padding(model, inputs)
     return [
-        _checked_item(f"representative[{number}]", item, inputs, words, padding)
+        _checked_item(f"representative[{number}]", item, inputs, words, masked)
         for number, item in enumerate(items)
     ]
 
@@ -58,12 +58,21 @@ def _embeddings(model: keras.Model) -> list[keras.layers.Embedding]:
     return [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
 
 
-def _padding(
-    model: keras.Model, inputs: Mapping[str, Given], embeddings: list[keras.layers.Embedding]
-) -> dict[str, list[float]]:
-    """Return the numbers that a step of padding may consist of, by the input's name."""
+def padding(model: keras.Model, inputs: Mapping[str, Given]) -> dict[str, list[float]]:
+    """Return the numbers that a step of padding may consist of, by the input's name.
+
+    Args:
+        model: a model that `Network` takes.
+        inputs: the network's.
+
+    Example:
+        >>> masking = keras.layers.Masking(-1.0)
+        >>> model = keras.Sequential([keras.Input((None, 4)), masking, keras.layers.GRU(7)])
+        >>> padding(model, Network(model).inputs)
+        {'inputs': [-1.0]}
+    """
     if len(inputs) == 1 and "ids" in inputs:
-        return {"ids": [0]} if any(layer.mask_zero for layer in embeddings) else {}
+        return {"ids": [0]} if any(layer.mask_zero for layer in _embeddings(model)) else {}
     # An input may be read by layers of other models too.
     own = {id(layer) for layer in model._flatten_layers()}
     found: dict[str, list[float]] = {}

@@ -29,6 +29,7 @@ from gru_zoo.export import check, inspection
 from gru_zoo.export.disk import writing
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import plain_loops, probes
+from gru_zoo.export.programs import require_open_batch
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
@@ -83,13 +84,7 @@ class ArrayServer(tf.Module):
     def __init__(self, model: keras.Model) -> None:
         super().__init__()
         network = Network(model)
-        # A language model of ours has no such tensors, and leaves its batch open.
-        for tensor in getattr(model, "inputs", None) or []:
-            if tensor.shape[0] is not None:
-                raise ValueError(
-                    f"model must leave the batch open; input {tensor.name!r} has shape "
-                    f"{tensor.shape}."
-                )
+        require_open_batch(model)
         self.model_variables = [variable.value for variable in model.variables]
 
         def outputs(**arrays: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -145,6 +145,12 @@ def _quantized(value: np.ndarray, about: dict[str, Any]) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # NaN, which is refused below
         typed = np.asarray(value, about["dtype"])
     if typed.dtype.kind in "iu" and not np.array_equal(typed, value):
+        limits = np.iinfo(typed.dtype)
+        if np.array_equal(value, np.round(value)):
+            raise ValueError(
+                f"an id must be from {limits.min} to {limits.max}, which {typed.dtype} holds; got "
+                f"{value!r}."
+            )
         raise ValueError(f"an id must be a whole number; got {value!r}.")
     return typed
 

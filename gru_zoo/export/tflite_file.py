@@ -25,6 +25,7 @@ from gru_zoo.export import arrays, check, mediapipe
 from gru_zoo.export.calibrated import integer_step
 from gru_zoo.export.disk import writing
 from gru_zoo.export.int4 import int4, require_quantizer
+from gru_zoo.export.isolated import require_seconds
 from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
 from gru_zoo.export.network import Network
@@ -98,12 +99,13 @@ def tflite(
             needs the extra `int4`); "int8_full" or "int16x8", the step alone, all in integers;
             "mediapipe", a text classifier in a form that MediaPipe opens, larger and slower.
         overwrite: whether an existing file is replaced, by one that passed.
-        texts: texts to compare a classifier on; None makes some from its vocabulary.
+        texts: texts to compare a classifier on; None makes some from its vocabulary. Only of a
+            variant that reads whole texts.
         representative: sequences as the model will meet them, ids [time] or [time, features]. The
             variants that compute in integers need them; another is compared on them, instead of on
             random numbers, which may be unlike anything that the model has learnt.
         sequence_length: steps that the whole-sequence input is made for unless it is resized; None
-            takes the model's own, or 1,000.
+            takes the model's own, or 1,000. Only a classifier of texts takes another than its own.
         gates: also give each GRU's gates z and r as outputs of the step.
         thresholds: for MediaPipe, see `mediapipe.describe`.
         min_runtime: version of the TFLite runtime that must be able to run the file, such as
@@ -127,6 +129,7 @@ def tflite(
         True
     """
     form = VARIANTS[one_of("variant", variant, VARIANTS)]
+    require_seconds(seconds)
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
     if sequence_length is not None:
@@ -136,6 +139,7 @@ def tflite(
     old = min_runtime is not None and _version(min_runtime) < PER_ROW
     tied = isinstance(model, LanguageModel) and variant == "int8" and not old
     network = _network(model, tied)
+    _require_read(variant, model, network, texts, sequence_length)
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
@@ -186,8 +190,10 @@ def _refuse(
             f"model must be a SequenceClassifier for variant {variant!r}, which MediaPipe runs on "
             f"texts; got {type(model).__name__}."
         )
-    if options["thresholds"] is not None and not (text and form.form != "step"):
-        raise ValueError(f"thresholds must be None for variant {variant!r} of this model.")
+    if options["thresholds"] is not None:
+        if not _described(model, form.form):
+            raise ValueError(f"thresholds must be None for variant {variant!r} of this model.")
+        mediapipe.describe(model, options["thresholds"])
     if options["gates"] and form.form == "flat":
         raise ValueError(f"gates must be False for variant {variant!r}: it has no step.")
     if form.weights == "int4":
@@ -204,6 +210,33 @@ def _refuse(
         )
     StepGraph(network, options["gates"])
     return checked(model, representative)
+
+
+def _require_read(
+    variant: str,
+    model: keras.Model,
+    network: Network,
+    texts: Sequence[str] | None,
+    sequence_length: int | None,
+) -> None:
+    """Raise for texts or a length that nothing would be done with."""
+    step = VARIANTS[variant].form == "step"
+    if texts is not None and (step or not isinstance(model, SequenceClassifier)):
+        raise ValueError(
+            f"texts must be None for variant {variant!r} of this model: its file reads none."
+        )
+    if sequence_length is None:
+        return
+    if step:
+        raise ValueError(
+            f"sequence_length must be None for variant {variant!r}: it takes one step at a time; "
+            f"got {sequence_length}."
+        )
+    own = arrays.length(network)
+    if own not in (None, sequence_length):
+        raise ValueError(
+            f"sequence_length must be None or {own}, the model's own; got {sequence_length}."
+        )
 
 
 def _both(network: Network, weights: str, gates: bool, length: int, per_tensor: bool) -> bytes:
@@ -226,13 +259,19 @@ def _closed(
     thresholds: float | Mapping[str, float] | None,
 ) -> bytes:
     """Return a file with its checksum, and with what turns text into ids where it fits."""
-    text = isinstance(model, SequenceClassifier) and form != "step"
-    # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
-    if text and (form == "flat" or isinstance(model.tokenizer, WordTokenizer)):
+    if _described(model, form):
         return attach(content, mediapipe.describe(model, thresholds, words_only=form != "flat"))
     if isinstance(model, LanguageModel):
         return sealed(content, tokenizer_files(model.tokenizer))
     return sealed(content)
+
+
+def _described(model: keras.Model, form: str) -> bool:
+    """Return whether a file says how text becomes ids, and which probabilities are left out."""
+    if form == "step" or not isinstance(model, SequenceClassifier):
+        return False
+    # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
+    return form == "flat" or isinstance(model.tokenizer, WordTokenizer)
 
 
 def _require_runtime(path: Path, wanted: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -45,8 +46,9 @@ class MaskedPooling(keras.layers.Layer):
         mean = ops.sum(ops.cast(real, wide), axis=1) / ops.maximum(count, 1)
         mean = ops.cast(mean, inputs.dtype)
         some = ops.any(mask, axis=1, keepdims=True)  # [batch, 1]
-        # A finite floor far below any activation; float16 still holds it.
-        largest = ops.max(ops.where(mask[:, :, None], inputs, -6e4), axis=1)
+        # Finite, for whatever computes a choice as a sum of products: infinity times 0 is NaN.
+        lowest = float(tf.as_dtype(inputs.dtype).min)
+        largest = ops.max(ops.where(mask[:, :, None], inputs, lowest), axis=1)
         steps = ops.arange(ops.shape(inputs)[1])
         position = ops.max(ops.where(mask, steps, 0), axis=1)  # [batch]
         last = ops.take_along_axis(inputs, position[:, None, None], axis=1)[:, 0]

@@ -156,7 +156,9 @@ class StackedGRU(keras.layers.Layer):
         self.dropouts = [
             # Each with a seed of its own, or all layers would drop the same places.
             keras.layers.Dropout(
-                self.dropout, seed=None if seed is None else seed + layer, dtype=self.dtype_policy
+                self.dropout,
+                seed=None if self.seed is None else self.seed + layer,
+                dtype=self.dtype_policy,
             )
             for layer in range(self.num_layers - 1)
         ]

@@ -82,7 +82,7 @@ def round_to_half(model: keras.Model) -> None:
     """Round each float32 weight to the nearest float16 number; it stays float32.
 
     Raises:
-        ValueError: a weight is beyond what float16 holds.
+        ValueError: a weight is NaN or beyond what float16 holds; all weights stay what they are.
 
     Example:
         >>> layer = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.1))
@@ -91,16 +91,15 @@ def round_to_half(model: keras.Model) -> None:
         >>> float(layer.kernel[0, 0])
         0.0999755859375
     """
-    for weight in model.weights:
-        if weight.dtype != "float32":
-            continue
-        values = np.asarray(weight)
-        if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+    weights = [weight for weight in model.weights if weight.dtype == "float32"]
+    for weight in weights:
+        largest, limit = np.abs(np.asarray(weight)).max(initial=0), np.finfo(np.float16).max
+        if not largest <= limit:  # NaN is refused too.
             raise ValueError(
-                f"model must have weights of at most {np.finfo(np.float16).max:.0f}; "
-                f"{weight.path} has {np.abs(values).max():g}."
+                f"model must have weights of at most {limit:.0f}; {weight.path} has {largest:g}."
             )
-        weight.assign(values.astype(np.float16))
+    for weight in weights:
+        weight.assign(np.asarray(weight).astype(np.float16))
 
 
 def _not_compiled(content: bytes) -> bytes:

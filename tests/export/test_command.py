@@ -90,6 +90,46 @@ def test_a_mistake_is_one_line(saved, tmp_path, capsys, words, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["onnx", "saved_model", "tflite:mediapipe", "--representative", "none.npy"],
+            "representative must be left out for onnx, saved_model, tflite:mediapipe; only "
+            "tflite:float32, .*tflite:int16x8 read it; got none.npy",
+        ),
+        (["tflite:mediapipe", "--gates"], "gates must be left out for tflite:mediapipe; only"),
+        (["onnx", "--sequence-length", "9"], "sequence_length must be left out for onnx; .* got 9"),
+        (["saved_model", "--min-runtime", "2.3"], "min_runtime must be left out for saved_model"),
+    ],
+)
+def test_a_flag_that_no_format_reads_is_refused(saved, tmp_path, capsys, words, message):
+    assert main([str(saved[0]), "--out", str(tmp_path), "--to", *words]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    pytest.raises(ValueError, _raise, error).match(f"error: {message}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_each_format_gets_the_flags_that_it_reads(saved, tmp_path, monkeypatch):
+    given = {}
+
+    def tflite(model, path, variant, **options):
+        given[variant] = sorted(options)
+        path.write_bytes(b"")
+
+    monkeypatch.setattr("gru_zoo.export.tflite_file.tflite", tflite)
+    monkeypatch.setattr("gru_zoo.export.__main__._row", lambda path, difference: (path.name,) * 5)
+    np.save(tmp_path / "steps.npy", np.ones((2, 4, 5), np.float32))
+    words = ["--representative", str(tmp_path / "steps.npy"), "--sequence-length", "9", "--gates"]
+    formats = ["tflite", "tflite:int8_full", "tflite:mediapipe"]
+    assert main([str(saved[0]), "--out", str(tmp_path), *words, "--to", *formats]) == 0
+    assert given == {
+        "float32": ["gates", "min_runtime", "overwrite", "representative", "sequence_length"],
+        "int8_full": ["gates", "min_runtime", "overwrite", "representative"],
+        "mediapipe": ["min_runtime", "overwrite", "sequence_length"],
+    }
+
+
 @pytest.mark.slow
 def test_what_was_written_before_a_mistake_is_told(saved, tmp_path, capsys):
     words = ["--to", "tflite", "tflite:mediapipe", "--out", str(tmp_path)]

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, StackedGRU, export
+from gru_zoo.export import network, onnx_layers, onnx_walk
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.export.whole import WholeGraph
@@ -47,6 +48,28 @@ def test_masks_merge_as_in_keras(name):
     graph = WholeGraph(Network(model))
     given = graph.whole(a=tf.constant(A), b=tf.constant(B))["outputs"]
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("merge", [layers.Multiply, layers.Maximum, layers.Minimum])
+@pytest.mark.parametrize("mask_zero", [True, False], ids=["both masked", "one masked"])
+def test_layers_that_compute_by_masks_are_refused_by_name(merge, mask_zero, tmp_path):
+    pytest.importorskip("onnxruntime")
+    model = embedded(mask_zero, merge(name="join"))
+    for write in (export.tflite, export.onnx):
+        with pytest.raises(
+            ValueError, match=f"'join' \\({merge.__name__}\\) must .* without a mask"
+        ):
+            write(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("merge", [layers.Multiply, layers.Maximum, layers.Minimum])
+def test_the_same_layers_without_a_mask_are_not_refused(merge, tmp_path):
+    pytest.importorskip("onnxruntime")
+    x = keras.Input((None, 4))
+    model = keras.Model(x, GRU(5)(merge()([layers.Dense(3)(x), layers.Dense(3)(x)])))
+    export.onnx(model, tmp_path / "model.onnx")
+    assert export.tflite(model, tmp_path / "model.tflite") < 1e-5
 
 
 def through(*stack):
@@ -100,6 +123,43 @@ def test_a_tagger_in_litert_tags_padded_sentences_as_keras_does(tmp_path):
     for row in range(3):
         one = {name: array[row : row + 1] for name, array in ids.items()}
         np.testing.assert_allclose(runner(**one)["outputs"][0], wanted[row], atol=1e-5)
+
+
+def masking(value):
+    """Return a model that masks steps of a value other than zero."""
+    return keras.Sequential([keras.Input((None, 4)), layers.Masking(value), layers.GRU(7)])
+
+
+def test_tflite_is_compared_on_steps_that_masking_takes_for_padding(tmp_path, monkeypatch):
+    model = masking(-1.0)
+    shake(model, 3)
+    assert export.tflite(model, tmp_path / "right.tflite") < 1e-5
+    unharmed = Network.walk
+    monkeypatch.setattr(Network, "walk", lambda *args, **_: unharmed(*args, masked=False))
+    with pytest.raises(Refused, match="must be within 1e-05 of the model"):
+        export.tflite(model, tmp_path / "wrong.tflite")
+
+
+def test_onnx_is_compared_on_steps_that_masking_takes_for_padding(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    model = masking(-1.0)
+    shake(model, 3)
+    export.onnx(model, tmp_path / "right.onnx")
+    monkeypatch.setitem(onnx_walk._WRITERS, layers.Masking, onnx_layers.unchanged)
+    with pytest.raises(Refused, match="must be within 1e-05 of the model"):
+        export.onnx(model, tmp_path / "wrong.onnx")
+
+
+@pytest.mark.parametrize("write", [export.tflite, export.onnx])
+def test_a_file_of_two_inputs_is_compared_where_one_is_padding(write, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    model = embedded(True, layers.Multiply())
+    shake(model, 3)
+    for module in (network, onnx_layers):
+        monkeypatch.setattr(module, "require_unmasked", lambda layer, masks: None)
+    with pytest.raises(Refused, match="must be within 1e-05 of the model"):
+        write(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_numbers_without_time_beside_a_sequence_are_refused_by_name(tmp_path):

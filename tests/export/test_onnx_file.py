@@ -118,13 +118,21 @@ MODELS = {
             layers.DepthwiseConv1D(4, padding="same", depth_multiplier=2),
             layers.SeparableConv1D(6, 3, padding="same", depth_multiplier=3, dilation_rate=2),
             layers.TimeDistributed(layers.BatchNormalization(center=False)),
+            layers.TimeDistributed(layers.LayerNormalization(axis=1)),
             GRU(U),
+            layers.LayerNormalization(axis=[1]),
         ),
         1,
     ),
     "convolved, masked": (
         lambda: embedded(layers.Conv1D(6, 2, padding="causal"), layers.GRU(U)),
         1,
+    ),
+    "pooled, far below 0": (
+        lambda: embedded(
+            layers.Dense(3, bias_initializer=keras.initializers.Constant(-1e6)), MaskedPooling()
+        ),
+        0,
     ),
     "functional": (functional, 2),
     "nested": (nested, 1),
@@ -265,6 +273,10 @@ REFUSED = {
         ),
         "stateful must be False.*'g'",
     ),
+    "batch": (
+        lambda: keras.Sequential([layers.Input(FLOATS, batch_size=1, name="x"), GRU(U)]),
+        r"must leave the batch open; input 'x' has shape \(1, None, 4\)",
+    ),
     "subclass": (lambda: sequential(FLOATS, Mine(U, name="g")), "'g' is a Mine"),
     "lstm": (lambda: sequential(FLOATS, layers.LSTM(U, name="l")), "'l' is a LSTM"),
     "attention": (
@@ -299,6 +311,16 @@ REFUSED = {
     "axis": (
         lambda: sequential((T, D), layers.BatchNormalization(axis=1, name="n"), GRU(U)),
         "axis of layer 'n' must be -1 for ONNX; got 1",
+    ),
+    "axis of the steps": (
+        lambda: sequential((T, D), layers.LayerNormalization(axis=1, name="n"), GRU(U)),
+        "axis of layer 'n' must be -1, the last one, for ONNX; got 1",
+    ),
+    "neither scale nor centre": (
+        lambda: sequential(
+            FLOATS, layers.LayerNormalization(scale=False, center=False, name="n"), GRU(U)
+        ),
+        "layer 'n' must normalize one axis, with a scale or a centre",
     ),
     "mask": (with_other_mask, "must take the mask that its input carries"),
     "softmax": (

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo import GRU
+from gru_zoo import GRU, export
+from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
-from gru_zoo.export.probes import EAGER, answers
+from gru_zoo.export.probes import EAGER, Probe, answers, probes
 
 
 @pytest.fixture
@@ -34,3 +35,31 @@ def test_many_exports_warn_of_no_retracing(model, caplog):
     finally:
         logger.removeHandler(caplog.handler)
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_inputs_of_one_shape_differ_and_are_padded_in_other_places():
+    a, b = (keras.Input((None, 4), name=name) for name in "ab")
+    joined = keras.layers.Concatenate()([keras.layers.Masking(-1.0)(a), b])
+    model = keras.Model([a, b], GRU(7)(joined))
+    _, probe = probes(model)
+    a, b = probe.inputs["a"], probe.inputs["b"]
+    assert not (a == b).any()
+    masked, zeros = (a == -1).all(-1), (b == 0).all(-1)
+    assert masked.any(1).all() and zeros.any(1).all() and (masked != zeros).any(1).all()
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int32])
+def test_what_is_no_float_must_be_equal(kind):
+    wanted = np.array([[0, 1, 1]], kind)
+    probe = Probe({}, {"positive": wanted})
+    assert probe.compare({"positive": wanted.copy()}, "some file") == 0
+    with pytest.raises(
+        Refused, match="must be within 0 of the model; output 'positive' differs by 1"
+    ):
+        probe.compare({"positive": np.array([[1, 1, 1]], kind)}, "some file")
+
+
+@pytest.mark.parametrize("write", [export.tflite, export.saved_model])
+def test_an_output_of_bools_is_compared(write, tmp_path):
+    x = keras.Input((None, 4))
+    write(keras.Model(x, GRU(7)(x) > 0), tmp_path / "model")

@@ -159,6 +159,14 @@ def test_an_id_is_a_whole_number(path, value):
     stream.push(1.0)  # as numbers come from JavaScript or a table
 
 
+@pytest.mark.parametrize("value", [2**31, 2**40, -(2**40), 1e10])
+def test_an_id_that_int32_cannot_hold_is_told_its_limits(path, value):
+    with pytest.raises(
+        ValueError, match="an id must be from -2147483648 to 2147483647, which int32"
+    ):
+        Streamer(path).push(value)
+
+
 def test_a_number_becomes_the_nearest_integer():
     about = {"quantization": (0.5, 3), "dtype": np.int8}
     assert _quantized(np.array([0.4, -0.4, 0.2, 0.9]), about).tolist() == [4, 2, 3, 5]

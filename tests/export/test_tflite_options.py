@@ -11,7 +11,8 @@ from gru_zoo import GRU, export
 from gru_zoo.export import check
 from gru_zoo.export.seal import unsealed
 from tests.export import models
-from tests.export.conftest import make_classifier, shake
+from tests.export.conftest import LABELS, make_classifier, shake
+from tests.export.text_kinds import piece_classifier
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,16 @@ def test_gates_come_out_of_the_step(keyword, tmp_path):
             "it is bidirectional",
         ),
         ("both", {"gates": True}, "it is bidirectional"),
+        ("last", {"texts": ["fine"]}, "texts must be None for variant 'float32' of this model"),
+        (
+            "last",
+            {"variant": "int8_full", "sequence_length": 9},
+            "sequence_length must be None for variant 'int8_full': it takes one step .*; got 9",
+        ),
         ("last", {"sequence_length": 0}, "sequence_length must be an integer of at least 1"),
+        ("last", {"seconds": None}, "seconds must be a number; got None"),
+        ("last", {"seconds": "600"}, "seconds must be a number; got '600'"),
+        ("last", {"seconds": 0}, "seconds must be a number above 0; got 0"),
         ("last", {"min_runtime": 2.3}, "min_runtime must be a version such as '2.17'"),
     ],
 )
@@ -108,6 +118,51 @@ def test_what_cannot_be_had_is_refused(tmp_path, name, options, message):
     with pytest.raises(ValueError, match=message):
         export.tflite(models.make(name), tmp_path / "model.tflite", **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ([0.5, 0.5, 0.5], r"thresholds, unless they map each label to one, must be a number; got"),
+        ("0.5", "thresholds, unless .* must be a number; got '0.5'"),
+        (dict.fromkeys(LABELS, "0.5"), r"thresholds\['negative'\] must be a number; got '0.5'"),
+        (1.5, "thresholds must lie between 0 and 1; got 1.5"),
+    ],
+)
+@pytest.mark.parametrize("variant", ["float32", "mediapipe"])
+def test_a_wrong_threshold_is_refused_before_the_conversion(
+    tmp_path, monkeypatch, variant, thresholds, message
+):
+    for name in ("_both", "mediapipe.flat"):
+        monkeypatch.setattr(f"gru_zoo.export.tflite_file.{name}", None)  # never reached
+    with pytest.raises(ValueError, match=message):
+        path = tmp_path / "model.tflite"
+        export.tflite(make_classifier(), path, variant, thresholds=thresholds)
+    assert not list(tmp_path.iterdir())
+
+
+def test_thresholds_are_refused_for_word_pieces_that_mediapipe_cannot_read(tmp_path):
+    with pytest.raises(ValueError, match="thresholds must be None for variant 'float32'"):
+        export.tflite(piece_classifier(), tmp_path / "model.tflite", thresholds=0.5)
+
+
+def test_a_length_that_is_not_the_models_own_is_refused(keyword, tmp_path):
+    with pytest.raises(ValueError, match="sequence_length must be None or 9, .* own; got 77"):
+        export.tflite(keyword, tmp_path / "model.tflite", sequence_length=77)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"texts": ["fine"]}, "texts must be None for variant 'int16x8'"),
+        ({"sequence_length": 9}, "sequence_length must be None for variant 'int16x8'"),
+    ],
+)
+def test_a_step_of_integers_takes_neither_texts_nor_a_length(option, message, tmp_path):
+    options = {"representative": [np.ones(3, int)], **option}
+    with pytest.raises(ValueError, match=message):
+        export.tflite(make_classifier(), tmp_path / "model.tflite", "int16x8", **options)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from gru_zoo import GRU
@@ -39,6 +40,14 @@ def test_the_mean_over_many_steps(dtype, steps):
     assert keras.backend.standardize_dtype(given.dtype) == dtype
     mean = ops.convert_to_numpy(ops.cast(given, "float32"))[0, 4:]
     np.testing.assert_allclose(mean, 0.7, rtol=4e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_the_maximum_of_the_lowest_numbers(dtype):
+    lowest = float(tf.as_dtype(dtype).min)
+    x, mask = ops.full((1, 3, 2), lowest, dtype), np.array([[True, False, False]])
+    largest = MaskedPooling(dtype=dtype)(x, mask=mask)[:, 2:4]
+    np.testing.assert_array_equal(ops.convert_to_numpy(ops.cast(largest, "float64")), lowest)
 
 
 def test_what_is_not_a_number_on_a_masked_step_is_not_pooled():

@@ -143,6 +143,8 @@ def test_no_two_places_drop_alike():
     grus = [gru for both in layer.grus for gru in both]
     seeds = [part.seed for part in (*layer.dropouts, *grus)]
     assert len(set(seeds)) == len(seeds) == 2 + 6
+    numpys = StackedGRU(U, 3, dropout=0.5, seed=np.int64(3))
+    assert [part.seed for part in numpys.dropouts] == seeds[:2]
 
 
 # Keras' own saving converts variables in a way that NumPy 2 warns about.

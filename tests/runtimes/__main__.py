@@ -10,11 +10,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.timing import machine
-from gru_zoo.artifacts.card_text import table as markdown
 from gru_zoo.files import write_json
-from gru_zoo.zoo.table import write
-from tests.runtimes import compare, files, releases
+from tests.runtimes import releases
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "runtimes.json"
@@ -35,6 +32,17 @@ def main() -> None:
     names = releases.there()
     if not names:
         raise SystemExit(f"nothing in {releases.folder()}: python -m tests.runtimes --set-up")
+    record(names)
+
+
+def record(names: list[str]) -> None:
+    """Run every variant in these releases."""
+    # Setting up needs none of the packages that these need.
+    from benchmarks.timing import machine
+    from gru_zoo.artifacts.card_text import table as markdown
+    from gru_zoo.zoo.table import write
+    from tests.runtimes import compare, files
+
     with tempfile.TemporaryDirectory() as workshop:
         records = compare.compare(files.make(Path(workshop)), names)
     packages = {**releases.SMALL, **releases.LARGE}
