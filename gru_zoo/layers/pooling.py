@@ -47,7 +47,7 @@ class MaskedPooling(keras.layers.Layer):
         mean = ops.cast(mean, inputs.dtype)
         some = ops.any(mask, axis=1, keepdims=True)  # [batch, 1]
         # Finite, for whatever computes a choice as a sum of products: infinity times 0 is NaN.
-        lowest = float(tf.as_dtype(inputs.dtype).min)
+        lowest = float(tf.as_dtype(keras.backend.standardize_dtype(inputs.dtype)).min)
         largest = ops.max(ops.where(mask[:, :, None], inputs, lowest), axis=1)
         steps = ops.arange(ops.shape(inputs)[1])
         position = ops.max(ops.where(mask, steps, 0), axis=1)  # [batch]
