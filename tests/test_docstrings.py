@@ -38,15 +38,18 @@ NEEDS = {
 }
 # They train or convert a model for seconds.
 SLOW = {
+    "gru_zoo.evaluation.robustness",
     "gru_zoo.export.arrays",
     "gru_zoo.export.calibrated",
     "gru_zoo.export.check",
     "gru_zoo.export.lite_language_model",
+    "gru_zoo.export.saved_model_folder",
     "gru_zoo.export.story_graph",
     "gru_zoo.export.streamer",
     "gru_zoo.export.tagger_folder",
     "gru_zoo.export.tflite_file",
     "gru_zoo.training.adversarial",
+    "gru_zoo.training.truncated",
 }
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 

@@ -8,7 +8,6 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, StackedGRU, export
-from gru_zoo.export import network, onnx_layers, onnx_walk
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.network import Network
 from gru_zoo.export.whole import WholeGraph
@@ -145,6 +144,8 @@ def test_onnx_is_compared_on_steps_that_masking_takes_for_padding(tmp_path, monk
     model = masking(-1.0)
     shake(model, 3)
     export.onnx(model, tmp_path / "right.onnx")
+    from gru_zoo.export import onnx_layers, onnx_walk
+
     monkeypatch.setitem(onnx_walk._WRITERS, layers.Masking, onnx_layers.unchanged)
     with pytest.raises(Refused, match="must be within 1e-05 of the model"):
         export.onnx(model, tmp_path / "wrong.onnx")
@@ -155,6 +156,8 @@ def test_a_file_of_two_inputs_is_compared_where_one_is_padding(write, tmp_path, 
     pytest.importorskip("onnxruntime")
     model = embedded(True, layers.Multiply())
     shake(model, 3)
+    from gru_zoo.export import network, onnx_layers
+
     for module in (network, onnx_layers):
         monkeypatch.setattr(module, "require_unmasked", lambda layer, masks: None)
     with pytest.raises(Refused, match="must be within 1e-05 of the model"):

@@ -49,10 +49,8 @@ def streamed(path, x):
     return [stream.push(row) for row in x[0]][-1]["outputs"]
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [(9, 4), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in [(3, 8), (6, 6)])],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "second"), [(9, 4), (3, 8), (6, 6)])
 def test_two_sequences_need_not_be_equally_long(tmp_path, first, second):
     model = towers()
     export.tflite(model, tmp_path / "m.tflite")
@@ -110,13 +108,12 @@ def test_a_wrong_step_is_no_ground_for_integers(monkeypatch):
         arrays.require_step(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stack",
     [
         [layers.GRU(7, return_sequences=True), layers.Dense(6, "relu")],
-        pytest.param(
-            [layers.GRU(7, activation="relu", return_sequences=True)], marks=pytest.mark.slow
-        ),
+        [layers.GRU(7, activation="relu", return_sequences=True)],
     ],
     ids=["dense", "relu"],
 )
@@ -128,13 +125,8 @@ def test_a_maximum_of_anything_in_float16(tmp_path, stack):
         np.testing.assert_allclose(found, model(x), atol=2e-3)
 
 
-@pytest.mark.parametrize(
-    "pooling",
-    [
-        layers.GlobalMaxPooling1D,
-        pytest.param(layers.GlobalAveragePooling1D, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", [layers.GlobalMaxPooling1D, layers.GlobalAveragePooling1D])
 def test_pooling_that_keeps_its_axis(tmp_path, pooling):
     stack = [layers.GRU(7, return_sequences=True), pooling(keepdims=True), layers.Dense(2)]
     model = sequential(*stack)
@@ -171,9 +163,8 @@ def test_a_function_of_a_users_in_mixed_precision():
     np.testing.assert_allclose(graph.whole(inputs=x)["outputs"], model(x), atol=5e-3)
 
 
-@pytest.mark.parametrize(
-    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
     kept = keras.config.dtype_policy()
     try:

@@ -30,10 +30,8 @@ def loops(model):
 
 
 @pytest.mark.parametrize("weights", ["float32", "int8"])
-@pytest.mark.parametrize(
-    "name",
-    ["words_dense", *(pytest.param(n, marks=pytest.mark.slow) for n in ("last", "two_outputs"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["words_dense", "last", "two_outputs"])
 def test_a_slim_file_computes_the_same(name, weights):
     model = models.make(name)
     graph = WholeGraph(Network(model))

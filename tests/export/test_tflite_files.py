@@ -74,10 +74,8 @@ def test_more_room_for_words_changes_nothing(classifier, exported, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{"bidirectional": True}, pytest.param({"cell": "keras_gru"}, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [{"bidirectional": True}, {"cell": "keras_gru"}])
 def test_models_without_running_state_are_exported_too(arguments, tmp_path):
     model = make_classifier(**arguments)
     tflite(model, tmp_path / "model.tflite", "float32", texts=REVIEWS + random_reviews(20))

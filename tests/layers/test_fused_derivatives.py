@@ -35,7 +35,8 @@ def test_second_gradients_equal_finite_differences(reset_after, graph):
         np.testing.assert_allclose(tf.reduce_sum(found * direction), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("reset_after", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("reset_after", [False, True])
 def test_forward_mode_equals_finite_differences(reset_after):
     tensors = [tf.constant(a) for a in _arguments(11, reset_after=reset_after)]
     random = np.random.default_rng(4)
