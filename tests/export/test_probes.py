@@ -63,3 +63,4 @@ def test_what_is_no_float_must_be_equal(kind):
 def test_an_output_of_bools_is_compared(write, tmp_path):
     x = keras.Input((None, 4))
     write(keras.Model(x, GRU(7)(x) > 0), tmp_path / "model")
+    assert (tmp_path / "model").exists()  # It gets its name once it is what Keras gives.
