@@ -28,8 +28,10 @@ def test_parity_under(backend, tmp_path):
         pytest.skip(f"{backend} is not installed")
     if keras.backend.backend() == backend:
         pytest.skip("this is the process")
-    # Without a cache of its own: `--after-pass` would take what passed here for what passed before.
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow and not gpu"]
+    # One process: of two, one reads from JAX's cache what the other has half written, and both
+    # import what is slow to import. Without pytest's cache: `--after-pass` would take what passed
+    # here for what passed before.
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "not slow and not gpu"]
     command += ["-p", "no:cacheprovider"]
     command += [str(HERE / f"test_{name}.py") for name in TESTS]
     environment = {
