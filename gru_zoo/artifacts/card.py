@@ -13,6 +13,8 @@ from gru_zoo.arguments import one_of
 from gru_zoo.artifacts.scores import METRICS, Score, spread
 from gru_zoo.files import write_beside, write_json
 
+# Flags of a training that name what it begins with or learns from: runs and presets.
+LEARNS_FROM = ("--from", "--start", "--pretrained", "--mean-of", "--teachers", "--words")
 # Fields of what a card holds, beyond its own.
 _FIELDS = {
     "model": ("class", "parameters"),
@@ -121,7 +123,9 @@ class About:
 
     def goes_on(self) -> bool:
         """Return whether its seeds' trainings, which `scores` tell of, went on from others."""
-        return len(self.trainings()) > len(self.scores)
+        trainings = self.trainings()
+        last = trainings[-1].split() if trainings else []
+        return len(trainings) > len(self.scores) or any(flag in last for flag in LEARNS_FROM)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -124,9 +124,13 @@ def _chosen(card: Card) -> str:
     """Say which of several trainings the weights are of."""
     if len(card.scores) > 1:
         return "The seed was chosen on validation data."
-    mean = "".join(card.trainings()[-1:]).partition(" --mean-of ")[2].partition(" --")[0]
-    if len(mean.split()) > 1:
-        return "The weights are the mean of those of several trainings."
+    for training in reversed(card.trainings()):
+        averaged = training.partition(" --mean-of ")[2].partition(" --")[0].split()
+        if len(averaged) > 1:
+            return "The weights are the mean of those of several trainings."
+        if not averaged:
+            break
+        # "The mean" of one is what was trained before it, with other settings.
     return "One seed was trained."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from gru_zoo.artifacts.card_text import readme
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.imports import import_without_optional
 from gru_zoo.zoo import curves, reproducing, table
-from gru_zoo.zoo.registry import card, list_models, models_folder, place, verify
+from gru_zoo.zoo.registry import card, compare, folder_of, list_models, models_folder, place
 
 # Columns of a table that other programs may read: no row of it is wrapped or cut.
 _WIDE = 1000
@@ -127,8 +128,12 @@ def _verify(config: argparse.Namespace) -> int:
     for name in names:
         # One that is damaged hides nothing of the others.
         try:
-            shown.add_row(name, f"{len(verify(name))} files", "", "checksums are the card's")
-            for result in [] if config.checksums else replay(card(name), place(name)):
+            about, folder, lacking = _at_hand(name)
+            shown.add_row(name, f"{len(about.files)} files", "", "checksums are the card's")
+            if lacking:
+                shown.add_row("", "the others", "", escape(lacking))
+            runs = {"model.keras", "golden.npz"} <= set(about.files) and not config.checksums
+            for result in replay(about, folder) if runs else []:
                 bad += bool(result.wrong)
                 verdict = _red(result.wrong) if result.wrong else "as it was"
                 shown.add_row("", result.file, f"{result.difference:.1e}", verdict)
@@ -137,6 +142,26 @@ def _verify(config: argparse.Namespace) -> int:
             shown.add_row(name, "", "", _red(str(error)))
     _console(_WIDE).print(shown)
     return 1 if bad else 0
+
+
+def _at_hand(name: str) -> tuple[Card, Path, str]:
+    """Return the card of the files that can be had, compared with their checksums.
+
+    An installed package carries some files of a model. Without an address the others cannot be
+    had, and nothing is known to be wrong with them.
+
+    Returns:
+        the card, without what cannot be had; the folder; why something cannot be had, or nothing.
+    """
+    about = card(name)
+    try:
+        return about, place(name), ""
+    except ConnectionError as error:
+        folder = folder_of(name)
+        here = {path: file for path, file in about.files.items() if (folder / path).is_file()}
+        compare(name, folder, here)
+        exports = [export for export in about.exports if export["file"] in here]
+        return dataclasses.replace(about, files=here, exports=exports), folder, str(error)
 
 
 def _red(text: str) -> str:

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gru_zoo.artifacts.card import Card
+from gru_zoo.artifacts.card import LEARNS_FROM, Card
 
 # The modules a card may run: it may have come from anywhere.
 ALLOWED = ("recipes.", "gru_zoo.")
 # Flags of what a command reads: a table of the user's, or runs and presets.
-READS = ("--csv", "--from", "--start", "--pretrained", "--mean-of", "--teachers", "--words")
+READS = ("--csv", *LEARNS_FROM)
 # Folders of the user's, which a command in another folder is to find too.
 FOLDERS = ("TFDS_DATA_DIR", "GRU_ZOO_CACHE")
 
@@ -56,7 +56,9 @@ def run(about: Card, into: Path) -> Card:
         done = subprocess.run([sys.executable, *words], cwd=into, env=environment)
         if done.returncode:
             raise ValueError(f"{shlex.join(words)} must end well; its status is {done.returncode}.")
-    return Card.from_json(models / about.name / "card.json")
+    # By the name in its commands: the folder of this card may have been given another.
+    made = [path.name for words in commands for path in _published_by(words)]
+    return Card.from_json(models / [about.name, *made][-1] / "card.json")
 
 
 def arguments(command: str) -> list[str]:
@@ -110,6 +112,10 @@ def _made_by(words: list[str]) -> list[Path]:
     if words[2:3] == ["train"]:
         runs = Path("runs", words[1].removeprefix("recipes."))
         return [runs / name for name in _values(words, "--name")]
+    return _published_by(words)
+
+
+def _published_by(words: list[str]) -> list[Path]:
     published = _values(words, "--preset") if words[2:3] == ["publish"] else []
     return [Path(name) for name in published]
 

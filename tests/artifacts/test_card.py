@@ -110,16 +110,20 @@ def test_the_text_says_which_trainings_weights_they_are(card):
     assert "The seed was chosen on validation data." in readme(card)
     one = dataclasses.replace(card, scores=card.scores[1:])
     runs = ["python -m recipes.a train --name a", "python -m recipes.a train --mean-of a b"]
-    rounded = [runs[0], "python -m recipes.a train --mean-of runs/a --half"]
+    rounded = "python -m recipes.a train --mean-of runs/a --half"
+    further = "python -m recipes.a train --from two_words_gru"
     for trained, wanted in (
         (runs[:1], "One seed was trained."),
         (runs, "are the mean of those"),
-        (rounded, "One seed was trained."),
+        ([runs[0], rounded], "One seed was trained."),
+        ([*runs, rounded], "are the mean of those"),
+        ([*runs, further], "One seed was trained."),
+        ([further], "One seed was trained."),
     ):
         commands = [*trained, "python -m recipes.a publish runs/a/b --preset c"]
         text = readme(dataclasses.replace(one, commands=commands))
         assert wanted in text
-        assert ("without that of what it began with" in text) == (len(trained) > 1)
+        assert ("without that of what it began with" in text) == (trained != runs[:1])
 
 
 def test_the_text_says_what_files_were_scored_on(card):

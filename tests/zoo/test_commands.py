@@ -12,7 +12,7 @@ import pytest
 from gru_zoo import demo
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo import __main__ as commands
-from gru_zoo.zoo import card, curves, goldens, list_models, reproducing, table
+from gru_zoo.zoo import card, curves, goldens, list_models, registry, reproducing, table
 from tests.zoo.conftest import NAME, about
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +104,26 @@ def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, ca
     printed = capsys.readouterr().out
     assert "golden.npz must have SHA-256" in printed
     assert "whole" in printed and printed.count("as it was") == 2
+
+
+def test_a_package_without_an_address_is_verified_as_far_as_it_goes(
+    zoo, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(zoo, tmp_path / "zoo")
+    (tmp_path / "zoo" / NAME / "model_float32.tflite").unlink()
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GRU_ZOO_URL", raising=False)
+    assert commands.main(["verify"]) == 1  # A folder of one's own: it is missing.
+    monkeypatch.setattr(registry, "PACKAGED", tmp_path / "zoo")
+    capsys.readouterr()
+    assert commands.main(["verify"]) == 0
+    printed = capsys.readouterr().out
+    assert "model_float32.tflite is neither in the installed package nor" in printed
+    assert printed.count("as it was") == 1
+    (tmp_path / "zoo" / NAME / "golden.npz").write_bytes(b"another")
+    assert commands.main(["verify"]) == 1
+    assert "golden.npz must have SHA-256" in capsys.readouterr().out
 
 
 def test_a_file_that_cannot_be_run_says_so(zoo, monkeypatch, capsys):
@@ -256,7 +276,9 @@ def test_a_command_finds_the_users_folders(zoo, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", "data")
     monkeypatch.setenv("GRU_ZOO_CACHE", "~/cache")
-    reproducing.run(about(commands=[PUBLISH]), Path("into"))
+    # The folder of the card has another name than its commands publish under.
+    renamed = about(name="renamed", commands=[PUBLISH.replace("mine", NAME)])
+    assert reproducing.run(renamed, Path("into")).name == NAME
     assert found == [(str(tmp_path / "data"), str(Path("~/cache").expanduser()))]
 
 
