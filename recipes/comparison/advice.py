@@ -1,8 +1,8 @@
 """Which cell to take for a budget of latency, parameters and length, from the stored results.
 
-For each subject the cells within the budget are compared. Those that are not decidedly worse than
-the best one count as level with it, and of these the one with the lowest latency is taken. A cell
-that guesses is none to take, however fast it does.
+For each subject the cells within the budget are compared. Those at most a point behind the best
+one, and not decidedly worse, count as level with it, and of these the one with the lowest latency
+is taken. A cell that guesses is none to take, however fast it does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The seed's sentences, each held against what was measured.
 
-The verdict on a sentence is computed: "holds", "does not hold", "undecided" where the seeds'
-spread is larger than the difference, "not measured" where a cell of the table is missing.
+The verdict on a sentence is computed: "holds", "does not hold", "undecided" where the confidence
+interval of the difference has room for both (`judging`), "not measured" where a cell of the table
+is missing.
 """
 
 from __future__ import annotations
@@ -68,11 +69,15 @@ def table_row(results: Results, task: Task) -> Claim:
     evidence = f"gru {judging.shown(gru)}, lstm {judging.shown(lstm)}: {points:+.2f} for lstm"
     if verdict.error is None:
         return Claim(said, UNDECIDED, evidence)
-    tie = not verdict.decided
-    if winner == "Tie":
-        return Claim(said, HOLDS if tie else FAILS, evidence)
-    if tie:
+    error = judging.scaled(gru.metric, verdict.error)
+    evidence += f" (± {error:.2f})"
+    # Not to have seen a difference is no proof of a tie: the whole interval must be level.
+    if winner == "Tie" and abs(points) + error <= judging.LEVEL:
+        return Claim(said, HOLDS, evidence)
+    if not verdict.decided:
         return Claim(said, UNDECIDED, evidence)
+    if winner == "Tie":
+        return Claim(said, FAILS, evidence)
     return Claim(said, HOLDS if verdict.difference > 0 else FAILS, evidence)
 
 

@@ -131,8 +131,10 @@ def _advice(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[st
         yield f"- Not measured yet: {len(unknown)} more."
     yield ""
     yield (
-        "A cell is chosen if it is the best, or has the lowest device latency of those within two "
-        "standard errors of the best. For a budget of your own: `python -m recipes.compare "
+        "A cell is chosen if it is the best, or has the lowest device latency of those at most "
+        "a point behind and not decidedly worse. Decided is a difference whose 95 % confidence "
+        "interval (Welch 1947; three seeds are few, so it is wide) leaves 0 out; with so many "
+        "comparisons some are by chance. For a budget of your own: `python -m recipes.compare "
         "--advise --max-latency-ms 2 --length 300`."
     )
     yield ""
