@@ -90,9 +90,10 @@ def test_importing_the_layer_starts_nothing_and_draws_nothing():
         import tensorflow as tf
         random.seed(5)
         before = random.getstate()
-        from gru_zoo import GRU
+        import gru_zoo
+        assert gru_zoo.GRU.__name__ == "GRU"
         assert random.getstate() == before
         tf.config.threading.set_intra_op_parallelism_threads(2)  # refused once TensorFlow runs
-        assert GRU(3, dropout=0.25).dropout == 0.25
+        assert gru_zoo.GRU(3, dropout=0.25).dropout == 0.25
     """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

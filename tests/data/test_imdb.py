@@ -359,6 +359,7 @@ def test_real_packaged_reviews():
 @pytest.mark.skipif(
     tfds_folder() is None or imdb.package_file() is None, reason="needs both sources"
 )
+@pytest.mark.slow
 def test_both_real_sources_hold_the_same_training_reviews(monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
 
