@@ -76,24 +76,32 @@ def test_a_classifiers_card_tells_the_forms_of_imdb_apart(unlabelled):
     assert said[0][-1] == (reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP)
 
 
-def of_stories(run, each, **flags):
+def of_stories(run, each, training, **flags):
     text = SimpleNamespace(words=["a"], sentence_length=2, story_length=3)
     model = SimpleNamespace(cell="gru", units=3, embedding_dim=4, hops=2, text=text, answers=["a"])
-    questions = [Question(task, ("a",), "a", "a", (0,)) for task in TASKS for _ in range(each)]
-    config = comprehension.Train(**flags)
-    return comprehension_export._about(run, model, questions, config, "a command")
+
+    def asked(sizes):
+        one = {task: [Question(task, ("a",), "a", "a", (0,))] for task in sizes}
+        return [question for task, size in sizes.items() for question in one[task] * size]
+
+    config, tested = comprehension.Train(**flags), asked(dict.fromkeys(TASKS, each))
+    return comprehension_export._about(run, model, asked(training), tested, config, "a command")
 
 
 def test_a_readers_card_says_what_it_was_trained_with(finished):
     shipped = card("comprehension_babi_gru_small")
     run = finished(shipped.data, "accuracy", tasks_failed=2, scored_on="all")
     write_json(run.path / "tasks.json", {"qa1": {"task": "a", "accuracy": 1.0}})
-    about = of_stories(run, 1000)
+    ours = {**dict.fromkeys(TASKS, 9000), 3: 900, 4: 9002, 18: 9011, 20: 9007}
+    about = of_stories(run, 1000, ours)
     assert about.limits == shipped.limits
     assert about.measured[0].text == shipped.measured[0].text
-    about = of_stories(run, 5, supports=0.0, limit=5)
+    # Whoever has upstream's archive has as many for the third task.
+    limits = of_stories(run, 1000, dict.fromkeys(TASKS, 9000)).limits
+    assert limits[3] == "It had 9,000 questions of each task to train on."
+    about = of_stories(run, 5, dict.fromkeys(TASKS, 5), supports=0.0, limit=5)
     assert about.limits[1] == "It was trained on answers alone, without bAbI's supporting facts."
-    assert about.limits[3] == "It had at most 5 questions of each task to train on."
+    assert about.limits[3] == "It had 5 questions of each task to train on."
     assert about.measured[0].text.startswith("5 questions of the official test files each; 2 tasks")
 
 
