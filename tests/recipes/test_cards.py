@@ -105,13 +105,20 @@ def test_a_readers_card_says_what_it_was_trained_with(finished):
     assert about.measured[0].text.startswith("5 questions of the official test files each; 2 tasks")
 
 
+def test_what_others_reached_has_its_direction_in_every_translators_card():
+    for name in ("translation_multi30k_de_en_gru_small", "translation_multi30k_en_de_gru_small"):
+        assert all(row["system"].startswith("German to English: ") for row in card(name).published)
+
+
 def test_a_translators_card_counts_its_captions(finished, monkeypatch):
     monkeypatch.setattr("gru_zoo.artifacts.translator.translator_configuration", lambda model: {})
     shipped = card("translation_multi30k_de_en_gru_small")
     run = finished(shipped.data, "bleu", signature="none", scored_on="all")
     for limit, captions in ((0, "29,000"), (2000, "2,000"), (40_000, "29,000")):
         config = translation.Train(limit=limit)
-        limits = translation_export._about(run, None, config, "a command").limits
+        about = translation_export._about(run, None, config, "a command")
+        assert list(about.published) == shipped.published
+        limits = about.limits
         assert limits[0].startswith(f"It was trained on {captions} captions: words")
         assert limits[1:] == shipped.limits[1:]
         assert (limits == shipped.limits) == (captions == "29,000")
