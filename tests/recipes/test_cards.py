@@ -13,6 +13,7 @@ from recipes import (
     comprehension_export,
     language_model,
     language_model_card,
+    pos_tagging_report,
     translation,
     translation_export,
 )
@@ -103,6 +104,19 @@ def test_a_readers_card_says_what_it_was_trained_with(finished):
     assert about.limits[1] == "It was trained on answers alone, without bAbI's supporting facts."
     assert about.limits[3] == "It had 5 questions of each task to train on."
     assert about.measured[0].text.startswith("5 questions of the official test files each; 2 tasks")
+
+
+def test_a_taggers_card_names_its_treebanks_language(finished, monkeypatch):
+    monkeypatch.setattr("gru_zoo.artifacts.tagger.tagger_configuration", lambda model: {})
+    run, shipped = finished({}, "accuracy"), card("pos_ewt_gru_small")
+    write_json(run.path / "tags.json", {})
+    said = {}
+    for treebank in ("en_ewt", "fr_sequoia"):
+        run.config["treebank"] = treebank
+        said[treebank] = pos_tagging_report.said(None, run)["uses"]
+    assert said["en_ewt"] == shipped.uses
+    assert "English text" not in said["fr_sequoia"]
+    assert "other than that of the treebank fr_sequoia (fr)." in said["fr_sequoia"]
 
 
 def test_what_others_reached_has_its_direction_in_every_translators_card():
