@@ -16,7 +16,7 @@ from gru_zoo.training.heap import keep_freed_memory
 
 # Exit status of a training whose loss is no longer finite.
 DIVERGED = 3
-RESUME = "--resume goes on with the last checkpoint."
+RESUME = "--resume goes on with the last checkpoint, or from the start before the first."
 
 
 def run(
@@ -90,7 +90,7 @@ def command(
         print(f"error: {error}", file=sys.stderr)
         return DIVERGED
     except KeyboardInterrupt:
-        if interrupted == RESUME and not hasattr(config, "resume"):
+        if "--resume" in interrupted and not hasattr(config, "resume"):
             interrupted = "what was finished is whole."
         print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
