@@ -13,6 +13,7 @@ next start.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import os
 import signal
@@ -129,6 +130,11 @@ def _check(config: Compare) -> list[Task | Problem]:
 
 
 def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
+    if importlib.util.find_spec("fcntl") is None:
+        raise ImportError(
+            "recipes.compare needs a POSIX system to measure on, for its locks and the end of its "
+            "children; this one has no fcntl. --plan, --report and --advise do without."
+        )
     from recipes.comparison.runner import run_all
 
     # So that an ordinary end takes the child along, as Ctrl-C does.

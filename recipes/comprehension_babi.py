@@ -333,8 +333,9 @@ def export(config: Train, run: RunFolder) -> None:
     from recipes.shared import publishing, report
 
     model, test, given = _tested(config, run)
+    training, _ = read("train", config)
     command = publishing.command("comprehension", run, type(config)())
-    card = comprehension_export.write_artifact(run, model, test, given, config, command)
+    card = comprehension_export.write_artifact(run, model, training, test, given, config, command)
     report.print_run("comprehension", run, card.exports)
 
 

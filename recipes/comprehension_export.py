@@ -54,6 +54,7 @@ def asked_of(questions: Sequence[Question]) -> Asked:
 def write_artifact(
     run: RunFolder,
     model: Reader,
+    training: Sequence[Question],
     questions: Sequence[Question],
     probabilities: np.ndarray,
     config: Train,
@@ -64,6 +65,7 @@ def write_artifact(
     Args:
         run: finished and evaluated.
         model: what it trained.
+        training: questions that it was trained on.
         questions: of the test split.
         probabilities: the model's for them, `[questions, answers]`.
         config: the run's flags.
@@ -75,7 +77,7 @@ def write_artifact(
     firsts = {question.task: question for question in reversed(questions)}
     return publish(
         run.path / "artifact",
-        _about(run, model, questions, config, command),
+        _about(run, model, training, questions, config, command),
         model,
         **reader_parts(model, asked_of(questions), probabilities),
         goldens=reader_goldens(model, asked_of([firsts[task] for task in sorted(firsts)])),
@@ -107,7 +109,12 @@ def write_files(
 
 
 def _about(
-    run: RunFolder, model: Reader, questions: Sequence[Question], config: Train, command: str
+    run: RunFolder,
+    model: Reader,
+    training: Sequence[Question],
+    questions: Sequence[Question],
+    config: Train,
+    command: str,
 ) -> About:
     from gru_zoo.artifacts.card import About, Section
     from recipes.shared.publishing import score_of
@@ -145,21 +152,29 @@ def _about(
         },
         published=PUBLISHED,
         measured=[Section("Task by task", ["task", "what", "accuracy"], rows, text)],
-        limits=_limits(config),
+        limits=_limits(config, training),
     )
 
 
-def _limits(config: Train) -> list[str]:
+def _limits(config: Train, training: Sequence[Question]) -> list[str]:
     """Say what a reader cannot do, and what it was trained on."""
     facts = "It was trained with bAbI's supporting facts, which hardly any other text comes with."
     if not config.supports:
         facts = "It was trained on answers alone, without bAbI's supporting facts."
-    sizes = "The third task had 1,000 questions to train on, the others 10,000."
-    if config.limit:
-        sizes = f"It had at most {config.limit:,} questions of each task to train on."
     return [
         "It knows the words of bAbI's training stories and no other; an unknown word is an error.",
         facts,
         "Answers of several words (lists, paths) are chosen as a whole: it cannot combine anew.",
-        sizes,
+        _sizes(training),
     ]
+
+
+def _sizes(training: Sequence[Question]) -> str:
+    """Say how many questions of the tasks a reader was trained on, and of which ones of few."""
+    counts = collections.Counter(question.task for question in training)
+    # Archives differ: ours has a tenth of the third task's.
+    few = {task: count for task, count in counts.items() if count < max(counts.values()) // 2}
+    usual = sorted(count for task, count in counts.items() if task not in few)
+    each = " to ".join(f"{count:,}" for count in dict.fromkeys((usual[0], usual[-1])))
+    less = "".join(f", of qa{task} {count:,}" for task, count in sorted(few.items()))
+    return f"It had {each} questions of each task to train on{less}."

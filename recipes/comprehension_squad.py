@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -64,10 +65,19 @@ def train(config: Train, run: RunFolder) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.training.fitting import fit
 
-    training, source = read("train", config)
+    given, source = read("train", config)
     run.pin_data(source.as_dict())
     print(f"data: {source.splits['train'][0]:,} {source.splits['train'][1]}")
     validation, _ = read("validation", config)
+    # What would end a training in the middle or after it is said before.
+    _require_fitting("validation", validation)
+    _require_fitting("test", read("test", config)[0])
+    training = [question for question in given if not _unfit(question)]
+    if left := len(given) - len(training):
+        print(
+            f"note: {left:,} of {len(given):,} training questions are left out: a reader takes 1 "
+            f"to {LENGTHS[-1]} words of a paragraph and 1 to {QUESTION} of a question."
+        )
     model = make_model(config, training)
     print(f"model: {model.count_params():,} parameters")
     batches = _Batches(model, training, config)
@@ -89,6 +99,32 @@ def train(config: Train, run: RunFolder) -> None:
         monitor="f1",
     )
     save_keras_file(model, run.path / "model.keras")
+
+
+def _unfit(question: Question) -> str:
+    """Return what of a question no reader takes; "" where it takes all of it."""
+    for part, text, most in (
+        ("paragraph", question.context, LENGTHS[-1]),
+        ("question", question.question, QUESTION),
+    ):
+        if not 1 <= (size := _size(text)) <= most:
+            which = f"{text[:60]!r} of {question.title!r}"
+            return f"{part} must have 1 to {most} words; {which} has {size}"
+    return ""
+
+
+@functools.lru_cache(maxsize=256)  # The questions about a paragraph follow each other.
+def _size(text: str) -> int:
+    from gru_zoo.text.spans import split_words
+
+    return len(split_words(text).words)
+
+
+def _require_fitting(split: str, questions: Sequence[Question]) -> None:
+    """Raise ValueError for a question that no reader takes: what scores a model is not left out."""
+    for question in questions:
+        if unfit := _unfit(question):
+            raise ValueError(f"{split} split: {unfit}.")
 
 
 class _Batches:

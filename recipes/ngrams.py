@@ -48,11 +48,14 @@ def train(config: Train) -> None:
     with start_run(config) as run:
         splits, source = reviews.for_training(config.source, config.limit)
         run.pin_data(source.as_dict())
-        model = NGrams.fit(*splits["train"], config.longest, config.strength, config.seed)
-        model.save(run.path / teachers.NGRAMS)
-        said = {split: model.predict(given.texts) for split, given in splits.items()}
-        teachers.keep_opinions(run, said)
-        accuracy = reviews.score(said["validation"], splits["validation"].labels)["accuracy"]
+        # They are written last: a run that has them is finished, and is not fitted again.
+        if not (run.path / teachers.OPINIONS).exists():
+            model = NGrams.fit(*splits["train"], config.longest, config.strength, config.seed)
+            model.save(run.path / teachers.NGRAMS)
+            said = {split: model.predict(given.texts) for split, given in splits.items()}
+            teachers.keep_opinions(run, said)
+        said = teachers.opinions(run, splits)["validation"]
+        accuracy = reviews.score(said, splits["validation"].labels)["accuracy"]
         print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
 
 
@@ -77,7 +80,8 @@ COMMANDS = {"train": (Train, train), "evaluate": (Evaluate, evaluate)}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that the arguments name and return the exit status."""
-    return cli.run("python -m recipes.ngrams", COMMANDS, arguments)
+    going_on = "--resume fits from the start what is not finished."
+    return cli.run("python -m recipes.ngrams", COMMANDS, arguments, going_on)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class Train(RunFlags):
 
     # Data.
     treebank: str = "en_ewt"
-    """Configuration of TFDS' universal_dependencies."""
+    """Configuration of TFDS' universal_dependencies that has train, dev and test; of sentences of
+    over 200 words training's are left out and counted, and others refused."""
     limit: int = 0
     """Use only so many sentences of each split, for a smoke test; 0 uses all of them."""
 
@@ -127,8 +128,8 @@ class Publish(PublishFlags):
 def train(config: Train) -> None:
     """Train, evaluate, export; print tables."""
     check_flags(config)
-    # An unknown treebank, and a size that no model has, leave no run behind.
-    training, source = _read("train", config)
+    # A treebank that no tagger is made of, and a size that no model has, leave no run behind.
+    training, source = _trainable(config)
     units = _units(config, training)
     with start_run(config) as run:
         _train(config, run, training, source, units)
@@ -244,6 +245,30 @@ def _read(split: str, config: Train) -> tuple[list[Sentence], Source]:
 
     sentences, source = universal_dependencies.load(split, config.treebank)
     return sentences[: config.limit or None], source
+
+
+def _trainable(config: Train) -> tuple[list[Sentence], Source]:
+    """Return the training sentences that a tagger takes, if it takes all of the other splits'.
+
+    What a model is chosen and scored by is never left out.
+    """
+    from gru_zoo.models.tagger import LENGTHS
+
+    training, source = _read("train", config)
+    for split in ("validation", "test"):
+        longest = max(len(sentence.words) for sentence in _read(split, config)[0])
+        if longest > LENGTHS[-1]:
+            raise ValueError(
+                f"treebank must have {split} sentences of at most {LENGTHS[-1]} words, as many as "
+                f"a tagger takes; {config.treebank} has one of {longest}."
+            )
+    short = [sentence for sentence in training if len(sentence.words) <= LENGTHS[-1]]
+    if left := len(training) - len(short):
+        print(
+            f"note: {left:,} of {len(training):,} training sentences have more than {LENGTHS[-1]} "
+            "words and are left out."
+        )
+    return short, source
 
 
 def _units(config: Train, training: Sequence[Sentence]) -> int:

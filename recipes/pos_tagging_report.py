@@ -55,13 +55,19 @@ def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
 
     tags = json.loads((run.path / "tags.json").read_text(encoding="utf-8"))
     treebank = run.config["treebank"]
+    language = treebank.split("_")[0]
+    # The split of raw text is that of English treebanks, whatever the tagger has learnt.
+    raw, others = "raw English text, roughly", "other languages"
+    if language != "en":
+        raw = "raw text, roughly as English treebanks do"
+        others = f"languages other than that of the treebank {treebank} ({language})"
     return {
         "task": "token-classification",
-        "language": [treebank.split("_")[0]],
+        "language": [language],
         "summary": "Tells the universal part of speech (UPOS) of every word of a sentence.",
         "uses": (
             "Tagging of words that are already apart, on a phone, in a browser or on a server; the "
-            "SavedModel also splits raw English text, roughly. Not meant for other languages."
+            f"SavedModel also splits {raw}. Not meant for {others}."
         ),
         "dataset": "universal_dependencies",
         "configuration": {"treebank": treebank, **tagger_configuration(model)},

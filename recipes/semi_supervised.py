@@ -17,6 +17,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from gru_zoo.training.runs import RunFolder
@@ -24,6 +25,7 @@ from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
 from recipes.shared import averaging, cli, report, reviews, sentiment_card, teachers
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import (
+    alike,
     before,
     is_run,
     open_run,
@@ -179,8 +181,13 @@ def publish(config: Publish) -> None:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
         require_forward(_own(path), "finished")
-        if not (path / "metrics.json").exists():
-            evaluate(Evaluate((path,)))
+    # The test split is not read for what is then refused.
+    runs = alike(config.finished, config.preset)
+    said = sentiment_card.said(load(runs[0]), runs[0].data(), unlabelled=True)
+    require_same_task(config.preset, SimpleNamespace(metric="accuracy", **said))
+    for run in runs:
+        if not (run.path / "metrics.json").exists():
+            evaluate(Evaluate((run.path,)))
     found = together("semi_supervised", config.finished, Train(), config.preset)
     found.commands[-1] += f" --compared {config.compared}" if config.compared else ""
     if config.variants != Publish.variants:
@@ -202,7 +209,6 @@ def publish(config: Publish) -> None:
         commands=[*before(found.best), *found.commands],
         **sentiment_card.said(model, metrics["data"], unlabelled=True),
     )
-    require_same_task(config.preset, about)
     card = publish_artifact(
         models_folder() / config.preset,
         about,

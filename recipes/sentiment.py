@@ -29,6 +29,7 @@ from recipes.sentiment_flags import (
     Publish,
     Train,
     check,
+    check_loaded,
 )
 from recipes.shared import cli, models, report, reviews
 from recipes.shared.lines import read_lines
@@ -45,6 +46,8 @@ def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
     check(config)
     loaded = _loaded(config.start) if config.start else None
+    if loaded:
+        check_loaded(config, loaded)
     if config.csv:
         from recipes.sentiment_csv import check_same_parts, contradictions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -16,6 +16,9 @@ from recipes.shared.flags import (
     check_left_alone,
 )
 from recipes.shared.starting import check_flags
+
+if TYPE_CHECKING:
+    from gru_zoo.models.classifier import SequenceClassifier
 
 RUNS = Path("runs/sentiment")
 PRESET = "sentiment_imdb_gru_small"
@@ -152,3 +155,21 @@ def check(config: Train) -> None:
             f"cell must be one of {', '.join(map(repr, EXPORTED))} to be exported; got "
             f"{config.cell!r}, which --no-export trains all the same."
         )
+
+
+def check_loaded(config: Train, model: SequenceClassifier) -> None:
+    """Raise ValueError for a loaded model that is to be exported after training, and cannot be."""
+    from gru_zoo.text.wordpiece import WordPieceTokenizer
+
+    if not config.export:
+        return
+    if model.cell not in EXPORTED:
+        is_one = f"is of cell {model.cell!r}"
+    elif isinstance(model.tokenizer, WordPieceTokenizer):
+        is_one = "is of word pieces"
+    else:
+        return
+    raise ValueError(
+        f"from must name a model of words and of cell {' or '.join(map(repr, EXPORTED))} to be "
+        f"exported; {config.start} {is_one}, which --no-export trains all the same."
+    )

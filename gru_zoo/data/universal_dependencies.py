@@ -19,7 +19,9 @@ from gru_zoo.data import network
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import checksum
 
-SPLITS = ("train", "validation", "test")
+# Name of each split -> what treebanks call it.
+_OWN = {"train": "train", "validation": "dev", "test": "test"}
+SPLITS = tuple(_OWN)
 ORIGIN = "https://universaldependencies.org/"
 LICENCES = {"en_ewt": "CC BY-SA 4.0", "fr_sequoia": "LGPL-LR"}
 NO_TAG = "_"
@@ -46,7 +48,7 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
         came from.
 
     Raises:
-        ValueError: an unknown split or treebank.
+        ValueError: an unknown split or treebank, or one without that split: many have a test alone.
         FileNotFoundError: the treebank is neither prepared in TFDS_DATA_DIR nor to be downloaded.
 
     Example:
@@ -56,6 +58,12 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
     """
     one_of("split", split, SPLITS)
     builder, reason = _builder(treebank)
+    there = [name for name, own in _OWN.items() if own in builder.info.splits]
+    if split not in there:
+        raise ValueError(
+            f"treebank must have a {split} split (a training needs {', '.join(SPLITS)}); "
+            f"{treebank} has {' and '.join(there)} alone."
+        )
     return list(_read(Path(builder.data_dir), split)), _record(builder, treebank, reason)
 
 
@@ -65,14 +73,12 @@ def _read(folder: Path, split: str) -> list[Sentence]:
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(folder)
-    names = {"validation": "dev"}
-    own = split if split in builder.info.splits else names.get(split, split)
     sentences = []
     tags = builder.info.features["upos"].feature.names
     wanted = dict.fromkeys(("idx", "tokens", "upos", "head"), True)  # a quarter of the time of all
     decoders = tfds.decode.PartialDecoding(wanted)
     with _without_warnings():
-        dataset = builder.as_dataset(split=own, decoders=decoders)
+        dataset = builder.as_dataset(split=_OWN[split], decoders=decoders)
     for row in tfds.as_numpy(dataset):
         pairs = [
             (word.decode(), tags[tag])
@@ -118,19 +124,15 @@ def _builder(treebank: str) -> tuple[Any, str]:
 
 
 def _record(builder: Any, treebank: str, reason: str) -> Source:
-    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
-    sizes["validation"] = sizes.pop("dev", sizes.get("validation", 0))
+    there = builder.info.splits
+    sizes = {name: there[own].num_examples for name, own in _OWN.items() if own in there}
     return Source(
         f"universal_dependencies/{treebank} (TFDS)",
         str(builder.info.version),
         ORIGIN,
         LICENCES.get(treebank, "see the treebank's page"),
-        {name: (sizes[name], f"the official {name} split") for name in SPLITS if name in sizes},
-        {
-            f"{name} sentences": _checksum(Path(builder.data_dir), name)
-            for name in SPLITS
-            if sizes.get(name)
-        },
+        {name: (size, f"the official {name} split") for name, size in sizes.items()},
+        {f"{name} sentences": _checksum(Path(builder.data_dir), name) for name in sizes},
         reason,
     )
 

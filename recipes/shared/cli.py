@@ -16,7 +16,7 @@ from gru_zoo.training.heap import keep_freed_memory
 
 # Exit status of a training whose loss is no longer finite.
 DIVERGED = 3
-RESUME = "--resume goes on with the last checkpoint."
+RESUME = "--resume goes on with the last checkpoint, or from the start before the first."
 
 
 def run(
@@ -55,9 +55,7 @@ def command(
     """
     # TensorFlow reports a missing GPU as an error; a recipe's output is for results.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A training's log in a file is read while it runs.
-        sys.stdout.reconfigure(line_buffering=True)
+    _prepare_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     default = next(iter(commands))
     name = arguments.pop(0) if arguments and arguments[0] in commands else default
@@ -90,11 +88,25 @@ def command(
         print(f"error: {error}", file=sys.stderr)
         return DIVERGED
     except KeyboardInterrupt:
-        if interrupted == RESUME and not hasattr(config, "resume"):
+        if "--resume" in interrupted and not hasattr(config, "resume"):
             interrupted = "what was finished is whole."
         print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0
+
+
+def _prepare_streams() -> None:
+    """Write lines as they come, for a log is read while a training runs; to files in UTF-8.
+
+    Files are read as UTF-8 too. Windows' code page lacks most of what a text may hold.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        stream.reconfigure(line_buffering=True)
+        if not stream.isatty():
+            errors = "backslashreplace" if stream is sys.stderr else stream.errors
+            stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 def _hint(error: Exception, config: Any) -> str:

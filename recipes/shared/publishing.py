@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_zoo.data.source import other_data
@@ -199,8 +200,13 @@ def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
     return runs
 
 
-def require_same_task(preset: str, made: About) -> None:
-    """Raise ValueError if a preset that is there does something else than what would replace it."""
+def require_same_task(preset: str, made: About | SimpleNamespace) -> None:
+    """Raise ValueError if a preset that is there does something else than what would replace it.
+
+    Args:
+        preset: a name, new or not.
+        made: has the new one's task, dataset, metric and language.
+    """
     from gru_zoo.zoo import card, list_models
 
     if preset not in list_models():

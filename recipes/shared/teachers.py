@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gru_zoo.training.runs import RunFolder
 
-_OPINIONS = "opinions.npz"
+OPINIONS = "opinions.npz"
 NGRAMS = "ngrams.npz"
 # Words of an excerpt: from a sentence to a long paragraph.
 _SHORTEST, _LONGEST = 15, 150
@@ -24,7 +24,7 @@ def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
     """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
     import numpy as np
 
-    with write_beside(run.path / _OPINIONS) as partial, open(partial, "wb") as file:
+    with write_beside(run.path / OPINIONS) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, **said)
 
 
@@ -43,7 +43,7 @@ def opinions(
     """
     import numpy as np
 
-    path = run.path / _OPINIONS
+    path = run.path / OPINIONS
     if not path.exists():
         raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no {path.name}.")
     with np.load(path, allow_pickle=False) as archive:

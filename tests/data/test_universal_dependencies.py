@@ -43,6 +43,7 @@ def treebank(monkeypatch, tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets")
     monkeypatch.setattr(tfds, "builder_from_directory", lambda folder: builder)
     monkeypatch.setattr(universal_dependencies, "_builder", lambda name: (builder, "given"))
+    return builder
 
 
 def test_words_and_tags_without_ranges_in_the_order_of_their_names(treebank):
@@ -56,6 +57,15 @@ def test_words_and_tags_without_ranges_in_the_order_of_their_names(treebank):
     both = b"".join(hashlib.sha256(line.encode()).digest() for line in lines)
     every = ("train sentences", "validation sentences", "test sentences")
     assert source.sha256 == dict.fromkeys(every, hashlib.sha256(both).hexdigest())
+
+
+def test_a_treebank_without_a_split_says_which_it_has(treebank):
+    del treebank.info.splits["dev"]
+    needed = r"\(a training needs train, validation, test\); gl_treegal has train and test alone"
+    with pytest.raises(ValueError, match=f"treebank must have a validation split {needed}"):
+        universal_dependencies.load("validation", "gl_treegal")
+    _, source = universal_dependencies.load("test", "gl_treegal")
+    assert list(source.splits) == ["train", "test"]
 
 
 def test_bad_input():

@@ -13,6 +13,7 @@ from recipes import (
     comprehension_export,
     language_model,
     language_model_card,
+    pos_tagging_report,
     translation,
     translation_export,
 )
@@ -76,25 +77,51 @@ def test_a_classifiers_card_tells_the_forms_of_imdb_apart(unlabelled):
     assert said[0][-1] == (reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP)
 
 
-def of_stories(run, each, **flags):
+def of_stories(run, each, training, **flags):
     text = SimpleNamespace(words=["a"], sentence_length=2, story_length=3)
     model = SimpleNamespace(cell="gru", units=3, embedding_dim=4, hops=2, text=text, answers=["a"])
-    questions = [Question(task, ("a",), "a", "a", (0,)) for task in TASKS for _ in range(each)]
-    config = comprehension.Train(**flags)
-    return comprehension_export._about(run, model, questions, config, "a command")
+
+    def asked(sizes):
+        one = {task: [Question(task, ("a",), "a", "a", (0,))] for task in sizes}
+        return [question for task, size in sizes.items() for question in one[task] * size]
+
+    config, tested = comprehension.Train(**flags), asked(dict.fromkeys(TASKS, each))
+    return comprehension_export._about(run, model, asked(training), tested, config, "a command")
 
 
 def test_a_readers_card_says_what_it_was_trained_with(finished):
     shipped = card("comprehension_babi_gru_small")
     run = finished(shipped.data, "accuracy", tasks_failed=2, scored_on="all")
     write_json(run.path / "tasks.json", {"qa1": {"task": "a", "accuracy": 1.0}})
-    about = of_stories(run, 1000)
+    ours = {**dict.fromkeys(TASKS, 9000), 3: 900, 4: 9002, 18: 9011, 20: 9007}
+    about = of_stories(run, 1000, ours)
     assert about.limits == shipped.limits
     assert about.measured[0].text == shipped.measured[0].text
-    about = of_stories(run, 5, supports=0.0, limit=5)
+    # Whoever has upstream's archive has as many for the third task.
+    limits = of_stories(run, 1000, dict.fromkeys(TASKS, 9000)).limits
+    assert limits[3] == "It had 9,000 questions of each task to train on."
+    about = of_stories(run, 5, dict.fromkeys(TASKS, 5), supports=0.0, limit=5)
     assert about.limits[1] == "It was trained on answers alone, without bAbI's supporting facts."
-    assert about.limits[3] == "It had at most 5 questions of each task to train on."
+    assert about.limits[3] == "It had 5 questions of each task to train on."
     assert about.measured[0].text.startswith("5 questions of the official test files each; 2 tasks")
+
+
+def test_a_taggers_card_names_its_treebanks_language(finished, monkeypatch):
+    monkeypatch.setattr("gru_zoo.artifacts.tagger.tagger_configuration", lambda model: {})
+    run, shipped = finished({}, "accuracy"), card("pos_ewt_gru_small")
+    write_json(run.path / "tags.json", {})
+    said = {}
+    for treebank in ("en_ewt", "fr_sequoia"):
+        run.config["treebank"] = treebank
+        said[treebank] = pos_tagging_report.said(None, run)["uses"]
+    assert said["en_ewt"] == shipped.uses
+    assert "English text" not in said["fr_sequoia"]
+    assert "other than that of the treebank fr_sequoia (fr)." in said["fr_sequoia"]
+
+
+def test_what_others_reached_has_its_direction_in_every_translators_card():
+    for name in ("translation_multi30k_de_en_gru_small", "translation_multi30k_en_de_gru_small"):
+        assert all(row["system"].startswith("German to English: ") for row in card(name).published)
 
 
 def test_a_translators_card_counts_its_captions(finished, monkeypatch):
@@ -103,7 +130,9 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
     run = finished(shipped.data, "bleu", signature="none", scored_on="all")
     for limit, captions in ((0, "29,000"), (2000, "2,000"), (40_000, "29,000")):
         config = translation.Train(limit=limit)
-        limits = translation_export._about(run, None, config, "a command").limits
+        about = translation_export._about(run, None, config, "a command")
+        assert list(about.published) == shipped.published
+        limits = about.limits
         assert limits[0].startswith(f"It was trained on {captions} captions: words")
         assert limits[1:] == shipped.limits[1:]
         assert (limits == shipped.limits) == (captions == "29,000")

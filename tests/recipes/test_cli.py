@@ -1,5 +1,6 @@
 """What every recipe's command line does."""
 
+import contextlib
 import dataclasses
 import importlib
 import io
@@ -27,6 +28,26 @@ def test_a_line_is_in_the_file_before_the_command_ends(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdout", log)
         assert cli.run("some", {"say": (Flags, command)}, []) == 0
     assert seen == ["half of it\n"]
+
+
+def test_a_file_is_written_in_utf_8_whatever_the_code_page(tmp_path, monkeypatch):
+    said = "naïve 🙂\n"
+    paths = {name: tmp_path / name for name in ("stdout", "stderr")}
+
+    def command(config):
+        for stream in (sys.stdout, sys.stderr):
+            stream.write(said)
+        raise ValueError("name: \ud83d is half a character")
+
+    with contextlib.ExitStack() as stack:
+        for name, path in paths.items():
+            stream = stack.enter_context(io.TextIOWrapper(path.open("wb"), encoding="cp1252"))
+            monkeypatch.setattr(sys, name, stream)
+        assert cli.run("some", {"say": (Flags, command)}, []) == 2
+    assert paths["stdout"].read_bytes() == said.encode()
+    assert (
+        paths["stderr"].read_bytes().decode() == f"{said}error: name: \\ud83d is half a character\n"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

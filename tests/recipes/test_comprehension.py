@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from gru_zoo.data import babi
+from gru_zoo.data import babi, squad
+from gru_zoo.data.source import Source
 from gru_zoo.layers import kernels
 from gru_zoo.training.runs import RunFolder
 from recipes import comprehension
@@ -151,6 +152,31 @@ def test_a_smoke_test_knows_the_words_of_the_whole_training_split(tmp_path, monk
     assert list(model.answers) == sorted(small_babi.PLACES)
     assert {name.lower() for name in small_babi.PEOPLE} <= set(model.text.words)
     assert taught[0]["steps_per_epoch"] == 1
+
+
+@pytest.mark.parametrize("long", ["train", "validation", "test"])
+def test_what_no_reader_of_spans_takes_is_said_before_training(long, tmp_path, monkeypatch, capsys):
+    from recipes import comprehension_squad
+
+    def load(split):
+        sizes = (3, 3, 801) if split == long else (3, 3)
+        asked = [squad.Question("Ann", "a " * size, "who?", ("a",), (0,)) for size in sizes]
+        return asked, Source("small", "1", "here", "none", {split: (3, "some")}, {})
+
+    monkeypatch.setattr(squad, "load", load)
+    taught = []
+    monkeypatch.setattr("gru_zoo.training.fitting.fit", lambda model, **given: taught.append(given))
+    config = comprehension.Train(dataset="squad", units=3, embedding_dim=2, batch_size=1)
+    run = RunFolder(tmp_path / "run", {"seed": 0})
+    if long == "train":
+        comprehension_squad.train(config, run)
+        assert "note: 1 of 3 training questions are left out" in capsys.readouterr().out
+        assert taught[0]["steps_per_epoch"] == 2
+        return
+    said = f"{long} split: paragraph must have 1 to 800 words; 'a a .* of 'Ann' has 801"
+    with pytest.raises(ValueError, match=said):
+        comprehension_squad.train(config, run)
+    assert not taught
 
 
 def test_each_hop_is_asked_for_the_next_step_of_the_reasoning():

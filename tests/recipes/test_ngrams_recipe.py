@@ -1,13 +1,16 @@
 """The n-gram teacher in smoke size, and a student of it."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
 
+from gru_zoo.data.source import Source  # noqa: E402
 from recipes import ngrams  # noqa: E402
+from recipes.shared import reviews  # noqa: E402
 from tests.recipes.running import recipe  # noqa: E402
 
 STEPS = """
@@ -33,6 +36,31 @@ def test_its_opinions_teach_a_student(place):
         np.testing.assert_allclose(said["train"].sum(axis=1), 1, atol=1e-5)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["metric"]["name"] == "accuracy" and metrics["data"]["splits"]["test"]
+
+
+def test_a_run_is_fitted_from_the_start_until_it_is_finished(tmp_path, monkeypatch, capsys):
+    texts = np.array([b"bad", b"good"], object)
+    given = reviews.Reviews(texts, np.arange(2, dtype=np.int32))
+    source = Source("small", "0", "here", "none", {}, {})
+    monkeypatch.setattr(
+        reviews, "for_training", lambda *_: ({"validation": given, "train": given}, source)
+    )
+    fitted = []
+
+    def fit(*arguments):
+        fitted.append(arguments)
+        if len(fitted) == 1:
+            raise KeyboardInterrupt
+        return SimpleNamespace(save=lambda path: None, predict=lambda texts: np.eye(2))
+
+    monkeypatch.setattr("gru_zoo.models.ngrams.NGrams.fit", fit)
+    train = ["train", "--name", "one", "--runs", str(tmp_path)]
+    assert ngrams.main(train) == 130
+    assert "interrupted; --resume fits from the start" in capsys.readouterr().err
+    for _ in range(2):
+        assert ngrams.main([*train, "--resume"]) == 0
+        assert "validation: accuracy 1.0000" in capsys.readouterr().out
+    assert len(fitted) == 2
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,33 @@ def test_a_number_of_parameters_that_no_units_give(tmp_path, monkeypatch, capsys
     assert not (tmp_path / "runs").exists()
 
 
+def test_overlong_sentences_are_left_out_of_training_alone(tmp_path, monkeypatch, capsys):
+    long = universal_dependencies.Sentence(("a",) * (LENGTHS[-1] + 1), ("DET",) * (LENGTHS[-1] + 1))
+    where = []
+
+    def load(split, treebank):
+        sentences, source = small_treebank.load(split, treebank)
+        return sentences + [long] * where.count(split), source
+
+    monkeypatch.setattr(universal_dependencies, "load", load)
+    taught = []
+    monkeypatch.setattr(
+        pos_tagging, "_train", lambda config, run, training, *more: taught.append(training)
+    )
+    arguments = ["train", "--name", "one", "--runs", str(tmp_path / "runs")]
+    where[:] = ["train", "test"]
+    assert pos_tagging.main(arguments) == 2
+    said = (
+        "error: treebank must have test sentences of at most 200 words, as many as a tagger takes"
+    )
+    assert f"{said}; en_ewt has one of 201." in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    where[:] = ["train", "train"]
+    assert pos_tagging.main(arguments) == 0
+    assert "note: 2 of 62 training sentences have more than 200 words" in capsys.readouterr().out
+    assert taught == [small_treebank.sentences("train")]
+
+
 def test_a_sentence_longer_than_the_model_takes(trained, capsys):
     text = " ".join(["cat"] * (LENGTHS[-1] + 1))
     assert pos_tagging.main(["predict", text, "--run", str(trained)]) == 2

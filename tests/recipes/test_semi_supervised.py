@@ -7,6 +7,8 @@ import pytest
 
 from gru_zoo import load
 from gru_zoo.files import write_json
+from gru_zoo.models.classifier import SequenceClassifier
+from gru_zoo.text.tokenizers import WordTokenizer
 from gru_zoo.training.runs import RunFolder
 from recipes import semi_supervised
 from recipes.shared import reviews
@@ -252,6 +254,31 @@ def test_a_run_of_another_recipe_is_named(arguments, tmp_path, monkeypatch, caps
     assert semi_supervised.main(arguments) == 2
     said = capsys.readouterr().err
     assert "run must be one of recipes.semi_supervised; other has other flags" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "preset", "message"),
+    [
+        ({"units": 6}, "mine", "finished must be runs that differ in their seed only; they do not"),
+        ({}, "pos_ewt_gru_small", "preset must be a new name, or that of a model of task 'text-cl"),
+    ],
+)
+def test_the_test_split_is_not_read_for_what_is_refused(
+    flags, preset, message, tmp_path, monkeypatch, capsys
+):
+    read = []
+    monkeypatch.setattr(semi_supervised, "evaluate", read.append)
+    tokenizer = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=4)
+    model = SequenceClassifier(tokenizer, embedding_dim=3, units=2)
+    monkeypatch.setattr(semi_supervised, "load", lambda run: model)
+    for seed, more in enumerate(({}, flags)):
+        own = {"backward": False, "unlabelled_per_labelled": 1, "units": 5, "seed": seed, **more}
+        run = RunFolder(tmp_path / str(seed), own)
+        run.pin_data({"name": "reviews", "origin": "here"})
+    paths = [str(tmp_path / name) for name in "01"]
+    assert semi_supervised.main(["publish", *paths, "--preset", preset]) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+    assert not read
 
 
 def test_reviews_evenly_spread():

@@ -12,6 +12,7 @@ from gru_zoo.data import imdb
 from gru_zoo.files import write_json
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 from gru_zoo.training.runs import RunFolder
 from recipes import sentiment, sentiment_csv
 from recipes.sentiment_flags import Train
@@ -149,6 +150,27 @@ def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, caps
     write(tmp_path / "mine.csv", "text,label", *rows, "another,positive")
     assert sentiment.main(["evaluate", "--run", str(run)]) == 2
     assert "got other contents of mine.csv" in capsys.readouterr().err
+
+
+def test_what_cannot_be_exported_is_not_trained_first(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    taught = []
+    monkeypatch.setattr(sentiment, "_train", lambda *given: taught.append(given))
+    rows = [f"text {number},{LABELS[number % 2]}" for number in range(40)]
+    write(tmp_path / "mine.csv", "text,label", *rows)
+    words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "text"], 6)
+    pieces = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "text"], 6)
+    for tokenizer, cell, what in (
+        (words, "lstm", "is of cell 'lstm'"),
+        (pieces, "gru", "is of word pieces"),
+    ):
+        SequenceClassifier(tokenizer, LABELS, embedding_dim=4, units=5, cell=cell).save("it.keras")
+        train = f"train --from it.keras --csv mine.csv --name {cell}".split()
+        assert sentiment.main(train) == 2
+        assert f"; it.keras {what}, which --no-export trains" in capsys.readouterr().err
+        assert not (tmp_path / "runs" / "sentiment" / cell).exists()
+        assert sentiment.main([*train, "--no-export"]) == 0
+    assert len(taught) == 2
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Which trainings make the table; folders and flags that are refused."""
 
+import sys
+
 import pytest
 
 from recipes import compare
@@ -119,6 +121,16 @@ def test_bad_input_is_named_before_work_starts(arguments, message, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert compare.main(arguments) == 2
     assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_system_without_its_locks_is_told_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    monkeypatch.setattr(runner, "run_all", lambda *_: pytest.fail("it was run"))
+    assert compare.main(["--task", "adding"]) == 2
+    assert capsys.readouterr().err.startswith("error: recipes.compare needs a POSIX system")
+    assert compare.main(["--plan", "--task", "adding"]) == 0
     assert not list(tmp_path.iterdir())
 
 
