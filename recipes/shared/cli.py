@@ -98,13 +98,15 @@ def command(
 def _prepare_streams() -> None:
     """Write lines as they come, for a log is read while a training runs; to files in UTF-8.
 
-    Files are read as UTF-8 too. Windows' code page lacks most of what a text may hold.
+    Files are read as UTF-8 too. Windows' code page lacks most of what a text may hold; an encoding
+    that the user chose is left as it is.
     """
+    chosen = os.environ.get("PYTHONIOENCODING")
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):
             continue
         stream.reconfigure(line_buffering=True)
-        if not stream.isatty():
+        if not stream.isatty() and not chosen:
             errors = "backslashreplace" if stream is sys.stderr else stream.errors
             stream.reconfigure(encoding="utf-8", errors=errors)
 

@@ -31,6 +31,7 @@ def test_a_line_is_in_the_file_before_the_command_ends(tmp_path, monkeypatch):
 
 
 def test_a_file_is_written_in_utf_8_whatever_the_code_page(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
     said = "naïve 🙂\n"
     paths = {name: tmp_path / name for name in ("stdout", "stderr")}
 
