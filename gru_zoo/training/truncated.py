@@ -98,15 +98,16 @@ class TruncatedTraining(keras.Model):
         return tf.reduce_logsumexp(tf.concat([own[:, None], others], axis=1), axis=1) - own
 
     def _sample(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draw tokens without replacement; return them, and how often each was to be expected.
+        """Draw tokens; return them, and how often each was to be expected.
 
             sum of exp(a) over all tokens ~ exp(a_target) + sum of exp(a_k) / P(k)
 
         where k runs over the drawn tokens that are not the target, which stands for itself, once.
         The first half of the sample is always the most frequent tokens, P = 1; of the others one
-        is drawn from each of as many equal stretches. A log-uniform sample with replacement, of
-        which half is repeats of the first words, let the estimate fall while the true cross
-        entropy rose.
+        is drawn from each of as many equal stretches. None comes twice where a stretch is a whole
+        number of tokens; else two neighbours may draw the token that both have a part of. A
+        log-uniform sample with replacement, of which half is repeats of the first words, let the
+        estimate fall while the true cross entropy rose.
         """
         head = self.sampled // 2
         draws = self.sampled - head
