@@ -125,13 +125,7 @@ def test_translations_do_not_depend_on_the_batch(cell):
 
 
 def test_half_precision_translates():
-    kept = keras.config.dtype_policy()
-    wanted, texts = translator(), PAIRS.source[:3]
-    try:
-        keras.config.set_dtype_policy("mixed_float16")
-        model = translator()
-    finally:
-        keras.config.set_dtype_policy(kept)
+    wanted, model, texts = translator(), translator(dtype="mixed_float16"), PAIRS.source[:3]
     for found, whole in zip(translate(model, texts), translate(wanted, texts), strict=True):
         assert found[0].score == pytest.approx(whole[0].score, abs=0.05)
     assert len(translate_greedily(model, texts, batch_size=3)) == 3
