@@ -129,6 +129,8 @@ def test_half_precision_translates():
     for found, whole in zip(translate(model, texts), translate(wanted, texts), strict=True):
         assert found[0].score == pytest.approx(whole[0].score, abs=0.05)
     assert len(translate_greedily(model, texts, batch_size=3)) == 3
+    loss, exact = (float(Teacher(each, 0.1)(batch())) for each in (model, wanted))
+    assert loss == pytest.approx(exact, rel=0.01)
 
 
 def test_it_comes_back_from_its_file(tmp_path):
