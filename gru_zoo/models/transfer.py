@@ -142,6 +142,8 @@ def give_words(model: SequenceClassifier, other: keras.Model) -> int:
     ids = np.array([known.get(word, 0) for word in model.tokenizer.vocabulary])
     vectors = np.array(model.embedding.get_weights()[0])
     found = ids > 0  # padding needs none
-    vectors[found] = table[ids[found]] @ axes.T
+    # Fewer words than dimensions have as few axes, and nothing in the dimensions beyond them.
+    beyond = (0, model.embedding_dim - len(axes))
+    vectors[found] = np.pad(table[ids[found]] @ axes.T, [(0, 0), beyond])
     model.embedding.set_weights([vectors])
     return int(found.sum())
