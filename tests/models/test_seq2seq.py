@@ -124,6 +124,14 @@ def test_translations_do_not_depend_on_the_batch(cell):
         assert one[0].ids == other[0].ids
 
 
+def test_numbers_of_beams_and_sentences_are_checked_before_the_work():
+    for name in ("beams", "batch_size"):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1; got 0"):
+            translate(translator(), ["Haus"], **{name: 0})
+    with pytest.raises(ValueError, match="batch_size must be an integer of at least 1; got -1"):
+        translate_greedily(translator(), ["Haus"], batch_size=-1)
+
+
 def test_half_precision_translates():
     wanted, model, texts = translator(), translator(dtype="mixed_float16"), PAIRS.source[:3]
     for found, whole in zip(translate(model, texts), translate(wanted, texts), strict=True):
