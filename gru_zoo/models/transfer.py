@@ -103,7 +103,7 @@ def mean_of(models: Sequence[_Model]) -> _Model:
 
 def _fixed(model: keras.Model) -> dict[str, Any]:
     """Return the part of a model's config in which models must be alike to have a mean."""
-    apart = ("name", "dropout", "dtype")
+    apart = ("name", "dropout", "dtype", "trainable")
     config = {key: value for key, value in model.get_config().items() if key not in apart}
     words = {k: v for k, v in config["tokenizer"].items() if k != "sequence_length"}
     return {**config, "tokenizer": words}
