@@ -5,8 +5,8 @@ What the update gate z means depends on the layer's convention:
     update_gate="keep"    h' = z * h + (1 - z) * c     z = 1 keeps the state, z = 0 overwrites it
     update_gate="write"   h' = (1 - z) * h + z * c     z = 0 keeps the state, z = 1 overwrites it
 
-The reset gate r = 0 hides the old state from the candidate c: wholly with reset_after=False, and
-but for the recurrent bias with reset_after=True.
+The reset gate r = 0 hides the old state from the candidate c wholly: c = tanh(x Wc + bc). With
+reset_after=True it hides the recurrent bias too.
 """
 
 from __future__ import annotations

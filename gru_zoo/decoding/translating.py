@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from gru_zoo.arguments import positive_int
 from gru_zoo.decoding.beam_search import NEVER, Found, beam_search, longest_for
 from gru_zoo.models.seq2seq import Seq2Seq
 from gru_zoo.text.subwords import BANNED, END, PAD, START, Subwords, padded
@@ -32,7 +33,8 @@ def translate(
         batch_size: sentences that are searched at once; results do not depend on it.
 
     Raises:
-        ValueError: a text is empty, unknown or too long; see `Subwords.encode`.
+        ValueError: a text is empty, unknown or too long, see `Subwords.encode`; or `beams` or
+            `batch_size` is no positive integer.
 
     Example:
         >>> from gru_zoo.text.subwords import Subwords
@@ -40,6 +42,8 @@ def translate(
         >>> len(translate(model, ["Haus", "ein Haus"], beams=2))
         2
     """
+    positive_int("beams", beams)
+    positive_int("batch_size", batch_size)
     rows = [[*row, END] for row in model.subwords.encode(texts)]
     order = np.argsort([len(row) for row in rows], kind="stable")
     model = _compiled(model) if isinstance(model, Seq2Seq) else model
@@ -77,12 +81,16 @@ def translate_greedily(model: Seq2Seq, texts: Sequence[str], batch_size: int = 2
 
     The whole loop is one graph: many times as fast as a search, for validation while training.
 
+    Raises:
+        ValueError: as for `translate`.
+
     Example:
         >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> len(translate_greedily(model, ["Haus", "ein Haus"]))
         2
     """
+    positive_int("batch_size", batch_size)
     rows = [[*row, END] for row in model.subwords.encode(texts)]
     order = np.argsort([len(row) for row in rows], kind="stable")
     if not hasattr(model, "_greedy"):

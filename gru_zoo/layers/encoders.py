@@ -93,13 +93,15 @@ def both_directions(layer: keras.layers.Layer, name: str | None = None) -> keras
     objects by their addresses, those too that are long gone: a layer at such an address would be
     taken for one that Keras met before, and its two directions be one, or another layer's.
 
+    Its policy is the layer's: under another one it would round what the layer reads.
+
     Example:
         >>> layer = both_directions(keras.layers.LSTM(7), name="reader")
         >>> layer.backward_layer.go_backwards
         True
     """
     with _nothing_shared():
-        return keras.layers.Bidirectional(layer, name=name)
+        return keras.layers.Bidirectional(layer, name=name, dtype=layer.dtype_policy)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ unrolled  the same steps written out one after the other, for short sequences of
 fused     hand-derived gradients inside XLA islands (fused.py), on the TensorFlow backend
 cudnn     NVIDIA's library (cudnn.py), on the TensorFlow backend with a GPU
 
-In all of them the input projection of every step is one product, taken before the loop starts.
+In loop and unrolled the input projection of every step is one product, taken before the first step;
+fused takes it in each step where that is faster (fused_passes.py), and cudnn is the library's own.
 A kernel returns every step's state in the order of processing, and the last state. At a masked
 step the state stays what it was.
 """

@@ -70,11 +70,12 @@ class MaskedPooling(keras.layers.Layer):
         A recurrent layer with a tanh candidate never leaves that interval, so -1 is a neutral
         element of the maximum that also survives integer quantization, unlike -inf.
         """
+        dtype = self.variable_dtype
         return {
-            "last": ops.zeros((batch, units)),
-            "max": -ops.ones((batch, units)),
-            "sum": ops.zeros((batch, units)),
-            "count": ops.zeros((batch, 1)),
+            "last": ops.zeros((batch, units), dtype),
+            "max": -ops.ones((batch, units), dtype),
+            "sum": ops.zeros((batch, units), dtype),
+            "count": ops.zeros((batch, 1), dtype),
         }
 
     def update(self, state: dict[str, Any], inputs: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gru_zoo.layers.checks import require_flags
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
+from gru_zoo.models.policy import made_under
 from gru_zoo.text.tokenizers import WordTokenizer
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -82,15 +83,18 @@ class SequenceClassifier(keras.Model):
         require_flags(bidirectional=bidirectional)
         self.bidirectional = bool(bidirectional)
         self.kernel = kernel
-        self.embedding = keras.layers.Embedding(
-            len(tokenizer.vocabulary), self.embedding_dim, mask_zero=True, name="embedding"
-        )
-        # Whole word vectors are kept aligned over time: one pattern of dropped features a text.
-        self.embedding_dropout = keras.layers.SpatialDropout1D(self.dropout, name="word_dropout")
-        self.rnn = self._recurrent_layer()
-        self.pooling = MaskedPooling(name="pooling")
-        self.pooled_dropout = keras.layers.Dropout(self.dropout, name="pooled_dropout")
-        self.head = keras.layers.Dense(len(self.labels), activation="softmax", name="head")
+        with made_under(self.dtype_policy):
+            self.embedding = keras.layers.Embedding(
+                len(tokenizer.vocabulary), self.embedding_dim, mask_zero=True, name="embedding"
+            )
+            # Whole word vectors are kept aligned over time: one pattern of dropped features a text.
+            self.embedding_dropout = keras.layers.SpatialDropout1D(
+                self.dropout, name="word_dropout"
+            )
+            self.rnn = self._recurrent_layer()
+            self.pooling = MaskedPooling(name="pooling")
+            self.pooled_dropout = keras.layers.Dropout(self.dropout, name="pooled_dropout")
+            self.head = keras.layers.Dense(len(self.labels), activation="softmax", name="head")
         self.build((None, tokenizer.sequence_length))
 
     def _recurrent_layer(self) -> keras.layers.Layer:
@@ -151,7 +155,7 @@ class SequenceClassifier(keras.Model):
         return super().predict(x, **kwargs)
 
     def initial_state(self, batch: int) -> dict[str, Any]:
-        """Return the state before the first word, each entry `[batch, ...]` float32.
+        """Return the state before the first word, each entry `[batch, ...]` as the weights are.
 
         Raises:
             ValueError: the model reads in both directions, or its cell is not our GRU.

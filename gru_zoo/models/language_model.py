@@ -10,6 +10,7 @@ from keras import ops
 
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.gru import GRU
+from gru_zoo.models.policy import made_under
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 
@@ -69,15 +70,16 @@ class LanguageModel(keras.Model):
         # Vectors are also the softmax's rows. Keras' default of 0.03 starts so close to equal
         # probabilities that learning is slow.
         vectors = keras.initializers.RandomNormal(stddev=0.1)
-        self.embedding = keras.layers.Embedding(
-            self.tokens, self.embedding_dim, embeddings_initializer=vectors, name="embedding"
-        )
-        self.vector_dropout = keras.layers.SpatialDropout1D(self.dropout, name="vector_dropout")
-        self.rnn = GRU(
-            self.units, return_sequences=True, return_state=True, kernel=kernel, name="rnn"
-        )
-        self.projection = keras.layers.Dense(self.embedding_dim, name="projection")
-        self.projected_dropout = keras.layers.SpatialDropout1D(self.dropout, name="out_dropout")
+        with made_under(self.dtype_policy):
+            self.embedding = keras.layers.Embedding(
+                self.tokens, self.embedding_dim, embeddings_initializer=vectors, name="embedding"
+            )
+            self.vector_dropout = keras.layers.SpatialDropout1D(self.dropout, name="vector_dropout")
+            self.rnn = GRU(
+                self.units, return_sequences=True, return_state=True, kernel=kernel, name="rnn"
+            )
+            self.projection = keras.layers.Dense(self.embedding_dim, name="projection")
+            self.projected_dropout = keras.layers.SpatialDropout1D(self.dropout, name="out_dropout")
         self.build((None, None))
 
     def build(self, input_shape: tuple) -> None:
@@ -111,8 +113,8 @@ class LanguageModel(keras.Model):
         return self.logits(self.read(inputs, training=training)[0])
 
     def initial_state(self, batch: int) -> dict[str, Any]:
-        """Return the state before the first token, {"last": [batch, units]} float32."""
-        return {"last": tf.zeros((batch, self.units))}
+        """Return the state before the first token, {"last": [batch, units]} as the weights are."""
+        return {"last": tf.zeros((batch, self.units), self.variable_dtype)}
 
     def step(self, ids: Any, state: dict[str, Any]) -> dict[str, Any]:
         """Return the state after one more token of each stream: ids `[batch]`."""

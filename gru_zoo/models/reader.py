@@ -25,6 +25,7 @@ from keras import layers, ops
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.encoders import CELLS, encoder
+from gru_zoo.models.policy import made_under
 from gru_zoo.text.stories import StoryText
 
 
@@ -40,6 +41,9 @@ class Reader(keras.Model):
         hops: how often the story is read.
         cell: of the encoders of words and of facts, see `gru_zoo.layers.encoders`.
         dropout: share of facts' and the memory's features dropped in training.
+        name: of the model.
+        trainable: whether its weights are learnt.
+        dtype: policy of every layer, such as "mixed_float16"; None is that of the process.
 
     Call arguments:
         inputs: `sentences` `[sentences, words]`, `story` `[batch, facts]` and `question`
@@ -69,37 +73,46 @@ class Reader(keras.Model):
         hops: int = 3,
         cell: str = "gru",
         dropout: float = 0.1,
-        **kwargs: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
     ) -> None:
         answers = tuple(answers)
         if len(answers) < 2 or len(set(answers)) != len(answers):
             raise ValueError(f"answers must be two or more different ones; got {answers!r}.")
-        for name, size in {"embedding_dim": embedding_dim, "units": units, "hops": hops}.items():
-            positive_int(name, size)
+        sizes = {"embedding_dim": embedding_dim, "units": units, "hops": hops}
+        for size in sizes:
+            positive_int(size, sizes[size])
         one_of("cell", cell, CELLS)
         fraction("dropout", dropout)
-        inputs = {
-            "sentences": keras.Input((None,), dtype="int32", name="sentences"),
-            "story": keras.Input((None,), dtype="int32", name="story"),
-            "question": keras.Input((), dtype="int32", name="question"),
-        }
-        own = _layers(len(text.words), len(answers), embedding_dim, units, hops, cell, dropout)
-        vectors = own["sentence_vectors"](sentence_vectors(own, inputs["sentences"]))
-        question = ops.take(vectors, inputs["question"], axis=0)
-        present = ops.not_equal(inputs["story"], 0)  # [batch, facts]
-        facts = own["fact_dropout"](ops.take(vectors, inputs["story"], axis=0))
-        facts = facts + own["facts"](own["fusion"](facts, mask=present))
-        outputs = answer_with(own, facts, question, present)
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        with made_under(dtype):
+            inputs = {
+                "sentences": keras.Input((None,), dtype="int32", name="sentences"),
+                "story": keras.Input((None,), dtype="int32", name="story"),
+                "question": keras.Input((), dtype="int32", name="question"),
+            }
+            own = _layers(len(text.words), len(answers), embedding_dim, units, hops, cell, dropout)
+            vectors = own["sentence_vectors"](sentence_vectors(own, inputs["sentences"]))
+            question = ops.take(vectors, inputs["question"], axis=0)
+            present = ops.not_equal(inputs["story"], 0)  # [batch, facts]
+            facts = own["fact_dropout"](ops.take(vectors, inputs["story"], axis=0))
+            facts = facts + own["facts"](own["fusion"](facts, mask=present))
+            outputs = answer_with(own, facts, question, present)
+            super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
         self.text, self.answers, self.cell = text, answers, cell
         self.embedding_dim, self.units, self.hops = embedding_dim, units, hops
         self.dropout = dropout
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the text's as its own configuration."""
-        own = ("name", "embedding_dim", "units", "hops", "cell", "dropout")
-        config = {name: getattr(self, name) for name in own}
-        return {**config, "text": self.text.get_config(), "answers": list(self.answers)}
+        own = ("embedding_dim", "units", "hops", "cell", "dropout")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in own},
+            "text": self.text.get_config(),
+            "answers": list(self.answers),
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Reader:

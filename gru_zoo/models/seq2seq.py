@@ -11,6 +11,7 @@ from keras import ops
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.attention import Attention, rows_of
 from gru_zoo.layers.encoders import encoder
+from gru_zoo.models.policy import made_under
 from gru_zoo.text.subwords import PAD, Subwords
 
 
@@ -115,18 +116,20 @@ class Seq2Seq(keras.Model):
         self.dim, self.units = positive_int("dim", dim), positive_int("units", units)
         self.num_layers = positive_int("num_layers", num_layers)
         self.dropout = fraction("dropout", dropout)
-        self.embedding = TiedEmbedding(len(subwords), self.dim, name="embedding")
-        self.readers = [
-            encoder(cell, units, bidirectional=True, name=f"reader_{i}") for i in range(num_layers)
-        ]
-        self.lower = encoder(cell, units, causal=True, name="lower")
         # Rounded up, so that any units go with any heads.
         width = -(-self.units // positive_int("heads", heads)) * heads
-        self.attention = Attention(width, kind, heads, name="attention")
-        self.upper = encoder(cell, units, causal=True, name="upper")
-        self.project = keras.layers.Dense(self.dim, name="project")
-        places = ("source", "target", "memory", "middle", "out")
-        self.drop = {p: keras.layers.Dropout(self.dropout, name=f"drop_{p}") for p in places}
+        with made_under(self.dtype_policy):
+            self.embedding = TiedEmbedding(len(subwords), self.dim, name="embedding")
+            self.readers = [
+                encoder(cell, units, bidirectional=True, name=f"reader_{i}")
+                for i in range(num_layers)
+            ]
+            self.lower = encoder(cell, units, causal=True, name="lower")
+            self.attention = Attention(width, kind, heads, name="attention")
+            self.upper = encoder(cell, units, causal=True, name="upper")
+            self.project = keras.layers.Dense(self.dim, name="project")
+            places = ("source", "target", "memory", "middle", "out")
+            self.drop = {p: keras.layers.Dropout(self.dropout, name=f"drop_{p}") for p in places}
         self.build()
 
     def build(self, input_shape: Any = None) -> None:

@@ -20,6 +20,7 @@ from keras import layers, ops
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
+from gru_zoo.models.policy import made_under
 from gru_zoo.text.spans import SpanText
 
 _NEVER = -1e4  # before a softmax; float16 still holds it
@@ -36,6 +37,9 @@ class SpanReader(keras.Model):
         num_layers: of the paragraph's encoder.
         cell: see `gru_zoo.layers.encoders`.
         dropout: share of features dropped before and between encoders in training.
+        name: of the model.
+        trainable: whether its weights are learnt.
+        dtype: policy of every layer, such as "mixed_float16"; None is that of the process.
 
     Call arguments:
         inputs: as `SpanText.encode` gives them.
@@ -62,37 +66,42 @@ class SpanReader(keras.Model):
         num_layers: int = 2,
         cell: str = "gru",
         dropout: float = 0.3,
-        **kwargs: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
     ) -> None:
         sizes = {"embedding_dim": embedding_dim, "units": units, "num_layers": num_layers}
-        for name, size in sizes.items():
-            positive_int(name, size)
+        for size in sizes:
+            positive_int(size, sizes[size])
         one_of("cell", cell, CELLS)
         fraction("dropout", dropout)
-        inputs, context, question = _vectors(text, embedding_dim, dropout)
-        there = ops.not_equal(inputs["context_word"], 0)  # [batch, context]
-        asked = ops.not_equal(inputs["question_word"], 0)
-        seen = _aligned(context, question, asked, units)
-        x = layers.Concatenate(name="seen")([context, seen, inputs["same"]])
-        options = {"bidirectional": True, "dropout": dropout}
-        x = encoder(cell, units, num_layers=num_layers, **options, name="paragraph")(x, mask=there)
-        y = encoder(cell, units, **options, name="asked")(question, mask=asked)
-        y = layers.Dropout(dropout, name="asked_dropout")(y)
-        weight = ops.where(asked, ops.squeeze(layers.Dense(1, name="weight")(y), -1), _NEVER)
-        whole = ops.sum(ops.softmax(weight)[:, :, None] * y, axis=1)  # [batch, 2 * units]
-        x = layers.Dropout(dropout, name="paragraph_dropout")(x)
-        outputs = {}
-        for name in ("start", "end"):
-            key = layers.Dense(2 * units, name=f"{name}_key")(whole)
-            score = ops.sum(x * key[:, None], axis=-1)
-            softmax = layers.Softmax(name=name)
-            outputs[name] = softmax(ops.where(there, score, _NEVER))
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        with made_under(dtype):
+            inputs, context, question = _vectors(text, embedding_dim, dropout)
+            there = ops.not_equal(inputs["context_word"], 0)  # [batch, context]
+            asked = ops.not_equal(inputs["question_word"], 0)
+            seen = _aligned(context, question, asked, units)
+            x = layers.Concatenate(name="seen")([context, seen, inputs["same"]])
+            options = {"bidirectional": True, "dropout": dropout}
+            read = encoder(cell, units, num_layers=num_layers, **options, name="paragraph")
+            x = read(x, mask=there)
+            y = encoder(cell, units, **options, name="asked")(question, mask=asked)
+            y = layers.Dropout(dropout, name="asked_dropout")(y)
+            weight = ops.where(asked, ops.squeeze(layers.Dense(1, name="weight")(y), -1), _NEVER)
+            whole = ops.sum(ops.softmax(weight)[:, :, None] * y, axis=1)  # [batch, 2 * units]
+            x = layers.Dropout(dropout, name="paragraph_dropout")(x)
+            outputs = {}
+            for end in ("start", "end"):
+                key = layers.Dense(2 * units, name=f"{end}_key")(whole)
+                score = ops.sum(x * key[:, None], axis=-1)
+                softmax = layers.Softmax(name=end)
+                outputs[end] = softmax(ops.where(there, score, _NEVER))
+            super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
         self.text, self.options = text, {**sizes, "cell": cell, "dropout": dropout}
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the text's as its own configuration."""
-        return {"name": self.name, "text": self.text.get_config(), **self.options}
+        return {**super().get_config(), "text": self.text.get_config(), **self.options}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SpanReader:

@@ -11,6 +11,7 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
+from gru_zoo.models.policy import made_under
 from gru_zoo.text.word_features import WordFeatures, require_at_most
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
@@ -35,6 +36,9 @@ class Tagger(keras.Model):
         num_layers: GRUs above each other.
         dropout: share of features dropped before, between and after the GRUs, in [0, 1).
         cell: "gru", "lstm", "rnn" or "transformer", see `encoder`.
+        name: of the model.
+        trainable: whether its weights are learnt.
+        dtype: policy of every layer, such as "mixed_float16"; None is that of the process.
 
     Call arguments:
         inputs: name of each feature -> ids `[batch, time]` int32, 0 is padding.
@@ -64,7 +68,10 @@ class Tagger(keras.Model):
         num_layers: int = 2,
         dropout: float = 0.4,
         cell: str = "gru",
-        **kwargs: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
     ) -> None:
         tags = tuple(tags)
         if len(tags) < 2 or len(set(tags)) != len(tags):
@@ -75,15 +82,16 @@ class Tagger(keras.Model):
             "units": units,
             "num_layers": num_layers,
         }
-        for name, size in sizes.items():
-            positive_int(name, size)
+        for size in sizes:
+            positive_int(size, sizes[size])
         fraction("dropout", dropout), one_of("cell", cell, CELLS)
-        inputs, x = _word_vectors(features, word_dim, affix_dim)
-        x = layers.Dropout(dropout, name="dropout_0")(x)
-        x = _stacked(x, cell, units, num_layers, dropout)
-        x = layers.Dropout(dropout, name="dropout_out")(x)
-        x = layers.Dense(len(tags), activation="softmax", name="head")(x)
-        super().__init__(inputs=inputs, outputs=x, **kwargs)
+        with made_under(dtype):
+            inputs, x = _word_vectors(features, word_dim, affix_dim)
+            x = layers.Dropout(dropout, name="dropout_0")(x)
+            x = _stacked(x, cell, units, num_layers, dropout)
+            x = layers.Dropout(dropout, name="dropout_out")(x)
+            x = layers.Dense(len(tags), activation="softmax", name="head")(x)
+            super().__init__(inputs=inputs, outputs=x, name=name, trainable=trainable)
         self.features, self.tags = features, tags
         self.options = {**sizes, "dropout": dropout, "cell": cell}
 
@@ -118,6 +126,7 @@ class Tagger(keras.Model):
                 # One shape a length: the last rows are filled with padding.
                 filled = [sentences[row] for row in part] + [()] * (_ROWS - len(part))
                 given = self.predict_on_batch(self.features.encode(filled, LENGTHS[bucket]))
+                given = given.astype(np.float32)  # of mixed precision too
                 for row, found in zip(part, given[: len(part)], strict=True):
                     results[row] = found[: len(sentences[row])]
         return [results[row] for row in range(len(sentences))]
@@ -125,7 +134,7 @@ class Tagger(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the features as their own configuration."""
         return {
-            "name": self.name,
+            **super().get_config(),
             "features": self.features.get_config(),
             "tags": list(self.tags),
             **self.options,

@@ -40,7 +40,8 @@ class Teacher(keras.Model):
     """
 
     def __init__(self, model: Seq2Seq, smoothing: float = 0.1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # By it Keras knows whether the loss needs scaling.
+        super().__init__(**{"dtype": model.dtype_policy, **kwargs})
         self.translator = model
         self.smoothing = fraction("smoothing", smoothing)
         self.built = True

@@ -103,7 +103,7 @@ def mean_of(models: Sequence[_Model]) -> _Model:
 
 def _fixed(model: keras.Model) -> dict[str, Any]:
     """Return the part of a model's config in which models must be alike to have a mean."""
-    apart = ("name", "dropout", "dtype")
+    apart = ("name", "dropout", "dtype", "trainable")
     config = {key: value for key, value in model.get_config().items() if key not in apart}
     words = {k: v for k, v in config["tokenizer"].items() if k != "sequence_length"}
     return {**config, "tokenizer": words}
@@ -142,6 +142,8 @@ def give_words(model: SequenceClassifier, other: keras.Model) -> int:
     ids = np.array([known.get(word, 0) for word in model.tokenizer.vocabulary])
     vectors = np.array(model.embedding.get_weights()[0])
     found = ids > 0  # padding needs none
-    vectors[found] = table[ids[found]] @ axes.T
+    # Fewer words than dimensions have as few axes, and nothing in the dimensions beyond them.
+    beyond = (0, model.embedding_dim - len(axes))
+    vectors[found] = np.pad(table[ids[found]] @ axes.T, [(0, 0), beyond])
     model.embedding.set_weights([vectors])
     return int(found.sum())

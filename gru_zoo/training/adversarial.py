@@ -37,7 +37,8 @@ class AdversarialTraining(keras.Model):
     """
 
     def __init__(self, classifier: SequenceClassifier, epsilon: float) -> None:
-        super().__init__()
+        # By it Keras knows whether the loss needs scaling.
+        super().__init__(dtype=classifier.dtype_policy)
         self.classifier, self.epsilon = classifier, _positive("epsilon", epsilon)
         self.trackers = [keras.metrics.Mean(name=name) for name in ("loss", "adversarial_loss")]
         self.built = True
@@ -98,7 +99,8 @@ class VirtualAdversarialTraining(keras.Model):
         temperature: float = 1.0,
         adversarial: float = 0.0,
     ) -> None:
-        super().__init__()
+        # By it Keras knows whether the loss needs scaling.
+        super().__init__(dtype=classifier.dtype_policy)
         self.classifier = classifier
         self.epsilon, self.xi = _positive("epsilon", epsilon), _positive("xi", xi)
         self.temperature = _positive("temperature", temperature)

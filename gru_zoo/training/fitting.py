@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.arguments import one_of
+from gru_zoo.arguments import one_of, positive_int
 from gru_zoo.training.runs import RunFolder
 
 
@@ -62,9 +62,10 @@ def fit(
 
     Raises:
         FloatingPointError: the loss, or one of `validate`'s figures, is no longer finite.
-        ValueError: `monitor` is none of `validate`'s figures; or the checkpoint is corrupt or
-            belongs to another model.
+        ValueError: `monitor` is none of `validate`'s figures; `epochs` is no positive integer; or
+            the checkpoint is corrupt or belongs to another model.
     """
+    positive_int("epochs", epochs)
     keeper = _Keeper(run, validate, patience, monitor)
     model.optimizer.build(model.trainable_variables)
     first_epoch = keeper.restore(model)
@@ -148,6 +149,8 @@ class _Keeper(keras.callbacks.Callback):
         arrays = self.run.load_checkpoint()
         if arrays is None:
             return 0
+        figures = self.run.history[-1]
+        one_of("monitor", self.monitor, [name[4:] for name in figures if name.startswith("val_")])
         _assign(_variables(model), _collect("variable", arrays))
         self.best = _collect("best", arrays)
         return len(self.run.history)

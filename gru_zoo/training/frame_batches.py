@@ -111,14 +111,23 @@ def frame_figures(model: keras.Model, sequences: Sequence[np.ndarray]) -> dict[s
 
     Args:
         model: `[batch, time, features]` -> probabilities of the following frame, the same shape.
-        sequences: `[frames, features]` each, 0 or 1.
+        sequences: `[frames, features]` each, 0 or 1; those of a single frame are passed over.
+
+    Raises:
+        TooFew: none has two frames or more.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(3, "sigmoid")])
         >>> sorted(frame_figures(model, [np.ones((5, 3))]))
         ['accuracy', 'loss']
     """
-    ordered = sorted(sequences, key=len)
+    # Of a single frame there is nothing to tell.
+    ordered = sorted((sequence for sequence in sequences if len(sequence) > 1), key=len)
+    if not ordered:
+        raise TooFew(
+            "sequences must be of two frames or more, one of them at least; "
+            f"got {len(sequences)} that are shorter."
+        )
     loss, frames, both, either = 0.0, 0, 0, 0
     for start in range(0, len(ordered), _READERS):
         some = ordered[start : start + _READERS]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from gru_zoo.arguments import TooFew
 from gru_zoo.data.multi30k import Pairs
 from gru_zoo.decoding.translating import translate_greedily
 from gru_zoo.models.seq2seq import Seq2Seq
@@ -30,7 +31,8 @@ class PairBatches:
         seed: of the order.
 
     Raises:
-        ValueError: fewer pairs than one batch, or a text that is empty, unknown or too long.
+        TooFew: fewer pairs than one batch.
+        ValueError: a text that is empty, unknown or too long.
 
     Example:
         >>> pairs = Pairs(["ein Haus"], ["a house"])
@@ -76,6 +78,10 @@ class Validation:
         pairs: validation data.
         score: (translations, what they should be) -> BLEU.
 
+    Raises:
+        TooFew: no pairs.
+        ValueError: a text that is empty, unknown or too long.
+
     Example:
         >>> pairs = Pairs(["ein Haus"], ["a house"])
         >>> subwords = Subwords.fit(["ein Haus", "a house"], 40, LONGEST)
@@ -111,6 +117,8 @@ class Validation:
 
 def _encoded(subwords: Subwords, pairs: Pairs) -> tuple[list[list[int]], list[list[int]]]:
     """Return sources, </s> their last id, and targets between <s> and </s>."""
+    if not pairs.source:
+        raise TooFew("pairs must be one or more; got none.")
     source = [[*row, END] for row in subwords.encode(pairs.source)]
     return source, [[START, *row, END] for row in subwords.encode(pairs.target)]
 

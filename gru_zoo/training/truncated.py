@@ -48,7 +48,8 @@ class TruncatedTraining(keras.Model):
     """
 
     def __init__(self, language_model: LanguageModel, streams: int, sampled: int = 0) -> None:
-        super().__init__()
+        # By it Keras knows whether the loss needs scaling.
+        super().__init__(dtype=language_model.dtype_policy)
         tokens = language_model.tokens
         if not 0 <= sampled <= tokens:
             raise ValueError(f"sampled must be 0 to {tokens}, all tokens; got {sampled}.")
@@ -89,24 +90,27 @@ class TruncatedTraining(keras.Model):
             logits = model.logits(features)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         table, biases = model.embedding.embeddings.value, model.token_bias.value
+        features = tf.cast(features, table.dtype)  # half a width in mixed precision
         drawn, expected = self._sample()
         own = tf.reduce_sum(features * tf.gather(table, targets), axis=1)
         own += tf.gather(biases, targets)
         others = tf.matmul(features, tf.gather(table, drawn), transpose_b=True)
-        others += tf.gather(biases, drawn) - tf.math.log(expected)
-        others = tf.where(targets[:, None] == drawn, -math.inf, others)  # [tokens, sampled]
+        others += tf.gather(biases, drawn) - tf.cast(tf.math.log(expected), table.dtype)
+        never = tf.constant(-math.inf, table.dtype)
+        others = tf.where(targets[:, None] == drawn, never, others)  # [tokens, sampled]
         return tf.reduce_logsumexp(tf.concat([own[:, None], others], axis=1), axis=1) - own
 
     def _sample(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draw tokens without replacement; return them, and how often each was to be expected.
+        """Draw tokens; return them, and how often each was to be expected.
 
             sum of exp(a) over all tokens ~ exp(a_target) + sum of exp(a_k) / P(k)
 
         where k runs over the drawn tokens that are not the target, which stands for itself, once.
         The first half of the sample is always the most frequent tokens, P = 1; of the others one
-        is drawn from each of as many equal stretches. A log-uniform sample with replacement, of
-        which half is repeats of the first words, let the estimate fall while the true cross
-        entropy rose.
+        is drawn from each of as many equal stretches. None comes twice where a stretch is a whole
+        number of tokens; else two neighbours may draw the token that both have a part of. A
+        log-uniform sample with replacement, of which half is repeats of the first words, let the
+        estimate fall while the true cross entropy rose.
         """
         head = self.sampled // 2
         draws = self.sampled - head
@@ -155,7 +159,7 @@ def score_stream(model: LanguageModel, batches: StreamBatches) -> dict[str, floa
         losses, right = (tf.add_n(figure) for figure in zip(*figures, strict=True))
         return losses, right, last
 
-    state = tf.zeros((batches.streams, model.units))
+    state = tf.zeros((batches.streams, model.units), model.compute_dtype)
     losses, right = [], []
     for ids, targets, _ in batches.epoch(0):
         loss, count, state = piece(ids, targets, state)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import ObjectSharingScope
 
-from gru_zoo.layers.encoders import CELLS, Transformer, encoder
+from gru_zoo.layers.encoders import CELLS, Transformer, both_directions, encoder
 
 B, T, D, U = 3, 5, 4, 7
 LENGTHS = np.array([5, 2, 4])
@@ -177,3 +177,10 @@ def test_an_address_that_keras_met_before_makes_no_difference(cell):
 def test_a_flag_that_is_neither_true_nor_false_is_refused(flag):
     with pytest.raises(ValueError, match=f"{flag} must be one of False, True; got 'no'"):
         encoder("gru", 5, **{flag: "no"})
+
+
+def test_both_directions_have_the_policy_of_their_layer():
+    layer = both_directions(keras.layers.SimpleRNN(U, return_sequences=True, dtype="float64"))
+    assert layer.compute_dtype == "float64"
+    given = np.float64(X)
+    assert np.abs(layer(given + 1e-12) - layer(given)).max() > 0  # float32 is the same

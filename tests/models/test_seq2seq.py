@@ -124,17 +124,21 @@ def test_translations_do_not_depend_on_the_batch(cell):
         assert one[0].ids == other[0].ids
 
 
+def test_numbers_of_beams_and_sentences_are_checked_before_the_work():
+    for name in ("beams", "batch_size"):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1; got 0"):
+            translate(translator(), ["Haus"], **{name: 0})
+    with pytest.raises(ValueError, match="batch_size must be an integer of at least 1; got -1"):
+        translate_greedily(translator(), ["Haus"], batch_size=-1)
+
+
 def test_half_precision_translates():
-    kept = keras.config.dtype_policy()
-    wanted, texts = translator(), PAIRS.source[:3]
-    try:
-        keras.config.set_dtype_policy("mixed_float16")
-        model = translator()
-    finally:
-        keras.config.set_dtype_policy(kept)
+    wanted, model, texts = translator(), translator(dtype="mixed_float16"), PAIRS.source[:3]
     for found, whole in zip(translate(model, texts), translate(wanted, texts), strict=True):
         assert found[0].score == pytest.approx(whole[0].score, abs=0.05)
     assert len(translate_greedily(model, texts, batch_size=3)) == 3
+    loss, exact = (float(Teacher(each, 0.1)(batch())) for each in (model, wanted))
+    assert loss == pytest.approx(exact, rel=0.01)
 
 
 def test_it_comes_back_from_its_file(tmp_path):

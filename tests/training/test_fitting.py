@@ -71,21 +71,30 @@ def test_a_figure_that_is_not_finite_ends_a_training(tmp_path):
     np.testing.assert_allclose(seen, _by_hand()[1:, 0], rtol=1e-5)
 
 
-def test_what_is_monitored_is_one_of_the_figures(tmp_path):
+def test_what_is_monitored_is_one_of_the_figures_and_epochs_are_some(tmp_path):
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     ones = np.ones((1, 1, 1), np.float32)
-    message = "monitor must be one of 'loss', 'f1'; got 'accuracy'"
-    with pytest.raises(ValueError, match=message):
+
+    def train(resume, **options):
         fit(
             model,
             lambda first, last: tf.data.Dataset.from_tensor_slices((ones, ones)),
             steps_per_epoch=1,
             validate=lambda: {"loss": 1.0, "f1": 0.5},
-            run=RunFolder(tmp_path / "run", {}, False),
-            epochs=1,
+            run=RunFolder(tmp_path / "run", {}, resume),
             patience=1,
+            **{"epochs": 1, **options},
         )
+
+    with pytest.raises(ValueError, match="epochs must be an integer of at least 1; got 0"):
+        train(False, epochs=0)
+    message = "monitor must be one of 'loss', 'f1'; got 'accuracy'"
+    with pytest.raises(ValueError, match=message):
+        train(True)
+    train(True, monitor="f1")
+    with pytest.raises(ValueError, match=message):
+        train(True, epochs=2)
 
 
 def test_a_thousand_variables_come_back_in_their_order():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from gru_zoo.arguments import TooFew
 from gru_zoo.models.frames import frame_model
 from gru_zoo.training.frame_batches import FrameBatches, frame_figures, frame_loss
 
@@ -65,9 +66,12 @@ def test_half_precision_is_scored():
     assert figures["loss"] == pytest.approx(frame_figures(whole, given)["loss"], rel=1e-3)
 
 
-def test_too_few_pieces_are_refused():
+def test_too_few_pieces_or_frames_are_refused():
     with pytest.raises(ValueError, match="at least 9 pieces of 8 frames; they give 8"):
         FrameBatches(sequences(), 8, 9, seed=0)
+    for given in ([], sequences(lengths=(1, 0, 1))):
+        with pytest.raises(TooFew, match=f"two frames or more, .* got {len(given)} that are short"):
+            frame_figures(frame_model(FEATURES, units=7), given)
 
 
 def test_the_loss_is_the_sum_over_a_frame():
@@ -82,9 +86,9 @@ def test_figures_are_those_of_each_sequence_alone():
     keras.utils.set_random_seed(5)
     model = frame_model(FEATURES, units=7)
     model.get_layer("probabilities").bias.assign(np.linspace(-1, 1, FEATURES))
-    given = sequences(2, (2, 70, 9, 11, 7, 3, 4, 5, 6, 90, 12))
+    given = sequences(2, (0, 1, 2, 70, 9, 11, 7, 3, 4, 5, 6, 90, 12))
     losses, both, either = [], 0, 0
-    for sequence in given:
+    for sequence in given[2:]:
         said = np.float64(model(sequence[None, :-1].astype("float32"))[0])
         truth = sequence[1:] > 0
         losses += list(-np.where(truth, np.log(said), np.log(1 - said)).sum(axis=1))

@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip("tokenizers")
 
+from gru_zoo.arguments import TooFew  # noqa: E402
+from gru_zoo.data.multi30k import Pairs  # noqa: E402
 from gru_zoo.decoding.translating import translate_greedily  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
@@ -66,3 +68,15 @@ def test_validation_is_a_mean_over_subwords_and_scores_in_order():
             count += subwords
         assert figures == {"loss": pytest.approx(total / count, rel=1e-5), "bleu": 12.5}
         assert seen == [(translate_greedily(model, pairs.source), pairs.target)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda none: PairBatches(SUBWORDS, none, 1, 0),
+        lambda none: Validation(Seq2Seq(SUBWORDS, dim=4, units=4, heads=2), none, len),
+    ],
+)
+def test_no_pairs_are_too_few(make):
+    with pytest.raises(TooFew, match="pairs must be one or more; got none"):
+        make(Pairs([], []))

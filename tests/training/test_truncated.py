@@ -104,17 +104,22 @@ def test_bad_input():
         TruncatedTraining(language_model(), streams=2, sampled=10)
 
 
-def test_half_precision_learns():
-    kept = keras.config.dtype_policy()
-    try:
-        keras.config.set_dtype_policy("mixed_float16")
-        training = TruncatedTraining(language_model(dropout=0.0), streams=3)
-        training.compile(keras.optimizers.SGD(1.0))  # Keras scales its loss
-        batches = streams()
-        options = {"epochs": 4, "steps_per_epoch": len(batches), "shuffle": False, "verbose": 0}
-        losses = training.fit(batches.dataset(0, 4, 1), **options).history["loss"]
-    finally:
-        keras.config.set_dtype_policy(kept)
+@pytest.mark.parametrize(
+    ("policy", "sampled"),
+    [
+        ("mixed_float16", 0),
+        ("mixed_float16", 6),
+        pytest.param("float64", 6, marks=pytest.mark.slow),
+    ],
+)
+def test_other_precisions_learn(policy, sampled):
+    model = language_model(dropout=0.0, dtype=policy)
+    training = TruncatedTraining(model, streams=3, sampled=sampled)
+    training.compile(keras.optimizers.SGD(1.0))
+    assert hasattr(training.optimizer, "inner_optimizer") == (policy == "mixed_float16")
+    batches = streams()
+    options = {"epochs": 4, "steps_per_epoch": len(batches), "shuffle": False, "verbose": 0}
+    losses = training.fit(batches.dataset(0, 4, 1), **options).history["loss"]
     assert losses[-1] < 0.98 * losses[0]
 
 

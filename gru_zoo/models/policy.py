@@ -1,0 +1,37 @@
+"""The policy, of types of numbers, that all layers of a model are made under."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+@contextlib.contextmanager
+def made_under(dtype: Any) -> Iterator[None]:
+    """Make every layer that is created inside the `with` block one of this policy.
+
+    Without it a layer takes the policy of the process, which may be another one where a model is
+    loaded, and a model whose parts disagree cannot be called. It is a matter of the thread, and no
+    layer is left out, not even one that another one makes.
+
+    Args:
+        dtype: a policy or its name, such as "mixed_float16"; None leaves the process' own.
+
+    Raises:
+        ValueError: `dtype` is no policy.
+
+    Example:
+        >>> with made_under("mixed_bfloat16"):
+        ...     layer = keras.layers.Dense(3)
+        >>> layer.compute_dtype, keras.layers.Dense(3).compute_dtype
+        ('bfloat16', 'float32')
+    """
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(kept)
