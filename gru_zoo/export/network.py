@@ -200,6 +200,10 @@ class Network:
         tensors = [keras.ops.convert_to_tensor(inputs[name]) for name in self.inputs]
         return dict(zip(self.output_names, self.program.call(*tensors), strict=True))
 
+    def lengths(self) -> dict[str, int | None]:
+        """Return the steps that each sequence was made for, None if any, by the input's name."""
+        return {n: given.length for n, given in self.inputs.items() if given.kind != "vector"}
+
     def rows(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, Any]:
         """Return what `walk` takes, for inputs without the batch axis."""
         return {

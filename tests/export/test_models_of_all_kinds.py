@@ -16,6 +16,7 @@ from gru_zoo.export import arrays
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed
 from gru_zoo.export.memory import Memory
+from gru_zoo.export.micro import step_file
 from gru_zoo.export.probes import plain_loops
 from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.whole import WholeGraph
@@ -60,13 +61,41 @@ def test_two_sequences_need_not_be_equally_long(tmp_path, first, second):
 
 
 @pytest.mark.slow
-def test_sequences_of_lengths_of_their_own_have_no_common_step(tmp_path):
-    model = towers(9, 4)
+@pytest.mark.parametrize(("first", "second"), [(9, 4), (None, 5), (4, None)])
+def test_sequences_of_lengths_of_their_own_have_no_common_step(tmp_path, first, second):
+    model = towers(first, second)
     export.tflite(model, tmp_path / "m.tflite")
-    assert list(Interpreter(str(tmp_path / "m.tflite")).get_signature_list()) == ["serving_default"]
-    question, answer = frames(1, 9, F), frames(1, 4, F)
+    interpreter = Interpreter(str(tmp_path / "m.tflite"))
+    assert list(interpreter.get_signature_list()) == ["serving_default"]
+    stored = {about["name"]: about["shape"].tolist() for about in interpreter.get_input_details()}
+    assert stored == {"question": [1, first or 1000, F], "answer": [1, second or 1000, F]}
+    question, answer = frames(1, first or 9, F), frames(1, second or 8, F)
     found = whole(tmp_path / "m.tflite", question=question, answer=answer)
     np.testing.assert_allclose(found, model([question, answer]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "longest"), [(9, 4, 9), (None, 5, None), (4, None, None)]
+)
+def test_one_open_sequence_leaves_the_length_open(first, second, longest):
+    network = arrays.Network(towers(first, second))
+    assert arrays.length(network) == longest
+    shapes = [x.shape for x in arrays._random(network.model, network, longest or 7).values()]
+    assert shapes == [(1, first or 7, F), (1, second or 7, F)]
+
+
+def test_a_step_of_sequences_of_different_lengths_is_refused_before_anything_else(tmp_path):
+    model, path = towers(9, 4), tmp_path / "m.tflite"
+    data = {"representative": [{"question": frames(9, F), "answer": frames(9, F)}]}
+    for convert in (
+        lambda: export.tflite(model, path, gates=True),
+        lambda: export.tflite(model, path, "int16x8", **data),
+        lambda: step_file(model, "int8_full", **data),
+        lambda: step_file(model),
+    ):
+        with pytest.raises(ValueError, match="sequences of one .* 'question' of 9, 'answer' of 4"):
+            convert()
+    assert not list(tmp_path.iterdir())
 
 
 def calls_and_layers():
