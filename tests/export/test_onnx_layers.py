@@ -22,11 +22,6 @@ def adapted(**options):
     return layer
 
 
-def far():
-    """Of numbers that x / deviation - mean / deviation would lose in float32."""
-    return layers.Normalization(mean=np.full(D, 1.0), variance=np.full(D, 1e-6))
-
-
 def subtracted():
     x = Input((None, D))
     difference = layers.Subtract()([layers.GRU(D, return_sequences=True)(x), adapted()(x)])
@@ -59,7 +54,10 @@ MODELS = {
         layers.ELU(0.7),
         layers.UnitNormalization(axis=[2]),
     ),
-    "far": lambda: sequences(far(), layers.Rescaling(1e-3)),
+    # In float32 x / deviation - mean / deviation would lose them.
+    "close": lambda: sequences(
+        layers.Rescaling(1e-3, 1.0), layers.Normalization(mean=1.0, variance=1e-6)
+    ),
     "behind roots no mask": lambda: embedded(layers.RMSNormalization(epsilon=0.1), GRU(U)),
     "subtracted": subtracted,
     "lora": lora,
