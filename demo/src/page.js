@@ -62,7 +62,12 @@ export function opener(open, forget, chosen) {
     if (last.opening && last.file !== chosen()) last.download.abort();
   });
   const again = byId("again");
+  let asked = false; // whether a script that had not loaded was asked for again
   again.addEventListener("click", () => {
+    const unloaded = last.error instanceof Unloaded;
+    // Some browsers fetch it anew in a new page only, which others need not lose the text for.
+    if (unloaded && asked) return location.reload();
+    asked = unloaded;
     last = {};
     // Gone until it fails anew, which a screen reader would not speak of otherwise.
     byId("problem").hidden = again.hidden = true;
@@ -117,10 +122,13 @@ export function replace(start, end, words) {
   text.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+/** A module, or one that it imports, did not load. */
+class Unloaded extends Error {}
+
 /** Import a module that needs LiteRT.js. */
 export function withLiteRt(module) {
   return import(module).catch((error) => {
-    throw new Error(`a script could not be loaded: ${error.message}`);
+    throw new Unloaded(`a script could not be loaded: ${error.message}`);
   });
 }
 

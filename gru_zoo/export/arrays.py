@@ -16,7 +16,7 @@ from gru_zoo.export.convolution import total_reach
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.network import Network
-from gru_zoo.export.probes import answers
+from gru_zoo.export.probes import answers, require_shape
 from gru_zoo.export.representative import padding
 from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.signatures import STEP, WHOLE
@@ -32,8 +32,9 @@ _SECONDS = 300  # that the first step of a file may take
 
 
 def length(network: Network) -> int | None:
-    """Return the number of steps that a model was made for, None if any."""
-    return next((g.length for g in network.inputs.values() if g.kind != "vector"), None)
+    """Return the largest number of steps that a model was made for, None if it leaves one open."""
+    lengths = network.lengths().values()
+    return None if None in lengths else max(lengths, default=None)
 
 
 def compare(
@@ -69,7 +70,7 @@ def compare(
     network, worst = Network(model), 0.0
     if variant == "float32" and _in_half_precision(model):
         variant = "float16"  # The model itself is as far off.
-    free = network.program.any_length
+    free = network.program.any_length or length(network) is None
     for time in dict.fromkeys((*_lengths(model), longest) if free else (length(network),)):
         inputs = _random(model, network, time)
         if sequences:
@@ -243,6 +244,7 @@ def _judge(
 ) -> float:
     worst, limit = 0.0, LIMITS[variant].difference
     for name, model in wanted.items():
+        require_shape(path, name, outputs[name], model)
         model = model.astype(np.float64)  # Bools cannot be subtracted.
         scale = max(1.0, float(np.abs(model).max(initial=0)))
         difference = float(np.abs(outputs[name] - model).max(initial=0)) / scale

@@ -20,10 +20,10 @@ from keras import layers
 from keras.src.models.functional import Functional
 
 from gru_zoo.convert import from_keras
-from gru_zoo.convert.weights import functions_of
 from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.merged_masks import require_unmasked
-from gru_zoo.export.programs import functional, program_of, run_functional
+from gru_zoo.export.precision import in_float32, require_unquantized
+from gru_zoo.export.programs import functional, program_of, run_functional, table_of
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.layers.stacked import StackedGRU
@@ -38,7 +38,7 @@ TIMED = (
     *CONVOLUTIONS,
 )
 # Nothing at all once a model is trained.
-_IDLE = (
+IDLE = (
     layers.Dropout,
     layers.SpatialDropout1D,
     layers.GaussianDropout,
@@ -200,6 +200,10 @@ class Network:
         tensors = [keras.ops.convert_to_tensor(inputs[name]) for name in self.inputs]
         return dict(zip(self.output_names, self.program.call(*tensors), strict=True))
 
+    def lengths(self) -> dict[str, int | None]:
+        """Return the steps that each sequence was made for, None if any, by the input's name."""
+        return {n: given.length for n, given in self.inputs.items() if given.kind != "vector"}
+
     def rows(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, Any]:
         """Return what `walk` takes, for inputs without the batch axis."""
         return {
@@ -228,9 +232,10 @@ class Network:
 
     def _embedded(self, layer: layers.Embedding, ids: tf.Tensor, masked: bool) -> Steps:
         """Look ids up; not by the Keras layer, which adds operators for negative ones."""
+        require_unquantized(layer, "TFLite")
         mask = tf.not_equal(ids, 0) if layer.mask_zero and masked else None
         look_up = self._look_ups.get(layer.name)
-        return Steps(look_up(ids) if look_up else tf.gather(layer.embeddings.value, ids), mask)
+        return Steps(look_up(ids) if look_up else tf.gather(table_of(layer), ids), mask)
 
     def _own(self, layer: Any) -> Any:
         """Return our counterpart of a layer, in float32; most are their own."""
@@ -244,7 +249,7 @@ class Network:
             if getattr(ours, "compute_dtype", "float32") != "float32" and not isinstance(
                 ours, keras.Model
             ):
-                ours = _in_float32(ours)
+                ours = in_float32(ours)
             if ours is layer:
                 return layer
             self._ours[id(layer)] = ours
@@ -283,6 +288,7 @@ def _only_steps(layer: Any, args: tuple, kwargs: Mapping[str, Any]) -> Steps:
     """Return the one argument of a layer that knows time."""
     given = _tensors(args, kwargs)
     if len(given) == 1 and isinstance(given[0], Steps):
+        require_channels_last(layer)
         return given[0]
     what = f"layer {layer.name!r} ({type(layer).__name__})"
     if len(given) == 1:
@@ -296,6 +302,15 @@ def _only_steps(layer: Any, args: tuple, kwargs: Mapping[str, Any]) -> Steps:
         f"{what} must read one sequence and nothing else, no initial state and no mask of its own; "
         f"got {len(given)} tensors."
     )
+
+
+def require_channels_last(layer: Any) -> None:
+    """Raise ValueError if a layer that knows time looks for it on the last axis."""
+    if (given := getattr(layer, "data_format", "channels_last")) != "channels_last":
+        raise ValueError(
+            f"layer {layer.name!r} ({type(layer).__name__}) must have data_format='channels_last'; "
+            f"got {given!r}."
+        )
 
 
 def _operation(operation: Any, args: tuple, kwargs: Mapping[str, Any]) -> Any:
@@ -319,7 +334,7 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
     if not any(isinstance(x, Steps) for x in given):
         return layer(*args, **kwargs)
     x, kind = given[0], type(layer)
-    if kind in _IDLE:
+    if kind in IDLE:
         return x
     if kind is layers.Masking:
         mask = tf.reduce_any(tf.not_equal(x.rows, layer.mask_value), axis=-1)
@@ -387,18 +402,3 @@ def _tensors(args: tuple, kwargs: Mapping[str, Any]) -> list[Any]:
     """Return the values among an operation's arguments."""
     flat = keras.tree.flatten((args, dict(kwargs)))
     return [x for x in flat if isinstance(x, (Steps, _Unknown)) or tf.is_tensor(x)]
-
-
-def _in_float32(layer: Any) -> Any:
-    """Return a copy of a built layer that computes in float32."""
-    config = {**layer.get_config(), "dtype": "float32"}
-    for inner in ("layer", "backward_layer"):
-        if isinstance(layer, layers.Bidirectional) and config.get(inner):
-            config[inner]["config"]["dtype"] = "float32"
-    if isinstance(layer, GRU):
-        config |= functions_of(layer)
-    copy = type(layer).from_config(config)
-    if layer.built and layer.weights:
-        copy.build_from_config(layer.get_build_config())
-        copy.set_weights(layer.get_weights())
-    return copy

@@ -29,9 +29,10 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
 
     Args:
         model: a built `SequenceClassifier`, or a `keras.Sequential` or functional model of GRU
-            layers (ours or Keras') with convolutions that keep the number of steps, and embedding,
-            dense, normalization, pooling, merging and activation layers. All of it computes in
-            float32.
+            layers (ours or Keras') with convolutions that keep the number of steps, Embedding,
+            Masking, Dense, Activation, ReLU, LeakyReLU, ELU, Softmax, Rescaling, Batch-, Layer-,
+            RMS-, Unit- and plain Normalization, pooling over all steps, and layers that merge (not
+            Dot). All of it computes in float32.
         path: the file.
         overwrite: whether an existing file is replaced, by one that passed.
 

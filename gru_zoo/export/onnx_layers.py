@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 from gru_zoo.export.merged_masks import require_unmasked
+from gru_zoo.export.network import require_channels_last
 from gru_zoo.export.onnx_graph import Graph, Value
+from gru_zoo.export.precision import require_unquantized
 from gru_zoo.layers.checks import activation_name
 
 # Types of tensors, as ONNX numbers them.
@@ -68,6 +70,21 @@ def relu(graph: Graph, layer: Any, x: Value) -> Value:
     return Value(graph.add("LeakyRelu", x.name, alpha=alpha), x.mask)
 
 
+def leaky_relu(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add a LeakyReLU layer."""
+    return Value(graph.add("LeakyRelu", x.name, alpha=float(layer.negative_slope)), x.mask)
+
+
+def elu(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add an ELU layer."""
+    return Value(graph.add("Elu", x.name, alpha=float(layer.alpha)), x.mask)
+
+
+def rescaling(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add a Rescaling: x scale + offset."""
+    return _by_constants(graph, layer, x, Mul=layer.scale, Add=layer.offset)
+
+
 def softmax(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a Softmax layer over the last axis."""
     if layer.axis != -1 or x.mask is not None:
@@ -80,6 +97,7 @@ def softmax(graph: Graph, layer: Any, x: Value) -> Value:
 
 def embedding(graph: Graph, layer: Any, x: Value) -> Value:
     """Add an Embedding as a Gather; with mask_zero id 0 is masked."""
+    require_unquantized(layer, "ONNX")
     name = graph.constant(_array(layer.embeddings), f"{layer.name}/embeddings")
     ids = graph.add("Cast", x.name, to=_INT32)
     mask = graph.add("Not", graph.add("Equal", ids, np.int32(0))) if layer.mask_zero else None
@@ -98,11 +116,7 @@ def masking(graph: Graph, layer: Any, x: Value) -> Value:
 
 def dense(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a Dense over the last axis."""
-    if getattr(layer, "quantization_mode", None):
-        raise ValueError(
-            f"layer {layer.name!r} must have float32 weights for ONNX; "
-            f"got {layer.quantization_mode}."
-        )
+    require_unquantized(layer, "ONNX")
     y = graph.add("MatMul", x.name, graph.constant(_array(layer.kernel), f"{layer.name}/kernel"))
     if layer.bias is not None:
         y = graph.add("Add", y, graph.constant(_array(layer.bias), f"{layer.name}/bias"))
@@ -111,13 +125,7 @@ def dense(graph: Graph, layer: Any, x: Value) -> Value:
 
 def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a LayerNormalization over the last axis."""
-    axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    rank = len(layer.get_build_config()["input_shape"])
-    if any(axis not in (-1, rank - 1) for axis in axes):
-        given = ", ".join(map(str, axes))
-        raise ValueError(
-            f"axis of layer {layer.name!r} must be -1, the last one, for ONNX; got {given}."
-        )
+    axes = _last_axis(layer)
     if layer.rms_scaling or len(axes) != 1 or (layer.gamma is None and layer.beta is None):
         raise ValueError(
             f"layer {layer.name!r} must normalize one axis, with a scale or a centre and without "
@@ -144,11 +152,33 @@ def batch_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     shift = -np.float64(layer.moving_mean) * scale
     if layer.center:
         shift = shift + np.float64(layer.beta)
-    y = x.name
-    for operator, array in (("Mul", scale), ("Add", shift)):
-        constant = graph.constant(np.float32(array), f"{layer.name}/{operator.lower()}")
-        y = graph.add(operator, y, constant)
-    return Value(y, x.mask)
+    return _by_constants(graph, layer, x, Mul=scale, Add=shift)
+
+
+def normalization(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add a Normalization by what it has seen, or back."""
+    mean = np.float64(layer.mean)
+    # Keras' smallest divisor.
+    deviation = np.maximum(np.sqrt(np.float64(layer.variance)), keras.config.epsilon())
+    if layer.invert:
+        return _by_constants(graph, layer, x, Mul=deviation, Add=mean)
+    return _by_constants(graph, layer, x, Sub=mean, Div=deviation)
+
+
+def rms_normalization(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add an RMSNormalization over the last axis, behind which Keras' mask ends."""
+    _last_axis(layer)
+    square = graph.add("ReduceMean", graph.add("Mul", x.name, x.name), axes=[-1], keepdims=1)
+    root = graph.add("Sqrt", graph.add("Add", square, np.float32(layer.epsilon)))
+    scale = graph.constant(_array(layer.scale), f"{layer.name}/scale")
+    return Value(graph.add("Mul", graph.add("Div", x.name, root), scale))
+
+
+def unit_normalization(graph: Graph, layer: Any, x: Value) -> Value:
+    """Add a UnitNormalization: x over its length, which is 1e-12 at least."""
+    axes = keras.tree.flatten(layer.axis)
+    length = graph.add("ReduceL2", x.name, axes=axes, keepdims=1)
+    return Value(graph.add("Div", x.name, graph.add("Max", length, np.float32(1e-12))), x.mask)
 
 
 def masked_pooling(graph: Graph, layer: Any, x: Value) -> Value:
@@ -176,7 +206,7 @@ def masked_pooling(graph: Graph, layer: Any, x: Value) -> Value:
 
 def average_pooling(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a GlobalAveragePooling1D: the mean over the real steps."""
-    _channels_last(layer)
+    require_channels_last(layer)
     keep = int(layer.keepdims)
     if x.mask is None:
         return Value(graph.add("ReduceMean", x.name, axes=[1], keepdims=keep))
@@ -191,7 +221,7 @@ def average_pooling(graph: Graph, layer: Any, x: Value) -> Value:
 
 def max_pooling(graph: Graph, layer: Any, x: Value) -> Value:
     """Add a GlobalMaxPooling1D, which in Keras ignores the mask."""
-    _channels_last(layer)
+    require_channels_last(layer)
     return Value(graph.add("ReduceMax", x.name, axes=[1], keepdims=int(layer.keepdims)))
 
 
@@ -233,12 +263,25 @@ def _either(graph: Graph, x: list[Value]) -> str | None:
     return name
 
 
-def _channels_last(layer: Any) -> None:
-    if layer.data_format != "channels_last":
+def _last_axis(layer: Any) -> list[int]:
+    """Return the axes that a layer normalizes; raise unless each is the last one."""
+    axes = keras.tree.flatten(layer.axis)
+    rank = len(layer.get_build_config()["input_shape"])
+    if any(axis not in (-1, rank - 1) for axis in axes):
+        given = ", ".join(map(str, axes))
         raise ValueError(
-            f"data_format of layer {layer.name!r} must be 'channels_last' for ONNX; "
-            f"got {layer.data_format!r}."
+            f"axis of layer {layer.name!r} must be -1, the last one, for ONNX; got {given}."
         )
+    return axes
+
+
+def _by_constants(graph: Graph, layer: Any, x: Value, **operators: Any) -> Value:
+    """Add operators of a constant each, one behind the other."""
+    y = x.name
+    for operator, array in operators.items():
+        constant = graph.constant(np.float32(array), f"{layer.name}/{operator.lower()}")
+        y = graph.add(operator, y, constant)
+    return Value(y, x.mask)
 
 
 def _array(variable: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from keras.src.models.functional import Functional
 
 from gru_zoo.export import onnx_layers, onnx_recurrent
 from gru_zoo.export.convolution import CONVOLUTIONS
+from gru_zoo.export.network import IDLE
 from gru_zoo.export.onnx_convolution import convolution
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.layers.gru import GRU
@@ -29,38 +30,39 @@ _WRITERS: dict[type, Callable[..., Any]] = {
     layers.Dense: onnx_layers.dense,
     layers.Activation: onnx_layers.activation,
     layers.ReLU: onnx_layers.relu,
+    layers.LeakyReLU: onnx_layers.leaky_relu,
+    layers.ELU: onnx_layers.elu,
+    layers.Rescaling: onnx_layers.rescaling,
     layers.Softmax: onnx_layers.softmax,
     layers.LayerNormalization: onnx_layers.layer_normalization,
     layers.BatchNormalization: onnx_layers.batch_normalization,
+    layers.Normalization: onnx_layers.normalization,
+    layers.RMSNormalization: onnx_layers.rms_normalization,
+    layers.UnitNormalization: onnx_layers.unit_normalization,
     MaskedPooling: onnx_layers.masked_pooling,
     layers.GlobalAveragePooling1D: onnx_layers.average_pooling,
     layers.GlobalMaxPooling1D: onnx_layers.max_pooling,
     layers.Concatenate: onnx_layers.concatenate,
     layers.Add: onnx_layers.merging("Add"),
+    layers.Subtract: onnx_layers.merging("Sub"),
     layers.Average: onnx_layers.merging("Add"),
     layers.Multiply: onnx_layers.merging("Mul"),
     layers.Maximum: onnx_layers.merging("Max"),
     layers.Minimum: onnx_layers.merging("Min"),
     **dict.fromkeys(CONVOLUTIONS, convolution),
-    **dict.fromkeys(
-        (
-            layers.Dropout,
-            layers.SpatialDropout1D,
-            layers.GaussianDropout,
-            layers.GaussianNoise,
-            layers.Identity,
-        ),
-        onnx_layers.unchanged,
-    ),
+    **dict.fromkeys(IDLE, onnx_layers.unchanged),
 }
 # What may stand inside TimeDistributed: it treats every step alike anyway.
 _EVERY_STEP = (
     layers.Dense,
     layers.Activation,
     layers.ReLU,
-    layers.Dropout,
+    layers.LeakyReLU,
+    layers.ELU,
+    layers.Rescaling,
     layers.LayerNormalization,
     layers.BatchNormalization,
+    *IDLE,
 )
 
 

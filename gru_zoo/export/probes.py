@@ -50,11 +50,7 @@ class Probe:
         worst = 0.0
         for name, wanted in self.outputs.items():
             given = np.asarray(outputs[name])
-            if given.shape != wanted.shape:
-                raise Refused(
-                    f"{path} must give what the model gives; output {name!r} has shape "
-                    f"{given.shape}, the model's {wanted.shape}."
-                )
+            require_shape(path, name, given, wanted)
             limit = 0 if wanted.dtype.kind in "biu" else LIMIT
             # Bools cannot be subtracted, and unsigned numbers not below zero.
             given, wanted = given.astype(np.float64), wanted.astype(np.float64)
@@ -67,6 +63,15 @@ class Probe:
                 )
             worst = max(worst, float(difference.max(initial=0)))
         return worst
+
+
+def require_shape(path: Any, name: str, given: np.ndarray, wanted: np.ndarray) -> None:
+    """Raise Refused unless a file gives an output in the shape that the model gives it in."""
+    if given.shape != wanted.shape:
+        raise Refused(
+            f"{path} must give what the model gives; output {name!r} has shape {given.shape}, the "
+            f"model's {wanted.shape}."
+        )
 
 
 def probes(model: keras.Model) -> Iterator[Probe]:

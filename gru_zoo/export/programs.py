@@ -117,6 +117,8 @@ def run_functional(function: Any, apply: Callable, *inputs: Any) -> list[Any]:
             for mask in _own_masks(node):
                 known[id(mask)] = None  # Steps carry it already.
             args, kwargs = node.arguments.fill_in(known)
+            if "training" in kwargs:  # model(x, training=False) overrides a call's own too.
+                kwargs = {**kwargs, "training": False}
             results = keras.tree.flatten(apply(node.operation, *args, **kwargs))
             values.update(zip(map(id, node.outputs), results, strict=True))
     return [values[id(tensor)] for tensor in function.outputs]
@@ -138,6 +140,12 @@ def functional(model: Any) -> Any:
         "model must be a SequenceClassifier or LanguageModel, or a Keras functional or Sequential "
         f"model; got {type(model).__name__}."
     )
+
+
+def table_of(layer: layers.Embedding) -> Any:
+    """Return an embedding's vectors, [ids, features]: a variable's, or with LoRA a computed one."""
+    table = layer.embeddings
+    return getattr(table, "value", table)
 
 
 def require_open_batch(model: keras.Model) -> None:
@@ -173,7 +181,7 @@ def _continue(model: LanguageModel, apply: Callable, ids: Any) -> Any:
     _, last = apply(model.rnn, apply(model.embedding, ids))
     features = apply(model.projection, last)  # [1, embedding_dim]
     # Not transposed first: the table is then one constant, which TFLite also looks words up in.
-    logits = tf.matmul(features, model.embedding.embeddings.value, transpose_b=True)
+    logits = tf.matmul(features, table_of(model.embedding), transpose_b=True)
     return tf.nn.softmax(logits + model.token_bias.value)
 
 

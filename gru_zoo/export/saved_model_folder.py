@@ -106,7 +106,8 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
 
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a built `keras.Sequential` or
-            functional model.
+            functional model of ids [batch, time], sequences [batch, time, features] or vectors
+            [batch, features], with the batch left open.
         folder: where it goes.
         overwrite: whether an existing folder is replaced, by one that passed.
 

@@ -70,13 +70,15 @@ def _converted(converter: Any, weights: str) -> bytes:
     return separate_look_ups(content) if weights == "float16" else content
 
 
-def named(content: bytes, length: int) -> bytes:
+def named(content: bytes, length: int, lengths: Mapping[str, int | None] | None = None) -> bytes:
     """Return a file whose tensors have the names of its signatures, made for `length` steps.
 
     Args:
         content: bytes of a `.tflite` file.
         length: time steps that the interpreter prepares for where nobody resizes the input.
+        lengths: name of an input -> its own number of them, None for `length`.
     """
+    own = lengths or {}
     model = schema.ModelT.InitFromPackedBuf(content)
     model.signatureDefs.sort(key=lambda signature: signature.subgraphIndex)
     for signature in model.signatureDefs:
@@ -90,5 +92,6 @@ def named(content: bytes, length: int) -> bytes:
         for entry in signature.inputs:
             tensor = tensors[entry.tensorIndex]
             if tensor.shapeSignature is not None:
-                tensor.shape = [length if size < 0 else size for size in tensor.shapeSignature]
+                steps = own.get(entry.name.decode()) or length
+                tensor.shape = [steps if size < 0 else size for size in tensor.shapeSignature]
     return packed(model)

@@ -34,6 +34,7 @@ class StepGraph(tf.Module):
     def __init__(self, network: Network, gates: bool, memory: type[Memory] = Memory) -> None:
         super().__init__()
         require_convertible(network)
+        _require_common_length(network)
         self.inputs = {
             name: tf.TensorSpec((1, *given.shape), given.dtype, name)
             for name, given in network.inputs.items()
@@ -72,7 +73,8 @@ def step_graph(
         memory: how the states are kept.
 
     Raises:
-        ValueError: the model cannot stream; the message names the layer.
+        ValueError: the model cannot stream; the message names the layer, or the lengths of its
+            sequences where they differ.
 
     Example:
         >>> from gru_zoo import GRU
@@ -103,6 +105,16 @@ def _step(
     if taken := sorted(outputs.keys() & {*memory.after, *more}):
         raise ValueError(f"outputs must have names of their own; {taken} are states' or gates'.")
     return {**outputs, **more}, memory
+
+
+def _require_common_length(network: Network) -> None:
+    """Raise ValueError if a model's sequences have no steps in common."""
+    lengths = network.lengths()
+    if len(set(lengths.values())) > 1:
+        given = ", ".join(f"{name!r} of {steps or 'any'}" for name, steps in lengths.items())
+        raise ValueError(
+            f"model must have sequences of one length to run step by step; got {given}."
+        )
 
 
 def _specs(values: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, tf.TensorSpec]:

@@ -105,7 +105,8 @@ def tflite(
             variants that compute in integers need them; another is compared on them, instead of on
             random numbers, which may be unlike anything that the model has learnt.
         sequence_length: steps that the whole-sequence input is made for unless it is resized; None
-            takes the model's own, or 1,000. Only a classifier of texts takes another than its own.
+            takes the model's own, or 1,000. Only a classifier of texts takes another than its own;
+            of several inputs it is for those that the model leaves open.
         gates: also give each GRU's gates z and r as outputs of the step.
         thresholds: for MediaPipe, see `mediapipe.describe`.
         min_runtime: version of the TFLite runtime that must be able to run the file, such as
@@ -202,7 +203,7 @@ def _refuse(
         raise ValueError(f"representative must be None for variant {variant!r}; got some.")
     if not form.calibrated:
         if options["gates"]:
-            StepGraph(network, gates=True)  # Names the layer that looks ahead.
+            StepGraph(network, gates=True)  # Says why there is no step.
         return None if representative is None else checked(model, representative)
     if representative is None:
         raise ValueError(
@@ -248,7 +249,8 @@ def _both(network: Network, weights: str, gates: bool, length: int, per_tensor: 
         holder.step = step = StepGraph(network, gates)
         functions[STEP] = step.step.get_concrete_function(**step.inputs, **step.states)
     small = weights == "int4"  # made from the float32 file
-    content = named(convert(functions, holder, "float32" if small else weights, per_tensor), length)
+    content = convert(functions, holder, "float32" if small else weights, per_tensor)
+    content = named(content, length, network.lengths())
     return int4(content) if small else content
 
 

@@ -61,7 +61,7 @@ class WholeGraph(tf.Module):
         # A walk over one step refuses what is not known.
         results = network.walk(_one_step(network), functools.partial(_noted, found))
         self.timed = [name for name, value in results.items() if isinstance(value, Steps)]
-        lengths = [given.length for given in network.inputs.values() if given.kind != "vector"]
+        lengths = network.lengths().values()
         ahead = any(looks_ahead(layer) for layer in found)
         self.causal = not ahead and len(set(lengths)) == 1
         hides = any(getattr(layer, "zero_output_for_mask", False) for layer in found)

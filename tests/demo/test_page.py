@@ -314,6 +314,25 @@ def test_a_script_that_does_not_load_is_no_endless_wait(chromium, server, blocke
     assert len(shown(chromium)) == len(LABELS)
 
 
+def test_a_script_that_fails_when_asked_for_again_has_the_page_load_anew(chromium, server):
+    """Some browsers do not ask for a failed module again."""
+    hidden = "document.getElementById('again').hidden"
+    again = "document.getElementById('again').click()"
+    chromium.send("Network.setBlockedURLs", urls=["*src/classifier.js"])
+    try:
+        chromium.open(server.address)
+        chromium.wait(f"!{hidden}")
+        chromium.evaluate(f"window.old = true; {again}")
+        chromium.wait(f"!{hidden}")
+    finally:
+        chromium.send("Network.setBlockedURLs", urls=[])
+    assert chromium.evaluate("window.old")
+    chromium.evaluate(again)
+    chromium.wait("!window.old && document.querySelectorAll('#answer div').length > 0", 20)
+    settle(chromium)
+    assert len(shown(chromium)) == len(LABELS)
+
+
 def test_a_page_without_a_server_says_what_it_needs(chromium, zoo, tmp_path):
     demo.write(tmp_path / "site")
     problem = "document.getElementById('problem')"

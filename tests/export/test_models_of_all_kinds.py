@@ -16,6 +16,7 @@ from gru_zoo.export import arrays
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed
 from gru_zoo.export.memory import Memory
+from gru_zoo.export.micro import step_file
 from gru_zoo.export.probes import plain_loops
 from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.whole import WholeGraph
@@ -60,13 +61,41 @@ def test_two_sequences_need_not_be_equally_long(tmp_path, first, second):
 
 
 @pytest.mark.slow
-def test_sequences_of_lengths_of_their_own_have_no_common_step(tmp_path):
-    model = towers(9, 4)
+@pytest.mark.parametrize(("first", "second"), [(9, 4), (None, 5), (4, None)])
+def test_sequences_of_lengths_of_their_own_have_no_common_step(tmp_path, first, second):
+    model = towers(first, second)
     export.tflite(model, tmp_path / "m.tflite")
-    assert list(Interpreter(str(tmp_path / "m.tflite")).get_signature_list()) == ["serving_default"]
-    question, answer = frames(1, 9, F), frames(1, 4, F)
+    interpreter = Interpreter(str(tmp_path / "m.tflite"))
+    assert list(interpreter.get_signature_list()) == ["serving_default"]
+    stored = {about["name"]: about["shape"].tolist() for about in interpreter.get_input_details()}
+    assert stored == {"question": [1, first or 1000, F], "answer": [1, second or 1000, F]}
+    question, answer = frames(1, first or 9, F), frames(1, second or 8, F)
     found = whole(tmp_path / "m.tflite", question=question, answer=answer)
     np.testing.assert_allclose(found, model([question, answer]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "longest"), [(9, 4, 9), (None, 5, None), (4, None, None)]
+)
+def test_one_open_sequence_leaves_the_length_open(first, second, longest):
+    network = arrays.Network(towers(first, second))
+    assert arrays.length(network) == longest
+    shapes = [x.shape for x in arrays._random(network.model, network, longest or 7).values()]
+    assert shapes == [(1, first or 7, F), (1, second or 7, F)]
+
+
+def test_a_step_of_sequences_of_different_lengths_is_refused_before_anything_else(tmp_path):
+    model, path = towers(9, 4), tmp_path / "m.tflite"
+    data = {"representative": [{"question": frames(9, F), "answer": frames(9, F)}]}
+    for convert in (
+        lambda: export.tflite(model, path, gates=True),
+        lambda: export.tflite(model, path, "int16x8", **data),
+        lambda: step_file(model, "int8_full", **data),
+        lambda: step_file(model),
+    ):
+        with pytest.raises(ValueError, match="sequences of one .* 'question' of 9, 'answer' of 4"):
+            convert()
+    assert not list(tmp_path.iterdir())
 
 
 def calls_and_layers():
@@ -154,15 +183,6 @@ def test_an_embedding_inside_of_another_model_reads_ids(tmp_path):
     np.testing.assert_allclose(whole(tmp_path / "m.tflite", ids=ids), model(ids), atol=1e-6)
 
 
-def test_a_function_of_a_users_in_mixed_precision():
-    def tanh(x):  # LeCun's, which Keras takes for its own by its name
-        return 1.7159 * keras.ops.tanh(2 / 3 * x)
-
-    model = sequential(GRU(7, activation=tanh, dtype="mixed_float16"))
-    graph, x = WholeGraph(arrays.Network(model)), frames(1, 6, F)
-    np.testing.assert_allclose(graph.whole(inputs=x)["outputs"], model(x), atol=5e-3)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_is_as_far_off_as_half_precision_is(tmp_path, policy):
@@ -210,6 +230,44 @@ def test_the_last_state_of_a_stack_before_a_head(tmp_path):
     given = frames(1, 6, F)
     for found in whole(tmp_path / "m.tflite", inputs=given), streamed(tmp_path / "m.tflite", given):
         np.testing.assert_allclose(found, model(given), atol=1e-6)
+
+
+def test_dropout_of_a_call_that_says_training_ends_with_training():
+    x = Input((None, F))
+    h = layers.Dropout(0.5)(layers.GRU(7)(x), training=True)
+    model, given = keras.Model(x, layers.Dense(2)(h)), frames(1, 6, F)
+    graph = WholeGraph(arrays.Network(model))
+    found = graph.whole(inputs=given)["outputs"]
+    np.testing.assert_allclose(found, model(given, training=False), atol=1e-6)
+
+
+def test_an_embedding_with_lora_is_looked_up_and_a_quantized_one_refused():
+    model = sequential(layers.Embedding(30, 8), layers.GRU(7), shape=(None,))
+    table = model.layers[0]
+    table.enable_lora(2)
+    table.lora_embeddings_b.assign(RANDOM.normal(size=(2, 8)))
+    ids = np.array([[4, 29, 1, 17]], np.int32)
+    graph = WholeGraph(arrays.Network(model))
+    found = graph.whole(ids=ids)["outputs"]
+    np.testing.assert_allclose(found, model(ids), atol=1e-6)
+    table.quantize("int8")
+    with pytest.raises(ValueError, match="must have float32 weights for TFLite; got int8"):
+        WholeGraph(arrays.Network(model))
+
+
+@pytest.mark.parametrize("pooling", [layers.GlobalMaxPooling1D, layers.GlobalAveragePooling1D])
+def test_pooling_over_features_is_refused(tmp_path, pooling):
+    model = sequential(pooling(data_format="channels_first", name="p"), shape=(6, F))
+    message = "'p' .*must have data_format='channels_last'; got 'channels_first'"
+    with pytest.raises(ValueError, match=message):
+        export.tflite(model, tmp_path / "m.tflite")
+    with pytest.raises(ValueError, match=message):
+        step_file(model)
+
+
+def test_an_output_of_another_shape_is_refused():
+    with pytest.raises(Refused, match=r"output 'y' has shape \(1, 3\), the model's \(1, 1\)"):
+        arrays._judge("m.tflite", "float32", {"y": np.ones((1, 3))}, {"y": np.ones((1, 1))})
 
 
 def test_an_error_of_the_model_is_none_of_the_path(tmp_path):

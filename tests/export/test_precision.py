@@ -1,0 +1,72 @@
+"""Models of any precision in the graphs of float32: their functions and numbers stay their own."""
+
+import keras
+import numpy as np
+import pytest
+from keras import Input, layers
+
+from gru_zoo import GRU, StackedGRU
+from gru_zoo.export.network import Network
+from gru_zoo.export.whole import WholeGraph
+
+F = 5
+
+
+def tanh(x):
+    """LeCun's, which Keras takes for its own by its name."""
+    return 1.7159 * keras.ops.tanh(2 / 3 * x)
+
+
+def bump(x):
+    """A function that nobody has registered."""
+    return keras.ops.exp(-x * x)
+
+
+def both(function):
+    back = GRU(4, activation=function, go_backwards=True)
+    return layers.Bidirectional(GRU(4), backward_layer=back)
+
+
+LAYERS = {
+    "gru": lambda function: GRU(7, activation=function, recurrent_activation=function),
+    "keras": lambda function: layers.GRU(7, activation=function),
+    "stacked": lambda function: StackedGRU(7, 2, activation=function, return_state=False),
+    "both": both,
+    "dense": lambda function: layers.Dense(3, function),
+    "every step": lambda function: layers.TimeDistributed(layers.Dense(3, function)),
+    "activation": layers.Activation,
+    "convolution": lambda function: layers.Conv1D(3, 2, padding="causal", activation=function),
+    "layer": lambda function: layers.Dense(3, layers.ReLU(negative_slope=0.5)),
+}
+
+
+def difference(policy, make):
+    """Return how far the graph of a layer, made under a policy, is from the layer."""
+    kept = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([Input((None, F)), make()])
+    finally:
+        keras.config.set_dtype_policy(kept)
+    x = np.random.default_rng(0).normal(size=(1, 6, F)).astype("float32")
+    graph = WholeGraph(Network(model))
+    wanted = np.asarray(model(x, training=False), np.float32)
+    return np.abs(graph.whole(inputs=x)["outputs"] - wanted).max()
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [*((name, tanh) for name in LAYERS), ("dense", bump), ("both", bump)]
+)
+def test_a_function_of_a_users_in_mixed_precision(name, function):
+    assert difference("mixed_float16", lambda: LAYERS[name](function)) < 5e-3
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "float64"])
+def test_what_a_normalization_has_seen(policy):
+    def adapted():
+        layer = layers.Normalization()
+        layer.adapt(np.random.default_rng(1).normal(5, 3, size=(20, 4, F)))
+        return layer
+
+    assert difference(policy, adapted) < (5e-3 if policy == "mixed_float16" else 1e-5)
