@@ -72,7 +72,7 @@ class Reference:
     Attributes:
         texts: raw texts.
         ids: [texts, time] int32.
-        probabilities: [texts, labels] float32.
+        probabilities: [texts, labels], of the type that the model computes in.
         labels: [texts] int64 true classes, or None if they are not known.
 
     Example:
@@ -315,7 +315,13 @@ def judge(
         Refused: a limit is broken; the message says which.
     """
     limit = limits[one_of("variant", variant, limits)]
-    differences = np.abs(probabilities - reference.probabilities).max(axis=1)  # [texts]
+    if (
+        reference.probabilities.dtype.itemsize < 4
+        and limit.difference < limits["float16"].difference
+    ):
+        limit = limits["float16"]  # The model itself is as far off.
+    model = reference.probabilities.astype(np.float32)  # [texts, labels]
+    differences = np.abs(probabilities - model).max(axis=1)  # [texts]
     judged = differences[:GOLDENS] if limit.on_goldens_only else differences
     if not judged.max() <= limit.difference:  # NaN is refused too.
         worst = int(np.argmax(np.nan_to_num(judged, nan=np.inf)))
@@ -324,18 +330,16 @@ def judge(
             f"got a difference of {judged[worst]:.3g} on text {worst}."
         )
     if limit.same_label:
-        leads = np.sort(reference.probabilities[:GOLDENS], axis=1)
+        leads = np.sort(model[:GOLDENS], axis=1)
         decided = leads[:, -1] - leads[:, -2] > DECIDED
-        changed = (probabilities.argmax(1) != reference.probabilities.argmax(1))[:GOLDENS] & decided
+        changed = (probabilities.argmax(1) != model.argmax(1))[:GOLDENS] & decided
         if changed.any():
             raise Refused(
                 f"{path} ({variant}) must give the model's label; "
                 f"got another one on text {int(np.argmax(changed))}."
             )
     if limit.points is not None and reference.labels is not None:
-        right = [
-            p.argmax(axis=1) == reference.labels for p in (reference.probabilities, probabilities)
-        ]
+        right = [p.argmax(axis=1) == reference.labels for p in (model, probabilities)]
         fall = (int(right[0].sum()) - int(right[1].sum())) / len(reference.labels)
         if fall > limit.points and len(reference.labels) >= ENOUGH_TEXTS:
             raise Refused(

@@ -6,8 +6,11 @@ import pytest
 from keras import Input, layers
 
 from gru_zoo import GRU, StackedGRU
+from gru_zoo.export import check
 from gru_zoo.export.network import Network
+from gru_zoo.export.tflite_file import tflite
 from gru_zoo.export.whole import WholeGraph
+from tests.export.conftest import REVIEWS, make_classifier
 
 F = 5
 
@@ -70,3 +73,14 @@ def test_what_a_normalization_has_seen(policy):
         return layer
 
     assert difference(policy, adapted) < (5e-3 if policy == "mixed_float16" else 1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_classifier_in_half_precision_is_exported_and_a_wrong_file_is_not(policy, tmp_path):
+    model = make_classifier(dtype=policy)
+    tflite(model, tmp_path / "model.tflite", texts=REVIEWS)
+    reference = check.Reference.of(model, REVIEWS)
+    given = check.run(tmp_path / "model.tflite", reference)
+    assert 1e-5 < check.judge("model.tflite", given, reference, "float32") < 1e-2
+    with pytest.raises(check.Refused, match="must be within 0.01 of the model's probabilities"):
+        check.judge("model.tflite", given + 0.02, reference, "float32")
