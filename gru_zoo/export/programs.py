@@ -143,9 +143,9 @@ def functional(model: Any) -> Any:
 
 
 def table_of(layer: layers.Embedding) -> Any:
-    """Return an embedding's vectors, [ids, features]: a variable's, or with LoRA a computed one."""
+    """Return an embedding's vectors, [ids, features] float32; with LoRA they are computed."""
     table = layer.embeddings
-    return getattr(table, "value", table)
+    return tf.cast(getattr(table, "value", table), tf.float32)
 
 
 def require_open_batch(model: keras.Model) -> None:
@@ -182,7 +182,7 @@ def _continue(model: LanguageModel, apply: Callable, ids: Any) -> Any:
     features = apply(model.projection, last)  # [1, embedding_dim]
     # Not transposed first: the table is then one constant, which TFLite also looks words up in.
     logits = tf.matmul(features, table_of(model.embedding), transpose_b=True)
-    return tf.nn.softmax(logits + model.token_bias.value)
+    return tf.nn.softmax(logits + tf.cast(model.token_bias.value, tf.float32))
 
 
 def _of_functional(model: Any) -> Program:

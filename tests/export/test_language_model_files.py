@@ -29,9 +29,9 @@ EMBEDDING, UNITS = 40, 23
 IDS = np.array([1, 5, 17, 603, 2, 8, 8, 41], np.int32)
 
 
-def make(tokenizer):
+def make(tokenizer, **options):
     keras.utils.set_random_seed(5)
-    model = LanguageModel(tokenizer, EMBEDDING, UNITS)
+    model = LanguageModel(tokenizer, EMBEDDING, UNITS, **options)
     random = np.random.default_rng(2)
     for weight in model.weights:
         weight.assign(random.normal(0, 0.4, weight.shape))
@@ -86,6 +86,16 @@ def test_the_step_graph_is_the_models_step(model, wanted):
         np.testing.assert_allclose(outputs["probabilities"][0], after, rtol=0, atol=1e-6)
     given = Network(model).call({"ids": IDS[None]})["probabilities"]
     np.testing.assert_allclose(given[0], wanted[-1], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("policy", "limit"), [("float64", 1e-6), ("mixed_float16", 5e-3)])
+def test_a_model_of_another_precision_is_written_in_float32(policy, limit, tmp_path):
+    model = make(WordTokenizer(WORDS, 400, fold_case=True), dtype=policy)
+    graph = step_graph(model)
+    given = graph.step(ids=tf.constant(IDS[:1]), **graph.initial())["probabilities"]
+    wanted = tf.nn.softmax(model(IDS[None, :1]))[:, -1]
+    np.testing.assert_allclose(given, wanted, rtol=0, atol=limit)
+    export.tflite(model, tmp_path / "model.tflite", sequence_length=9)
 
 
 @pytest.mark.parametrize(("variant", "size"), [("float32", 4), ("float16", 2), ("int8", 1)])
