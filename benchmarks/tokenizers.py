@@ -1,7 +1,7 @@
 """Which tokenizer? The same small classifier on cased words, folded words and WordPiece.
 
     python -m benchmarks.tokenizers                       # everything; TFDS_DATA_DIR for full IMDB
-    python -m benchmarks.tokenizers --folds 0 1 --candidates words_cased words_folded
+    python -m benchmarks.tokenizers --folds 0 1 --candidates words_cased_20k words_folded_20k
 
 Only IMDB's training half is used (`train` and `validation`; no review of a test split is read).
 A validation split of 2,500 reviews cannot tell apart candidates 0.3 points away from each other,

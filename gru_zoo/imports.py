@@ -17,6 +17,8 @@ Execute = Callable[[ModuleType], None]
 # plots, wrappers and conversions that no command of ours uses, and half of the time to import
 # TensorFlow where all three are there.
 _OPTIONAL = ("jax", "matplotlib", "sklearn")
+# Extra of this package -> what is imported of it.
+_EXTRAS = {"onnx": ("onnx", "onnxruntime"), "int4": ("ai_edge_quantizer",)}
 
 
 def when_imported(name: str, wrap: Callable[[Execute], Execute]) -> None:
@@ -52,6 +54,24 @@ def import_without_optional() -> None:
     """
     for name in {"tensorflow", "keras"}.difference(sys.modules):
         when_imported(name, _alone)
+
+
+def require_extra(extra: str, what: str) -> None:
+    """Raise ImportError unless the packages of an extra are installed; none is imported.
+
+    Args:
+        extra: "onnx" or "int4".
+        what: needs them, for the message.
+
+    Example:
+        >>> with hidden(("onnx",)):
+        ...     require_extra("onnx", "export.onnx")
+        Traceback (most recent call last):
+        ImportError: export.onnx needs onnx: pip install "gru-zoo[onnx]".
+    """
+    for package in _EXTRAS[extra]:
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(f'{what} needs {package}: pip install "gru-zoo[{extra}]".')
 
 
 @contextlib.contextmanager

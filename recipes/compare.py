@@ -1,7 +1,7 @@
 """GRU, LSTM, plain RNN and Transformer, on four tasks and long sequences, at equal effort.
 
 Command:  python -m recipes.compare                 (everything; --plan says how long it takes)
-          python -m recipes.compare --quick         (a smaller, marked table in 15 minutes)
+          python -m recipes.compare --quick         (a smaller, marked table in 12 minutes)
           python -m recipes.compare --advise --max-latency-ms 2 --length 300
 Measured: results/compare/report.md.
 
@@ -43,7 +43,7 @@ class Compare:
     seeds: int = 0
     """Seeds of every cell; 0 takes 3, or 1 with --quick."""
     quick: bool = False
-    """A smaller table, marked as one, in 15 minutes on two cores."""
+    """A smaller table, marked as one, in 12 minutes on two cores."""
 
     # Where.
     results: Path | None = None

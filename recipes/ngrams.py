@@ -3,7 +3,7 @@
 Task:     as `recipes.sentiment`.
 Data:     IMDB's 22,500 labelled training reviews (Maas et al. 2011).
 Model:    logistic regression over 1- to 3-grams weighted by log-count ratios; no GRU.
-Command:  python -m recipes.ngrams train --name trigrams        (two minutes on a core)
+Command:  python -m recipes.ngrams train --name trigrams        (a minute or two on a core)
           its run is then a teacher: python -m recipes.semi_supervised train --teachers ...
 Measured: README.md, "Sentiment, with unlabelled reviews".
 Papers:   trigrams reach 91.9 % with naive Bayes weights (Mesnil et al. 2015; from memory).

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.files import write_json
+from gru_zoo.imports import require_extra
 from gru_zoo.text.words import split_words
 from gru_zoo.training.runs import RunFolder
 from recipes import pos_tagging_files, pos_tagging_report
@@ -131,6 +132,8 @@ def train(config: Train) -> None:
     # A treebank that no tagger is made of, and a size that no model has, leave no run behind.
     training, source = _trainable(config)
     units = _units(config, training)
+    if config.export and config.cell == "gru":
+        require_extra("onnx", "the ONNX file, without --no-export,")
     with start_run(config) as run:
         _train(config, run, training, source, units)
 

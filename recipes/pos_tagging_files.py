@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gru_zoo.imports import require_extra
 from gru_zoo.text.words import split_words
 from recipes import pos_tagging_report
 from recipes.shared import models
@@ -35,7 +36,7 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
     """
     from gru_zoo.artifacts.card import About
     from gru_zoo.artifacts.folder import publish
-    from gru_zoo.artifacts.tagger import tagger_goldens, tagger_parts
+    from gru_zoo.artifacts.tagger import tagger_goldens
     from gru_zoo.models.tagger import LENGTHS
 
     metrics = run.metrics()
@@ -51,7 +52,7 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
     )
     goldens = [split_words(text) for text in GOLDEN_TEXTS]
     goldens = [words for words in goldens if 0 < len(words) <= LENGTHS[-1]]
-    parts = tagger_parts(model, test)
+    parts = _parts(model, test)
     return publish(
         run.path / "artifact", about, model, **parts, goldens=tagger_goldens(model, goldens)
     )
@@ -64,9 +65,7 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence], overwrite: b
         ValueError: the model's cell has no such files.
         check.Refused: a file does not do what the model does; it is not left there.
     """
-    from gru_zoo.artifacts.tagger import tagger_parts
-
-    write_parts(out, tagger_parts(model, test), "a sentence", overwrite)
+    write_parts(out, _parts(model, test), "a sentence", overwrite)
 
 
 def write_again(name: str) -> Card:
@@ -76,12 +75,20 @@ def write_again(name: str) -> Card:
         ValueError: no such preset, or its treebank is not what can be read here.
     """
     from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.artifacts.tagger import tagger_parts
     from gru_zoo.models.tagger import Tagger
     from gru_zoo.zoo import models_folder
 
     model = models.of_zoo("preset", name, Tagger)
-    return publish_again(models_folder() / name, model, **tagger_parts(model, test_of(model)))
+    return publish_again(models_folder() / name, model, **_parts(model, test_of(model)))
+
+
+def _parts(model: Tagger, test: Sequence[Sentence]) -> dict[str, Any]:
+    """Return the parts of a tagger's artifact; raise for what is missing to write them all."""
+    from gru_zoo.artifacts.tagger import tagger_parts
+
+    parts = tagger_parts(model, test)
+    require_extra("onnx", "the ONNX file")
+    return parts
 
 
 def test_of(model: Tagger) -> list[Sentence]:

@@ -13,7 +13,7 @@ import tyro
 
 from gru_zoo.arguments import one_of
 from gru_zoo.files import size_of
-from gru_zoo.imports import import_without_optional
+from gru_zoo.imports import import_without_optional, require_extra
 
 if TYPE_CHECKING:
     import keras
@@ -126,6 +126,9 @@ def _check(targets: Mapping[str, Path], config: Export) -> None:
                 f"{flag} must be left out for {', '.join(targets)}; only tflite:"
                 f"{', tflite:'.join(variants)} read it; got {given}."
             )
+    for to in targets:
+        if (extra := _variant(to) or to) in ("onnx", "int4"):
+            require_extra(extra, f"to {to!r}")
 
 
 def load(path: Path) -> keras.Model:

@@ -13,31 +13,19 @@ such GATHER becomes one first.
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.link import RUNTIME_VERSION
 from gru_zoo.export.operators import builtin
 from gru_zoo.export.packing import packed
+from gru_zoo.imports import require_extra
 
-PACKAGE = "ai_edge_quantizer"
 BITS = 4
 ALGORITHM = "OCTAV"
 # The oldest runtime that such files were run on (tests/runtimes; 2.17 refuses their embeddings):
 # TFLite's own table of versions has no line for these operators with weights in int4.
 RUNTIME = b"2.18.0"
-
-
-def require_quantizer() -> None:
-    """Raise unless ai-edge-quantizer is there.
-
-    Raises:
-        ImportError: it is not; the message names the extra.
-    """
-    if importlib.util.find_spec(PACKAGE) is None:
-        raise ImportError("variant 'int4' needs ai-edge-quantizer: pip install \"gru-zoo[int4]\".")
 
 
 def int4(content: bytes) -> bytes:
@@ -62,7 +50,7 @@ def int4(content: bytes) -> bytes:
         >>> len(int4(content)) < 0.2 * len(content)
         True
     """
-    require_quantizer()
+    require_extra("int4", "variant 'int4'")
     from ai_edge_quantizer import qtyping, quantizer
 
     matrices, embeddings = "FULLY_CONNECTED", "EMBEDDING_LOOKUP"

@@ -10,7 +10,6 @@ linear_before_reset is `reset_after`; its update gate keeps, so what feeds z cha
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import keras
 from gru_zoo.export.inspection import Refused
 from gru_zoo.export.probes import probes
 from gru_zoo.files import write_beside
+from gru_zoo.imports import require_extra
 
 
 def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False) -> None:
@@ -52,9 +52,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
         >>> session.run(None, {"inputs": np.ones((3, 5, 4), "float32")})[0].shape
         (3, 7)
     """
-    for package in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(package) is None:
-            raise ImportError(f'export.onnx needs {package}: pip install "gru-zoo[onnx]".')
+    require_extra("onnx", "export.onnx")
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
     from gru_zoo.export.onnx_model import make_model

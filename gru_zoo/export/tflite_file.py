@@ -24,7 +24,7 @@ from gru_zoo.arguments import one_of, positive_int
 from gru_zoo.export import arrays, check, mediapipe
 from gru_zoo.export.calibrated import integer_step
 from gru_zoo.export.disk import writing
-from gru_zoo.export.int4 import int4, require_quantizer
+from gru_zoo.export.int4 import int4
 from gru_zoo.export.isolated import require_seconds
 from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
@@ -37,6 +37,7 @@ from gru_zoo.export.steps import StepGraph
 from gru_zoo.export.tied import QuantizedRows, share_rows
 from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
+from gru_zoo.imports import require_extra
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.tokenizers import WordTokenizer
@@ -198,7 +199,7 @@ def _refuse(
     if options["gates"] and form.form == "flat":
         raise ValueError(f"gates must be False for variant {variant!r}: it has no step.")
     if form.weights == "int4":
-        require_quantizer()
+        require_extra("int4", "variant 'int4'")
     if form.form == "flat" and representative is not None:
         raise ValueError(f"representative must be None for variant {variant!r}; got some.")
     if not form.calibrated:

@@ -25,7 +25,12 @@ _WIDE = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, 1 if a file is not as its card says, 2 after a bad input."""
+    """Run the command.
+
+    Returns:
+        0; 1 if a file is not as its card says; 2 after a bad input, or if a package is missing to
+        tell what a file gives.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     config = _parser().parse_args(arguments)
     try:
@@ -121,7 +126,7 @@ def _verify(config: argparse.Namespace) -> int:
     from gru_zoo.zoo.goldens import replay
 
     shown = Table("model", "file", "largest difference", "")
-    bad = 0
+    bad = untold = 0
     names = [config.name] if config.name else _all_names()
     if config.name:
         card(config.name)  # Another name than the zoo's is a bad input, and no damage.
@@ -135,13 +140,18 @@ def _verify(config: argparse.Namespace) -> int:
             runs = {"model.keras", "golden.npz"} <= set(about.files) and not config.checksums
             for result in replay(about, folder) if runs else []:
                 bad += bool(result.wrong)
-                verdict = _red(result.wrong) if result.wrong else "as it was"
-                shown.add_row("", result.file, f"{result.difference:.1e}", verdict)
-        except (ValueError, OSError, ImportError) as error:
+                untold += bool(result.untold)
+                verdict = _red(result.wrong) or escape(result.untold) or "as it was"
+                difference = "" if result.untold else f"{result.difference:.1e}"
+                shown.add_row("", result.file, difference, verdict)
+        except ImportError as error:
+            untold += 1
+            shown.add_row("", "all of it", "", escape(str(error)))
+        except (ValueError, OSError) as error:
             bad += 1
             shown.add_row(name, "", "", _red(str(error)))
     _console(_WIDE).print(shown)
-    return 1 if bad else 0
+    return 1 if bad else 2 if untold else 0
 
 
 def _at_hand(name: str) -> tuple[Card, Path, str]:
@@ -165,7 +175,7 @@ def _at_hand(name: str) -> tuple[Card, Path, str]:
 
 
 def _red(text: str) -> str:
-    return f"[red]{escape(text)}[/red]"
+    return f"[red]{escape(text)}[/red]" if text else ""
 
 
 def _all_names() -> list[str]:

@@ -21,11 +21,19 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Result(NamedTuple):
-    """How far a file's results are from the goldens, and why they are too far, if they are."""
+    """How far a file's results are from the goldens.
+
+    Attributes:
+        file: path in the artifact.
+        difference: NaN where it is not known.
+        wrong: why it is too far, or nothing.
+        untold: the package that is missing to tell, or nothing.
+    """
 
     file: str
     difference: float
     wrong: str = ""
+    untold: str = ""
 
 
 def replay(about: Card, folder: Path) -> Iterator[Result]:
@@ -39,6 +47,7 @@ def replay(about: Card, folder: Path) -> Iterator[Result]:
         one result a file; a file that cannot be run, or differs by more than it may, says so.
 
     Raises:
+        ImportError: a package that the model itself needs is missing.
         ValueError: goldens of this kind of model are not known here; or they are damaged.
 
     Example:
@@ -63,7 +72,9 @@ def replay(about: Card, folder: Path) -> Iterator[Result]:
         try:
             record = parts["compare"](folder / export["file"], export["file"])
             yield Result(export["file"], record["largest_difference"])
-        except (ValueError, OSError, ImportError, RuntimeError) as error:
+        except ImportError as error:
+            yield Result(export["file"], float("nan"), untold=str(error))
+        except (ValueError, OSError, RuntimeError) as error:
             yield Result(export["file"], float("nan"), str(error))
 
 

@@ -110,6 +110,18 @@ def test_a_flag_that_no_format_reads_is_refused(saved, tmp_path, capsys, words, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("to", "package"), [("onnx", "onnxruntime"), ("tflite:int4", "ai_edge_quantizer")]
+)
+def test_a_missing_package_is_told_before_a_file_is_written(
+    saved, tmp_path, capsys, monkeypatch, to, package
+):
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    assert main([str(saved[0]), "--out", str(tmp_path), "--to", "tflite", to]) == 2
+    assert f"error: to {to!r} needs " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_each_format_gets_the_flags_that_it_reads(saved, tmp_path, monkeypatch):
     given = {}
 

@@ -1,6 +1,7 @@
 """The recipe in smoke size, on sentences written for the tests."""
 
 import json
+import sys
 
 import keras
 import pytest
@@ -144,6 +145,16 @@ def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert pos_tagging.main(arguments) == 2
     assert f"error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_package_is_told_before_the_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
+    arguments = ["train", "--runs", str(tmp_path / "runs"), *SMALL]
+    monkeypatch.setitem(sys.modules, "onnx", None)  # as if it were not installed
+    assert pos_tagging.main(arguments) == 2
+    told = "the ONNX file, without --no-export, needs onnx: pip install"
+    assert told in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,7 +1,9 @@
 """The sentiment preset over REST, as a user of BentoML would serve it.
 
     pip install bentoml tensorflow
-    bentoml serve service:Sentiment
+    cd tests/serving
+    SAVED_MODEL=../../saved_models/sentiment_imdb_gru_small/saved_model \\
+        bentoml serve service:Sentiment     # it stays; in another terminal:
     curl -H "Content-Type: application/json" \\
          -d '{"text": ["A quiet, wonderful film."]}' http://localhost:3000/classify
 

@@ -126,14 +126,19 @@ def test_a_package_without_an_address_is_verified_as_far_as_it_goes(
     assert "golden.npz must have SHA-256" in capsys.readouterr().out
 
 
-def test_a_file_that_cannot_be_run_says_so(zoo, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ImportError("it needs onnxruntime [1]"), 2), (ValueError("it ends early"), 1)],
+)
+def test_a_file_that_cannot_be_run_says_so(zoo, monkeypatch, capsys, error, status):
     def refuse(*_, **__):
-        raise ImportError("it needs onnxruntime")
+        raise error
 
     monkeypatch.setattr("gru_zoo.artifacts.classifier.check.check", refuse)
-    assert commands.main(["verify", NAME]) == 1
+    # A missing package says nothing against the file.
+    assert commands.main(["verify", NAME]) == status
     printed = capsys.readouterr().out
-    assert "it needs onnxruntime" in printed and printed.count("as it was") == 1
+    assert str(error) in printed and printed.count("as it was") == 1
     assert commands.main(["verify", "another"]) == 2
 
 
