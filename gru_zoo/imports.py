@@ -64,7 +64,8 @@ def require_extra(extra: str, what: str) -> None:
         what: needs them, for the message.
 
     Example:
-        >>> with hidden(("onnx",)):
+        >>> import unittest.mock
+        >>> with unittest.mock.patch.dict("sys.modules", onnx=None):  # as if it were not there
         ...     require_extra("onnx", "export.onnx")
         Traceback (most recent call last):
         ImportError: export.onnx needs onnx: pip install "gru-zoo[onnx]".

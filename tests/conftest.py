@@ -29,6 +29,30 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture
+def converted_here(monkeypatch):
+    """Run what a conversion to integers runs in processes of their own in this one.
+
+    Each would import TensorFlow, which takes longer than the conversion. Not for what may crash;
+    that the processes work is told where nothing else is (tests/export/test_calibrated.py).
+    """
+    import importlib
+    import warnings
+
+    from gru_zoo.export import arrays, calibrated
+    from gru_zoo.export.isolated import ConversionFailed
+
+    def here(module, arguments, *, what, seconds):
+        with warnings.catch_warnings():
+            # The interpreter that TensorFlow calibrates with says that it will be gone one day.
+            warnings.simplefilter("ignore")
+            if importlib.import_module(module).main([*arguments]):
+                raise ConversionFailed(f"{what} failed")
+
+    for module in (arrays, calibrated):
+        monkeypatch.setattr(module, "isolated", here)
+
+
 def pytest_runtest_setup(item):
     """Skip a test marked `gpu` where Keras' backend has no GPU, or fail it with --require-gpu."""
     if item.get_closest_marker("gpu") and not _gpu_is_there():

@@ -117,7 +117,7 @@ def test_the_real_test_split_gives_the_cards_figure(name, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
     about = card(name)
     for file, expected, given in SCORES[about.model["class"]](about):
-        assert given == pytest.approx(expected, abs=tolerance(about)), file
+        assert given == pytest.approx(expected, abs=tolerance(about, file)), file
 
 
 @pytest.mark.slow

@@ -80,6 +80,8 @@ def test_suggestions_are_the_models(page, model, variant):
         given, wanted = suggested(page), expected(model, words, prefix)
         if variant == "float32":
             assert list(given) == list(wanted), text
+        # In halves and in 8 bits a word or two of like probability may change places.
+        assert len(set(given) & set(wanted)) >= len(wanted) - 2, text
         for word in set(given) & set(wanted):
             assert given[word] == pytest.approx(wanted[word], abs=LIMITS[variant]), text
     assert page.evaluate("document.getElementById('score').textContent") == "7.25 on nothing"

@@ -77,16 +77,17 @@ def test_a_model_without_steps_says_so(page):
     assert not page.evaluate("document.getElementById('gates').hidden")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+WIDE = [
+    "good " * 30,
+    "w" * 400,
+    "good " + "w" * 300 + " bad",
+    "<b>good</b> \U0001f600\u200d caf\u00e9",
+    "good " + "\u05e9" * 300,
+]
+
+
 @pytest.mark.parametrize(
-    "text",
-    [
-        "good " * 30,
-        "w" * 400,
-        "good " + "w" * 300 + " bad",
-        "<b>good</b> \U0001f600\u200d caf\u00e9",
-        "good " + "\u05e9" * 300,
-    ],
+    ("scheme", "text"), [*(("light", text) for text in WIDE), ("dark", WIDE[2])]
 )
 def test_it_fits_a_narrow_screen(page, scheme, text):
     page.prefer(prefers_color_scheme=scheme)

@@ -1,6 +1,7 @@
 """Steps in integers: every state copied from output to input, over many more steps than usual."""
 
 import copy
+import itertools
 
 import keras
 import numpy as np
@@ -247,9 +248,19 @@ def test_extreme_states_are_always_among_the_samples(model, representative):
             assert extreme([s[name] for s in few]) == extreme([s[name] for s in everything])
 
 
+OF_BOTH_VARIANTS = ("reset before, write", "layer norm", "mean")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("kind", ["plain", "reset before, write", "zoneout", "layer norm", "mean"])
+@pytest.mark.usefixtures("converted_here")
+@pytest.mark.parametrize(
+    ("kind", "variant"),
+    [
+        *itertools.product(OF_BOTH_VARIANTS, VARIANTS),
+        ("plain", "int8_full"),
+        ("zoneout", "int8_full"),
+    ],
+)
 def test_other_models(kind, variant):
     gru = {
         "plain": lambda: GRU(7),

@@ -1,5 +1,7 @@
 """Convolutions over time: the definition in float64, Keras, and what a file makes of them."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -350,8 +352,14 @@ VARIANTS = ("float16", "int8", "int4", "int8_full", "int16x8")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", ["normalized", "behind a GRU", "two"])
+@pytest.mark.usefixtures("converted_here")
+@pytest.mark.parametrize(
+    ("variant", "name"),
+    [
+        *((variant, "normalized") for variant in VARIANTS),
+        *itertools.product(("int8", "int8_full"), ("behind a GRU", "two")),
+    ],
+)
 def test_every_variant_is_near_keras_on_a_long_stream(variant, name, tmp_path):
     if variant == "int4":
         pytest.importorskip("ai_edge_quantizer")
@@ -371,6 +379,7 @@ def test_every_variant_is_near_keras_on_a_long_stream(variant, name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("converted_here")
 @pytest.mark.parametrize("variant", ["float32", "int8_full", "int16x8"])
 def test_a_microcontroller_steps_as_keras_does(variant):
     pytest.importorskip("tflite_micro")

@@ -77,6 +77,7 @@ def test_integers_are_rescaled_between_out_and_in():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("converted_here")
 def test_an_integer_file_streams(tmp_path):
     model = make_classifier()
     random = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from tests.export.test_steps import called, sequences
 
 LENGTHS = (1, 7, 19, 300)
 # One of each kind of loop; CI converts the others too.
-QUICK = ("two_outputs", "words", "classifier")
+QUICK = ("two_outputs", "classifier")
 
 
 def masked(given, name, time):

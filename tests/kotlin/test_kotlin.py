@@ -55,6 +55,7 @@ def test_the_class_streams_as_python_does(program, variant):
     readme_streamer.check(done.stdout, variant)
 
 
+@pytest.mark.usefixtures("converted_here")
 def test_states_in_integers_are_refused(program, tmp_path):
     model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
     frames = [np.random.default_rng(row).normal(size=(9, 4)).astype("float32") for row in range(4)]

@@ -1,5 +1,6 @@
-"""Five minutes of random arguments, shapes and masks against the reference."""
+"""Minutes of random arguments, shapes and masks against the reference; other ones each time."""
 
+import os
 import time
 
 import keras
@@ -12,7 +13,7 @@ from gru_zoo.layers.gru import GRU
 from tests.layers.test_gru_reference import KERNELS, compiling, judge, layer_of
 from tests.reference import CONVENTIONS, Draws
 
-MINUTES = 5
+MINUTES = float(os.environ.get("GRU_ZOO_FUZZ_MINUTES", 5))
 
 
 @st.composite

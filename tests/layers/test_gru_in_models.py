@@ -76,7 +76,8 @@ def test_saved_and_loaded(options, tmp_path):
     assert layer.get_config() == model.get_layer("mine").get_config()
     config = layer.get_config()
     for name in options:
-        assert config[name] == options[name] or not isinstance(options[name], (bool, float))
+        if isinstance(options[name], (bool, int, float)) or name in ("update_gate", "kernel"):
+            assert config[name] == options[name]
     with kernels.forced("unrolled"):
         given, wanted = (keras.tree.flatten(m(X)) for m in (loaded, model))
     for ours, theirs in zip(given, wanted, strict=True):

@@ -64,7 +64,9 @@ def test_outputs_states_and_gradients(kernel, reset_after, go_backwards):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("zero_output_for_mask", [False, True])
+@pytest.mark.parametrize(
+    "zero_output_for_mask", [pytest.param(False, marks=pytest.mark.slow), True]
+)
 def test_every_form_of_result(kernel, zero_output_for_mask):
     x, h0 = draw(BATCH, TIME, FEATURES), draw(BATCH, UNITS)
     for sequences, state, backwards in itertools.product((False, True), repeat=3):

@@ -81,15 +81,14 @@ def test_an_operator_that_tflm_lacks_is_refused():
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("damage", ["empty", "no file", "cut", "two signatures"])
-def test_what_is_no_file_of_a_step_is_refused(damage, tmp_path):
-    content = micro.step_file(stacked())
-    damaged = {"empty": b"", "no file": b"x" * 5000, "cut": content[:200]}.get(damage)
-    if damaged is None:
-        tflite(stacked(), tmp_path / "both.tflite")
-        damaged = (tmp_path / "both.tflite").read_bytes()
-    with pytest.raises(ValueError, match="content must (be a whole .tflite file|have one signa)"):
-        micro.MicroStep(damaged)
+def test_what_is_no_file_of_a_step_is_refused(tmp_path):
+    whole = micro.step_file(stacked())
+    tflite(stacked(), tmp_path / "both.tflite")
+    for damaged in (b"", b"x" * 5000, whole[:200]):
+        with pytest.raises(ValueError, match="content must be a whole .tflite file"):
+            micro.MicroStep(damaged)
+    with pytest.raises(ValueError, match="content must have one signa"):
+        micro.MicroStep((tmp_path / "both.tflite").read_bytes())
 
 
 def test_what_cannot_stream_is_refused():
@@ -132,6 +131,7 @@ def test_the_preset_too(variant):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("converted_here")
 @pytest.mark.parametrize("variant", ["int8_full", "int16x8"])
 def test_integers_follow_the_float_step(variant):
     model = make_classifier()

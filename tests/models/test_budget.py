@@ -3,6 +3,7 @@ import pytest
 
 from gru_zoo.layers.encoders import CELLS, encoder
 from gru_zoo.models.budget import units_for
+from tests.cells import some_slow
 
 
 def model(cell, units):
@@ -11,7 +12,7 @@ def model(cell, units):
     return keras.Model(inputs, keras.layers.Dense(3)(states))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow(CELLS))
 def test_every_cell_meets_the_budget(cell):
     units = units_for(lambda units: model(cell, units), 99_000)
     assert abs(model(cell, units).count_params() - 99_000) <= 1980

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.models.classifier import CELLS, SequenceClassifier, load_classifier
+from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from gru_zoo.text.tokenizers import WordTokenizer
+from tests.cells import some_slow
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
 TEXTS = ["a fine film", "the film", "not a bad film, not at all", "", "bad bad bad"]
@@ -21,7 +22,7 @@ def classifier(**options):
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow())
 def test_padding_does_not_change_a_prediction(cell, bidirectional):
     model = classifier(cell=cell, bidirectional=bidirectional, kernel="loop")
     ids = model.tokenizer.encode(TEXTS)
@@ -99,7 +100,7 @@ def test_it_overfits_eight_texts():
     assert chosen.tolist() == targets.tolist()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow())
 def test_the_archive_brings_back_the_model(cell, tmp_path):
     model = classifier(units=6, cell=cell)
     model.save(tmp_path / "model.keras")

@@ -13,6 +13,7 @@ from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.models.teacher import Teacher  # noqa: E402
 from gru_zoo.text.subwords import BANNED, END, PAD, START, Subwords, padded  # noqa: E402
 from tests import small_captions  # noqa: E402
+from tests.cells import some_slow  # noqa: E402
 
 CELLS = ("gru", "lstm", "rnn", "transformer")
 PAIRS = small_captions.pairs("train")
@@ -41,7 +42,7 @@ def batch(seed=1):
     return {"source": source.astype("int32"), "target": target.astype("int32")}
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow(CELLS))
 def test_no_logit_sees_padding_or_what_comes_later(cell):
     model, given = translator(cell), batch()
     logits = model(given).numpy()
@@ -58,7 +59,7 @@ def test_no_logit_sees_padding_or_what_comes_later(cell):
     assert moved.min() > 1e-3
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow(CELLS))
 def test_steps_equal_the_whole_and_beams_do_not_mix(cell):
     model, given = translator(cell), batch()
     whole = model(given).numpy()

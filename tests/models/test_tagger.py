@@ -5,6 +5,7 @@ import pytest
 from gru_zoo.layers.encoders import CELLS
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
+from tests.cells import some_slow
 from tests.small_treebank import sentences
 
 SENTENCES = [sentence.words for sentence in sentences("train")]
@@ -22,7 +23,7 @@ def tagger(**options):
     return model
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow(CELLS))
 def test_padding_does_not_change_a_tag(cell):
     model = tagger(cell=cell)
     words = [SENTENCES[1], SENTENCES[0]]
@@ -45,7 +46,7 @@ def test_both_directions_and_every_feature_reach_a_tag():
             assert np.abs(model(changed) - before)[0, 2].max() > 1e-5, (name, step)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", some_slow(CELLS))
 def test_saved_and_loaded(cell, tmp_path):
     model = tagger(dropout=0.3, cell=cell)
     model.save(tmp_path / "model.keras")

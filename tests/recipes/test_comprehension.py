@@ -203,11 +203,14 @@ def test_each_hop_is_asked_for_the_next_step_of_the_reasoning():
 def test_files_and_artifact(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(babi, "load", small_babi.load)
     run = ("--run", str(trained))
-    assert comprehension.main(["export", *run, "--out", str(tmp_path / "files")]) == 0
+    with monkeypatch.context() as patch:  # The others are in the artifact below.
+        patch.setattr("gru_zoo.artifacts.reader.VARIANTS", ("int8",))
+        assert comprehension.main(["export", *run, "--out", str(tmp_path / "files")]) == 0
     names = {path.name for path in (tmp_path / "files").iterdir()}
-    assert {"saved_model", "model_float32.tflite", "model_int8.tflite", "assets"} <= names
+    assert {"saved_model", "model_int8.tflite", "assets"} <= names
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
     assert comprehension.main(["publish", str(trained)]) == 0
     card = json.loads((tmp_path / "zoo" / comprehension.PRESET / "card.json").read_text())
-    assert {export["file"] for export in card["exports"]} <= names
+    files = {f"model_{variant}.tflite" for variant in ("float32", "float16", "int8")}
+    assert {export["file"] for export in card["exports"]} == {"saved_model", *files}
     assert card["measured"][0]["title"] == "Task by task"

@@ -89,11 +89,13 @@ def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
     assert model.card.measured[0].title == "Tag by tag"
     lite = load("pos_small", format="tflite", variant="int8")
     assert lite.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
+    # The others were written and compared by the same lines a moment ago.
+    monkeypatch.setattr("gru_zoo.artifacts.tagger.SHIPPED", ("int8",))
     out = tmp_path / "out"
     assert pos_tagging.main(["export", "--run", str(trained), "--out", str(out)]) == 0
     assert (out / "assets" / "features.json").exists() and (out / "saved_model").is_dir()
     assert pos_tagging.main(["export", "--preset", "pos_small"]) == 0
-    assert "exported pos_small again: 5 files" in capsys.readouterr().out
+    assert "exported pos_small again: 3 files" in capsys.readouterr().out
     assert pos_tagging.main(["predict", "Anna paints it", "--model", "pos_small"]) == 0
     assert capsys.readouterr().out == "Anna/PROPN paints/VERB it/PRON\n"
 
