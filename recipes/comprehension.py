@@ -1,8 +1,8 @@
 """Questions about a short text.
 
 Task:     read a story, answer a question about it.
-Data:     bAbI, 20 tasks jointly: 10,000 questions each to train on (1,000 for the third), 1,000 to
-          test; or SQuAD by `--dataset squad`.
+Data:     bAbI, 20 tasks jointly: 10,000 questions each to train on (1,000 for the third where the
+          archive has no more), 1,000 to test; or SQuAD by `--dataset squad`.
 Model:    GRUs read words and sentences; a GRU whose gate is attention writes a memory, three times.
 Command:  python -m recipes.comprehension
 Papers:   DMN 93.6 (Kumar et al. 2016, trained with supporting facts, as here), DMN+ 97.2 (Xiong et
