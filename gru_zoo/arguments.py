@@ -146,6 +146,21 @@ def listed(name: str, value: Any) -> list[Any]:
     raise ValueError(f"{name} must be a list; got {value!r}.") from reason
 
 
+def several(name: str, value: Any) -> Any:
+    """Return `value`, a collection of texts, if it is not one text, whose elements are characters.
+
+    Raises:
+        ValueError: it is one text.
+
+    Example:
+        >>> several("texts", ["good", b"bad"])
+        ['good', b'bad']
+    """
+    if isinstance(value, (str, bytes)):
+        raise ValueError(f"{name} must be a collection of texts; got one text, {value[:40]!r}.")
+    return value
+
+
 def numeric(name: str, value: Any) -> np.ndarray:
     """Return `value`, an array or a tensor of any library or nested lists, as an array of numbers.
 

@@ -85,12 +85,15 @@ def _folder_stays(path: Path, must: str) -> IsADirectoryError:
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write `value` as indented JSON with a closing newline, whole or not at all.
 
+    UTF-8, but for the bytes of a path that are not: Python's stand-ins for them are written as
+    JSON's escapes, from which they are read again.
+
     Example:
         >>> write_json("card.json", {"accuracy": 0.9})
     """
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     with write_beside(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def size_of(path: str | os.PathLike) -> int:

@@ -94,7 +94,7 @@ class Evaluate:
     """Measure accuracy on IMDB's test split, of one run or of the mean of several."""
 
     finished: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Folders of the runs; the newest one if none is given."""
+    """Folders of the runs; the one started or resumed last if none is given."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import json
 import os
 import resource
 import signal
@@ -135,3 +136,10 @@ def test_an_old_folder_comes_back_where_the_new_one_cannot_be_put(tmp_path, monk
         write_folder(tmp_path / "folder", "new")
     assert os.listdir(tmp_path / "folder") == ["card.json"]
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_path_that_is_not_utf_8_is_written_and_read_again(tmp_path):
+    value = {"csv": os.fsdecode(b"r\xe9views.csv"), "summary": "caf\u00e9"}
+    write_json(tmp_path / "config.json", value)
+    content = (tmp_path / "config.json").read_text(encoding="utf-8")
+    assert json.loads(content) == value and "caf\u00e9" in content

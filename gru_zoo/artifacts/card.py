@@ -177,7 +177,7 @@ class Card(About):
 
         write_json(Path(folder) / "card.json", dataclasses.asdict(self))
         with write_beside(Path(folder) / "README.md") as partial:
-            partial.write_text(readme(self), encoding="utf-8")
+            partial.write_text(readme(self), encoding="utf-8", errors="backslashreplace")
 
 
 def _require_fields(values: dict[str, Any]) -> None:

@@ -141,8 +141,15 @@ def republish(artifact: Path, folder: Path, card: Card) -> None:
         card.write(partial)
 
 
-def commit(folder: Path) -> str:
-    """Return the commit a checkout is at, " with changes" if it was changed since; "" without git.
+def commit(root: Path) -> str:
+    """Return the commit a checkout is at, " with changes" if its code was changed since.
+
+    Args:
+        root: the folder that holds `gru_zoo` and `recipes`.
+
+    Returns:
+        "" without git, and where `root` is a folder inside another repository: what is installed
+        in a project's virtual environment is not at that project's commit.
 
     Example:
         >>> commit(Path("/"))
@@ -150,10 +157,12 @@ def commit(folder: Path) -> str:
     """
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", os.fspath(folder), *arguments]
+        command = ["git", "-C", os.fspath(root), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        if not os.path.samefile(git("rev-parse", "--show-toplevel"), root):
+            return ""
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "gru_zoo", "recipes")
         return git("rev-parse", "HEAD") + (" with changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
@@ -189,7 +198,7 @@ def _write(
             model={"class": type(model).__name__, "parameters": model.count_params()},
             exports=exports,
             versions={name: importlib.metadata.version(name) for name in _PACKAGES},
-            commit=commit(Path(__file__).resolve().parents[1]),
+            commit=commit(Path(__file__).resolve().parents[2]),
             machine=f"{os.cpu_count()} CPU cores ({processor()})",
             date=datetime.date.today().isoformat(),
             files=_checksums(partial),

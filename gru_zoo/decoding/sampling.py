@@ -49,10 +49,13 @@ def distribution(
         raise ValueError("banned must leave a token with a probability above 0; got none.")
     if temperature == 0:
         return (np.arange(len(weights)) == weights.argmax()).astype(np.float64)
-    with np.errstate(divide="ignore"):
-        logits = np.log(weights) / temperature
-    weights = np.exp(logits - logits.max())
+    # The largest is 0 before the division, which else makes all infinite where T is tiny.
+    with np.errstate(divide="ignore", over="ignore"):
+        logits = np.log(weights)
+        weights = np.exp((logits - logits.max()) / temperature)
     weights /= weights.sum()
+    if top_p == 1:  # Rounded, a sum reaches 1 before the rarest tokens are added.
+        return weights
     order = np.argsort(-weights, kind="stable")
     before = np.cumsum(weights[order]) - weights[order]
     # The first is always in; a token is in if those before it do not reach top_p yet.
@@ -96,7 +99,8 @@ def continuation(
     if not len(ids):
         raise ValueError("ids must be at least one; got none.")
     random = np.random.default_rng(seed)
-    probabilities = [read(int(number)) for number in ids][-1]
+    for number in ids:
+        probabilities = read(int(number))
     for count in range(1, length + 1):
         chances = distribution(probabilities, temperature, top_p, banned)
         number = int(random.choice(len(chances), p=chances))

@@ -33,8 +33,8 @@ def translate(
         batch_size: sentences that are searched at once; results do not depend on it.
 
     Raises:
-        ValueError: a text is empty, unknown or too long, see `Subwords.encode`; or `beams` or
-            `batch_size` is no positive integer.
+        ValueError: `texts` is one text; a text is empty, unknown or too long, see
+            `Subwords.encode`; or `beams` or `batch_size` is no positive integer.
 
     Example:
         >>> from gru_zoo.text.subwords import Subwords
@@ -108,6 +108,8 @@ def translate_greedily(model: Seq2Seq, texts: Sequence[str], batch_size: int = 2
 def _greedy(model: Seq2Seq, source: tf.Tensor) -> tf.Tensor:
     """Return ids `[sentences, steps]` for ids `[sentences, time]`, `PAD` after `END`."""
     memory, sentences = model.read(source), tf.shape(source)[0]
+    lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)
+    longest = longest_for(lengths - 1)  # a sentence's own: others in its batch may be longer
     state = model.start(sentences, 1)
     never = tf.reduce_sum(tf.one_hot(BANNED, len(model.subwords)), axis=0) * NEVER
     last = tf.fill((sentences,), START)
@@ -118,7 +120,8 @@ def _greedy(model: Seq2Seq, source: tf.Tensor) -> tf.Tensor:
         logits, state = model.step(last[:, None], state, memory)
         best = tf.argmax(tf.cast(logits[:, 0], tf.float32) + never, axis=-1, output_type=tf.int32)
         best = tf.where(done, PAD, best)
-        return t + 1, best, done | (best == END), chosen.write(t, best), state
+        done |= (best == END) | (t + 1 == longest)
+        return t + 1, best, done, chosen.write(t, best), state
 
     shapes = [tf.TensorShape((None, 1, None if a.dtype == tf.int32 else a.shape[2])) for a in state]
     none = tf.TensorShape((None,))
@@ -127,7 +130,7 @@ def _greedy(model: Seq2Seq, source: tf.Tensor) -> tf.Tensor:
         body,
         (tf.constant(0), last, done, chosen, state),
         shape_invariants=(tf.TensorShape(()), none, none, tf.TensorShape(None), shapes),
-        maximum_iterations=longest_for(tf.shape(source)[1] - 1),
+        maximum_iterations=tf.reduce_max(longest),
     )
     return tf.transpose(chosen.stack())
 

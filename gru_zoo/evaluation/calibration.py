@@ -47,9 +47,10 @@ def negative_log_likelihood(
         0.6931
     """
     _check(probabilities, labels)
-    scaled = with_temperature(probabilities, temperature)
-    chosen = scaled[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    logits = _logits(probabilities, temperature)
+    chosen = logits[np.arange(len(labels)), labels]
+    # Not the logarithm of what is scaled: that may be 0, and a floor under it would be flat.
+    return float((np.log(np.exp(logits).sum(axis=1)) - chosen).mean())
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -62,11 +63,7 @@ def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarra
         >>> with_temperature(np.array([[0.2, 0.8]]), 2.0).round(3).tolist()
         [[0.333, 0.667]]
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be a number above 0; got {temperature!r}.")
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
-    logits -= logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(logits)
+    exponentials = np.exp(_logits(probabilities, temperature))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
@@ -96,6 +93,14 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         losses = [negative_log_likelihood(probabilities, labels, np.exp(t)) for t in (left, right)]
         low, high = (low, right) if losses[0] < losses[1] else (left, high)
     return float(np.exp((low + high) / 2))
+
+
+def _logits(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return `log p / T`, a row's largest 0; a probability of 0 counts as 1e-12."""
+    if not temperature > 0:
+        raise ValueError(f"temperature must be a number above 0; got {temperature!r}.")
+    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
+    return logits - logits.max(axis=1, keepdims=True)
 
 
 def _check(probabilities: np.ndarray, labels: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from gru_zoo.export.probes import plain_loops
 from gru_zoo.layers import kernels
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.models.reader import Reader, answer_with, sentence_vectors
-from gru_zoo.text.stories import END_OF_SENTENCE, NO_WORD, SIGN
+from gru_zoo.text.stories import END_OF_SENTENCE, NO_WORD, SIGN, SPACE
 
 
 class StoryGraph(tf.Module):
@@ -157,7 +157,7 @@ class StoryServer(tf.Module):
     def _ids(self, sentences: tf.Tensor) -> tf.Tensor:
         """Return ids [sentences, words], int32, padded with 0."""
         known, longest, _ = self._sizes
-        text = tf.strings.regex_replace(tf.strings.lower(sentences, "utf-8"), r"\.", " ")
+        text = tf.strings.regex_replace(tf.strings.lower(sentences, "utf-8"), f"[.{SPACE}]", " ")
         words = tf.strings.split(tf.strings.regex_replace(text, SIGN, r" \1 "))
         ids = tf.cast(self.table.lookup(words), tf.int32)  # [sentences, (words)]
         fit = [

@@ -26,10 +26,11 @@ from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import UNKNOWN
 from gru_zoo.text.words import split_words
 
-_LETTER = r"[\p{L}\p{N}_]"
+_LETTERS = r"[\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*"
 _SHORT = r"['’](?:s|m|d|re|ve|ll)\b"
 _WORD = (
-    rf"(?i)(n['’]t\b|{_SHORT}|{_LETTER}+(?:[-.@/]{_LETTER}+)*|\.\.\.|[^\p{{L}}\p{{N}}_\s\p{{Z}}])"
+    rf"(?i)(n['’]t\b|{_SHORT}|{_LETTERS}(?:[-.@/]{_LETTERS})*|\.\.\."
+    r"|[^\p{L}\p{N}_\s\p{Z}]\p{M}*)"
 )
 # What `str.isdigit` takes besides decimal digits: those above and below the line.
 _KINDS = ((r"[.,'’-]", "."), (r"[\p{Nd}²³¹⁰⁴-⁹₀-₉]", "9"), (r"\p{Lu}", "X"), (r"\p{L}", "x"))
@@ -37,6 +38,7 @@ _KINDS = ((r"[.,'’-]", "."), (r"[\p{Nd}²³¹⁰⁴-⁹₀-₉]", "9"), (r"\p{
 _TEXTS = (
     "I don't think it's well-made, sorry.",
     "He'll e-mail bob@example.com at 10.30 … or can’t he?",
+    "Un cafe\u0301-bar \u2764\ufe0fno \u0939\u093f\u0928\u094d\u0926\u0940, I don't",
     "WOW!!! 1,000,000 CAFÉS in İzmir and Åre cost £3m² a night...",
 )
 

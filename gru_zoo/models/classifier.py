@@ -146,7 +146,7 @@ class SequenceClassifier(keras.Model):
         Raises:
             ValueError: a list without a text.
         """
-        if isinstance(x, str):
+        if isinstance(x, (str, bytes)):
             x = [x]
         if isinstance(x, (list, tuple)) and not x:
             raise ValueError("x must be one text or more; got none.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gru_zoo.arguments import TooFew, positive_int
+from gru_zoo.arguments import TooFew, positive_int, several
 from gru_zoo.files import write_beside
 
 # Places that n-grams are hashed to: several for each kind in IMDB.
@@ -24,7 +24,8 @@ class NGrams:
     """Logistic regression over the n-grams of a text, weighted by how they tell two classes apart.
 
         r_i = log((1 + texts of class 1 with i) / (1 + texts of class 0 with i)) + constant,
-              and 0 for an n-gram of fewer than three texts
+              and 0 for an n-gram of fewer than three texts, or than half of all, rounded
+              down, where there are fewer than six
         p(1 | text) = sigmoid(b + sum over the text's n-grams i of  w_i r_i)
 
     (Wang and Manning 2012, with logistic regression, as Mesnil et al. 2015). It needs scikit-learn,
@@ -66,7 +67,7 @@ class NGrams:
             seed: of the solver's order.
 
         Raises:
-            ValueError: labels other than 0 and 1, or only one of them.
+            ValueError: labels other than 0 and 1, or only one of them; or one text for many.
             ImportError: scikit-learn is missing.
         """
         labels = np.asarray(labels)
@@ -87,7 +88,11 @@ class NGrams:
         return cls(weights, float(regression.intercept_[0]), longest)
 
     def predict(self, texts: Sequence[bytes]) -> np.ndarray:
-        """Return probabilities `[texts, 2]` float32."""
+        """Return probabilities `[texts, 2]` float32.
+
+        Raises:
+            ValueError: `texts` is one text and no list.
+        """
         logits = _counted(texts, self.longest) @ self.weights + self.bias
         positive = (1 / (1 + np.exp(-logits))).astype(np.float32)
         return np.stack([1 - positive, positive], axis=1)
@@ -108,6 +113,7 @@ def _counted(texts: Sequence[bytes], longest: int) -> Any:
     """Return which n-grams stand in each text, a sparse matrix [texts, places] of 0 and 1."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    several("texts", texts)
     vectorizer = HashingVectorizer(
         n_features=_PLACES,
         ngram_range=(1, longest),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,8 +11,7 @@ import numpy as np
 
 from gru_zoo.arguments import positive_int
 from gru_zoo.text.word_features import WordFeatures
-
-_WORDS = re.compile(r"\w+|[^\w\s]")
+from gru_zoo.text.words import marks
 
 
 class Words(NamedTuple):
@@ -23,14 +23,19 @@ class Words(NamedTuple):
 
 
 def split_words(text: str) -> Words:
-    """Return words and signs of a text with their places.
+    """Return words and signs of a text with their places; a mark belongs to what is before it.
 
     Example:
         >>> split_words("In 1973.")
         Words(words=['In', '1973', '.'], starts=[0, 3, 7], ends=[2, 7, 8])
     """
-    found = list(_WORDS.finditer(text))
+    found = list(_words().finditer(text))
     return Words([m.group() for m in found], [m.start() for m in found], [m.end() for m in found])
+
+
+@functools.cache
+def _words() -> re.Pattern[str]:
+    return re.compile(rf"\w[\w{marks()}]*|[^\w\s][{marks()}]*")
 
 
 def span_of(words: Words, start: int, end: int) -> tuple[int, int]:

@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import positive_int, several
 
 PADDING = "<PAD>"
-# In a form that RE2, and with it an exported graph, reads alike.
+# In a form that RE2, and with it an exported graph, reads alike. What `str.split` parts words at is
+# written out: RE2's own white space is a part of it, without a phone's no-break space.
+SPACE = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 END_OF_SENTENCE = r"([.!?]+)"
-SIGN = r"([^0-9a-z_\s])"
-NO_WORD = r"[\s.]*"
+SIGN = f"([^0-9a-z_{SPACE}])"
+NO_WORD = f"[{SPACE}.]*"
+KEPT = 2**16  # sentences whose rows are kept
 
 
 class Stories(NamedTuple):
@@ -81,13 +84,17 @@ class StoryText:
 
     @classmethod
     def fit(cls, sentences: Iterable[str], story_length: int) -> StoryText:
-        """Make a vocabulary of every word in the sentences, in alphabetical order."""
-        split = [split_words(sentence) for sentence in sentences]
+        """Make a vocabulary of every word in the sentences, in alphabetical order.
+
+        Raises:
+            ValueError: `sentences` is one text and no list.
+        """
+        split = [split_words(sentence) for sentence in several("sentences", sentences)]
         longest = max(map(len, split))
         return cls([PADDING, *sorted({w for words in split for w in words})], longest, story_length)
 
     def row(self, sentence: str, name: str = "sentence") -> np.ndarray:
-        """Return a sentence's ids, int32 [sentence_length], padded with 0.
+        """Return a sentence's ids, int32 [sentence_length], padded with 0; not to be written to.
 
         Raises:
             ValueError: it has no word, more words than fit, or one that is not known; the message
@@ -111,6 +118,9 @@ class StoryText:
                 )
         row = np.zeros(self.sentence_length, np.int32)
         row[: len(words)] = [self._ids[word] for word in words]
+        row.setflags(write=False)  # Whoever asks for the sentence again gets the same array.
+        if len(self._rows) == KEPT:  # A service is asked for ever.
+            self._rows.clear()
         self._rows[sentence] = row
         return row
 
@@ -123,11 +133,12 @@ class StoryText:
             ValueError: a story is too long, or a sentence is not one for `row`.
         """
         places: dict[str, int] = {}
+        rows = [np.zeros(self.sentence_length, np.int32)]
 
         def place(sentence: str, name: str) -> int:
             if sentence not in places:
-                self.row(sentence, name)
-                places[sentence] = len(places) + 1
+                places[sentence] = len(rows)
+                rows.append(self.row(sentence, name))
             return places[sentence]
 
         facts = max([1, *map(len, stories)])
@@ -137,7 +148,6 @@ class StoryText:
         for row, sentences in zip(story, stories, strict=True):
             row[: len(sentences)] = [place(sentence, "story") for sentence in sentences]
         question = np.array([place(sentence, "question") for sentence in questions], np.int32)
-        rows = [np.zeros(self.sentence_length, np.int32), *(self._rows[s] for s in places)]
         return Stories(np.stack(rows), story, question)
 
     def get_config(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import positive_int, several
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 PAD, START, END, UNKNOWN = range(4)
@@ -65,7 +65,7 @@ class Subwords:
 
         Raises:
             ImportError: the package `tokenizers` is missing.
-            ValueError: `size` is no positive integer.
+            ValueError: `size` is no positive integer, or `texts` is one text.
         """
         package = _package()
         tokenizer = package.Tokenizer(package.models.BPE(unk_token=SPECIAL[UNKNOWN]))
@@ -79,20 +79,20 @@ class Subwords:
             special_tokens=list(SPECIAL),
             show_progress=False,
         )
-        tokenizer.train_from_iterator(list(texts), trainer)
+        tokenizer.train_from_iterator(list(several("texts", texts)), trainer)
         return cls(tokenizer.to_str(), longest)
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of each text, without `SPECIAL`'s.
+        """Return the ids of each text: of `SPECIAL` only <unk>, for characters that are not known.
 
         Raises:
             ValueError: a text that is empty, has nothing but unknown characters, or is longer
-                than `longest`; the message gives its number, from 1 on.
+                than `longest`; the message gives its number, from 1 on. Or one text for many.
         """
-        rows = [row.ids for row in self._tokenizer.encode_batch(list(texts))]
+        rows = [row.ids for row in self._tokenizer.encode_batch(list(several("texts", texts)))]
         for number, (text, ids) in enumerate(zip(texts, rows, strict=True), start=1):
             if not ids:
                 raise ValueError(f"texts must not be empty; number {number} is {text!r}.")

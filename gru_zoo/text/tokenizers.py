@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.arguments import one_of, positive_int
+from gru_zoo.arguments import one_of, positive_int, several
 
 PAD, START, UNKNOWN = "<PAD>", "<START>", "<UNKNOWN>"
 SPECIAL = (PAD, START, UNKNOWN)
@@ -265,7 +265,12 @@ class WordTokenizer(tf.Module):
         return words.with_values(self._lookup.lookup(words.values))
 
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
-        """Return the ids of many texts, int32 [texts, sequence_length]."""
+        """Return the ids of many texts, int32 [texts, sequence_length].
+
+        Raises:
+            ValueError: `texts` is one text and no list.
+        """
+        several("texts", texts)
         batches = [self(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
         none = np.zeros((0, self.sequence_length), np.int32)
         return np.concatenate([none, *(batch.numpy() for batch in batches)])
@@ -311,10 +316,8 @@ def _batches(texts: Iterable[str | bytes] | tf.data.Dataset) -> Iterable[tf.Tens
     if isinstance(texts, tf.data.Dataset):
         yield from texts.batch(BATCH)
         return
-    if isinstance(texts, str | bytes):
-        raise ValueError(f"texts must be a collection of texts; got one text, {texts[:40]!r}.")
     batch: list[str | bytes] = []
-    for text in texts:
+    for text in several("texts", texts):
         batch.append(text)
         if len(batch) == BATCH:
             yield tf.constant(batch, tf.string)

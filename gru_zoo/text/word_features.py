@@ -1,6 +1,6 @@
 """What a tagger sees of a word: the word, its first and last characters, its shape.
 
-    word      "Running"                 shape     "Xxxxx"  (letters to X and x, digits to 9,
+    word      "Running"                 shape     "Xxxx"   (letters to X and x, digits to 9,
     prefixes  "r", "ru", "run"                              runs cut after three)
     suffixes  "g", "ng", "ing", "ning"
 

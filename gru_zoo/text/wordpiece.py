@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.arguments import positive_int
+from gru_zoo.arguments import positive_int, several
 from gru_zoo.text.tokenizers import AFTER_NUL
 
 PAD, UNKNOWN, CLASSIFY, SEPARATE = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SUFFIX = "##"
 LONGEST_WORD = 100  # bytes
+KEPT = 2**17  # words whose pieces are kept
 
 # RE2 patterns: what is a word of its own, and what stands between words (RE2's \s: ASCII only).
 _ALONE = (
@@ -60,7 +61,7 @@ class WordPieceTokenizer:
             raise ValueError("sequence_length must be at least 2, for [CLS] and [SEP]; got 1.")
         self._ids = {piece: number for number, piece in enumerate(self.vocabulary)}
         self._check()
-        self._known: dict[str, list[int]] = {}  # word -> ids of its pieces
+        self._known: dict[bytes, list[int]] = {}  # word -> ids of its pieces
 
     @classmethod
     def from_file(cls, path: str | os.PathLike, sequence_length: int) -> WordPieceTokenizer:
@@ -96,7 +97,11 @@ class WordPieceTokenizer:
         return tf.ensure_shape(ids, (None, self.sequence_length))
 
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
-        """Return the ids of many texts, int32 [texts, sequence_length]."""
+        """Return the ids of many texts, int32 [texts, sequence_length].
+
+        Raises:
+            ValueError: `texts` is one text and no list.
+        """
         ids = np.full((len(texts), self.sequence_length), self._ids[PAD], np.int32)
         for row, words in zip(ids, split_words(texts), strict=True):
             pieces = [piece for word in words for piece in self._pieces(word)]
@@ -106,6 +111,8 @@ class WordPieceTokenizer:
 
     def _pieces(self, word: bytes) -> list[int]:
         if word not in self._known:
+            if len(self._known) == KEPT:  # A service reads texts for ever.
+                self._known.clear()
             self._known[word] = self._longest_first(word)
         return self._known[word]
 
@@ -161,7 +168,7 @@ def split_words(texts: Sequence[str | bytes]) -> list[list[bytes]]:
         >>> split_words(["It isn't."])
         [[b'it', b'isn', b"'", b't', b'.']]
     """
-    given = tf.constant(list(texts), tf.string)
+    given = tf.constant(list(several("texts", texts)), tf.string)
     if not len(given):
         return []
     given = tf.strings.regex_replace(given, AFTER_NUL, "", replace_global=False)

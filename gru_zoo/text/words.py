@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
+import sys
+import unicodedata
 
-_WORDS = re.compile(
-    r"\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|m|d|re|ve|ll)\b|\w+(?:[-.@/]\w+)*|\.\.\.|[^\w\s]", re.I
-)
+
+@functools.cache
+def marks() -> str:
+    """Return Unicode's marks as the inside of a pattern's class: RE2's `\\p{M}`, which `re` lacks.
+
+    A letter's accent that is written after it (NFD) and the vowels of Hindi are marks, and `\\w`
+    has none of them.
+
+    Example:
+        >>> re.findall(f"[{marks()}]", "cafe\\u0301") == ["\\u0301"]
+        True
+    """
+    points = [n for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n))[0] == "M"]
+    # Those that follow each other are as far from their places in the list: a range.
+    runs = [
+        [point for _, point in run]
+        for _, run in itertools.groupby(enumerate(points), lambda pair: pair[1] - pair[0])
+    ]
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+
+
+@functools.cache
+def _words() -> re.Pattern[str]:
+    word, mark = rf"\w[\w{marks()}]*", f"[{marks()}]*"
+    return re.compile(
+        rf"{word}(?=n['’]t\b)|n['’]t\b|['’](?:s|m|d|re|ve|ll)\b|{word}(?:[-.@/]{word})*|\.\.\."
+        rf"|[^\w\s]{mark}",
+        re.I,
+    )
 
 
 def split_words(text: str) -> list[str]:
-    """Split a sentence roughly as English treebanks do.
+    """Split a sentence roughly as English treebanks do; a mark belongs to what it stands behind.
 
     Example:
         >>> split_words("I don't think it's well-made, sorry.")
         ['I', 'do', "n't", 'think', 'it', "'s", 'well-made', ',', 'sorry', '.']
     """
-    return _WORDS.findall(text)
+    return _words().findall(text)

@@ -244,7 +244,9 @@ def _read_json(path: Path) -> Any:
 
 
 def newest_run(folder: str | os.PathLike) -> Path:
-    """Return the run in `folder` that was started last.
+    """Return the run in `folder` that was started, or resumed as recipes do it, last.
+
+    A run that goes on is the one being worked on: its `config.json` is written again.
 
     Raises:
         FileNotFoundError: there is none.

@@ -174,7 +174,9 @@ def _scored(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the summed cross entropy of some tokens, and how many were the most probable one."""
     logits = model.logits(features)  # [tokens, vocabulary]
-    best = tf.reduce_max(logits, axis=1)
+    # The first of equals, as whoever takes the most probable token does.
+    chosen = tf.argmax(logits, axis=1, output_type=targets.dtype)
+    best = tf.gather(logits, chosen, batch_dims=1)
     whole = best + tf.math.log(tf.reduce_sum(tf.exp(logits - best[:, None]), axis=1))
     own = tf.gather(logits, targets, batch_dims=1)
-    return tf.reduce_sum(whole - own), tf.reduce_sum(tf.cast(own >= best, tf.float32))
+    return tf.reduce_sum(whole - own), tf.reduce_sum(tf.cast(chosen == targets, tf.float32))

@@ -64,7 +64,7 @@ def replay(about: Card, folder: Path) -> Iterator[Result]:
         raise ValueError(f"{about.name}: model must be one of {sorted(AGAIN)}; it is a {kind}.")
     with np.load(folder / "golden.npz", allow_pickle=False) as archive:
         golden = {key: archive[key] for key in archive.files}
-    given, parts = AGAIN[kind](model, golden)
+    given, parts = AGAIN[kind](model, golden, about)
     off = difference(given, golden)
     wrong = "" if off <= KERAS_LIMIT else f"must be within {KERAS_LIMIT:g}"  # NaN is wrong too.
     yield Result("model.keras", off, wrong)
@@ -103,7 +103,7 @@ def difference(given: Arrays, golden: Arrays) -> float:
     return worst
 
 
-def _classifier(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+def _classifier(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
 
     texts = golden["texts"].tolist()
@@ -111,7 +111,7 @@ def _classifier(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
     return again, classifier_parts(model, texts, golden["probabilities"].argmax(axis=1))
 
 
-def _tagger(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+def _tagger(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.tagger import tagger_goldens, tagger_parts
     from gru_zoo.data.universal_dependencies import Sentence
 
@@ -125,7 +125,7 @@ def _tagger(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
     return tagger_goldens(model, sentences), tagger_parts(model, tagged)
 
 
-def _reader(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+def _reader(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.reader import Asked, reader_goldens, reader_parts
     from gru_zoo.text.stories import split_sentences
 
@@ -137,22 +137,24 @@ def _reader(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
     return again, reader_parts(model, asked, again["probabilities"])
 
 
-def _translator(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+def _translator(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.translator import Task, translator_goldens, translator_parts
 
     texts = [text.decode() for text in golden["texts"].tolist()]
+    # The search that the goldens are of: another one finds other translations.
+    search = {key: about.configuration[key] for key in ("beams", "alpha")}
     # Any score will do: the files are compared with the model, not with the truth.
-    task = Task(texts, score=lambda translations: 0.0)
+    task = Task(texts, score=lambda translations: 0.0, **search)
     return translator_goldens(model, texts, task), translator_parts(model, task)
 
 
-def _language_model(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+def _language_model(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.language_model import language_model_goldens, language_model_parts
 
     return language_model_goldens(model, golden["ids"]), language_model_parts(model, golden["ids"])
 
 
-def _frames(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
+def _frames(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.frames import frame_goldens, frame_parts
 
     inputs = golden["inputs"]
@@ -160,7 +162,7 @@ def _frames(model: Any, golden: Arrays) -> tuple[Arrays, dict[str, Any]]:
 
 
 # Class of the model -> what it gives for its goldens' inputs, and what `folder.publish` takes.
-AGAIN: dict[str, Callable[[Any, Arrays], tuple[Arrays, dict[str, Any]]]] = {
+AGAIN: dict[str, Callable[[Any, Arrays, Card], tuple[Arrays, dict[str, Any]]]] = {
     "LanguageModel": _language_model,
     "SequenceClassifier": _classifier,
     "Tagger": _tagger,

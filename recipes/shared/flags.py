@@ -27,7 +27,7 @@ class OneRun:
     """Flags of a command on a finished run."""
 
     run: Path | None = None
-    """Folder of the run; the newest one if not given."""
+    """Folder of the run; the one started or resumed last if not given."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Finished(NamedTuple):
 
 
 def open_run(path: Path | None, runs: Path) -> RunFolder:
-    """Return the run in `path`, or the newest one in `runs`.
+    """Return the run in `path`, or the one in `runs` that was started or resumed last.
 
     Raises:
         FileNotFoundError: there is none.

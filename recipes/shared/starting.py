@@ -40,7 +40,7 @@ class RunFlags:
     runs: Path = Path("runs")
     """Folder of the runs."""
     resume: bool = False
-    """Go on with the run called NAME, or with the newest one."""
+    """Go on with the run called NAME, or with the one started or resumed last."""
     seed: int = 0
     """Of weights, order and dropout."""
 
@@ -115,7 +115,7 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
 
 
 def _resumed(config: RunFlags, fixed: dict[str, Any]) -> RunFolder:
-    """Return the run that the flags name, or the newest one."""
+    """Return the run that the flags name, or the one started or resumed last."""
     path = config.runs / config.name if config.name else newest_run(config.runs)
     if (path / "config.json").exists():
         before = RunFolder.open(path)

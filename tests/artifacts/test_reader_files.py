@@ -96,7 +96,9 @@ def test_saved_model_takes_raw_text(written):
     loaded = tf.saved_model.load(folder / "saved_model")  # owns the variables
     read = loaded.read
     texts = ["\n".join(STORIES[0]), STORIES[1][0].upper(), " ".join(STORIES[2])]
-    given, (answers, gates) = read(texts, QUESTIONS), told(model)
+    texts[0] = texts[0].replace(" ", "\u00a0") + "\n\u3000.\x0b"  # white space, and no sentence
+    questions = [question.replace(" ", "\u00a0") for question in QUESTIONS]
+    given, (answers, gates) = read(texts, questions), told(model)
     np.testing.assert_allclose(given["probabilities"], answers, atol=1e-5)
     np.testing.assert_allclose(given["gates"], gates, atol=1e-5)
     labels = [model.answers[number] for number in answers.argmax(axis=1)]

@@ -116,10 +116,11 @@ def test_a_download_that_breaks_off_is_said_with_the_ways(empty, monkeypatch):
         ("3 Where? \there", "line 3: a question must have an answer"),
         ("3 Where? \there\tx", "line 3: a question must have an answer"),
         ("3 Where? \there\t3", "line 3: supports must be lines before it; got '3'"),
+        ("3 Where? \there\t1 2", "line 3: supports must be no questions' lines; got '1 2'"),
     ],
 )
 def test_broken_lines(line, message):
-    lines = ["1 Anna left.", "2 Bert left.", line]
+    lines = ["1 Anna left.", "2 Who left?\tAnna\t1", line]
     with pytest.raises(ValueError, match="qa1.txt, ") as raised:
         list(babi.split_stories(lines, "qa1.txt"))
     assert message in str(raised.value)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.data import imdb, network
+from gru_zoo.data import imdb, network, rotten_tomatoes
 from tests.real_data import needs_tfds, tfds_folder
 
 TRAINING = {f"review {number} <br />'caf\u00e9'": number % 2 for number in range(50)}
@@ -369,3 +369,12 @@ def test_both_real_sources_hold_the_same_training_reviews(monkeypatch):
 
     packaged = all_of("packaged", ("train", "validation", "test"))
     assert packaged == all_of("tfds", ("train", "validation"))
+
+
+def test_sentences_of_rotten_tomatoes_are_read_once_and_nobodys_to_change(package, monkeypatch):
+    monkeypatch.setattr(rotten_tomatoes, "package_file", lambda: package)
+    for _ in range(2):
+        (texts, labels), source = rotten_tomatoes.load()
+        assert texts.tolist() == [b"a tomato"] and labels.tolist() == [1]
+        assert source.splits["test"][0] == 1
+        texts[0], labels[0] = b"mine", 0

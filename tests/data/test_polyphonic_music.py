@@ -42,6 +42,14 @@ def test_pieces_are_those_of_the_file_in_its_order(raw, split):
     assert source.splits[split] == (len(wanted), f"{len(wanted)} pieces, {frames} frames: official")
 
 
+def test_what_is_kept_is_nobodys_to_change(raw):
+    pieces, _ = polyphonic_music.load("train")
+    pieces[0][:] = 7
+    pieces.clear()
+    again, _ = polyphonic_music.load("train")
+    np.testing.assert_array_equal(again[0], small_music.pieces("traindata")[0])
+
+
 def test_a_changed_file_is_refused(raw):
     raw.write_bytes(raw.read_bytes() + b"x")
     with pytest.raises(ValueError, match="JSB_Chorales.mat must have SHA-256 .*; it has"):

@@ -1,5 +1,7 @@
 """What is drawn, and how often."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,8 @@ def test_temperature_is_a_power_of_the_probabilities(temperature):
 def test_no_temperature_takes_the_most_probable():
     assert distribution(P, 0).tolist() == [0, 1, 0, 0, 0]
     # 0.05 ^ 1000 is no number of a computer.
-    np.testing.assert_allclose(distribution(P, 1e-3), [0, 1, 0, 0, 0], atol=1e-12)
+    for temperature in (1e-3, 1e-310):  # nor is what the logarithms are divided by the latter
+        np.testing.assert_allclose(distribution(P, temperature), [0, 1, 0, 0, 0], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,11 @@ def test_the_nucleus_is_the_smallest_set_that_reaches_top_p(top_p, kept):
     kept = list(range(5)) if kept is None else kept
     assert set(np.flatnonzero(given)) == set(kept)
     np.testing.assert_allclose(given[kept], P[kept] / P[kept].sum(), rtol=1e-12)
+
+
+def test_all_of_it_keeps_every_token():
+    rare = np.array([1.0, 1e-17, 1e-17])  # 1 + 1e-17 is 1
+    assert np.count_nonzero(distribution(rare, top_p=1.0)) == 3
 
 
 def test_temperature_comes_before_the_nucleus():
@@ -65,6 +73,19 @@ def test_every_token_is_read_once_in_order_and_the_end_is_not_given():
     assert seen == [2, 0, 1, 2, 3]
     assert list(continuation(read, [0], 2)) == [1, 2]
     assert seen[5:] == [0, 1]  # nothing is computed that nobody waits for
+
+
+def test_a_prompts_probabilities_are_not_kept():
+    rows, alive = [], []
+
+    def read(number):
+        row = P.copy()
+        rows.append(weakref.ref(row))
+        alive.append(sum(each() is not None for each in rows))
+        return row
+
+    list(continuation(read, range(9), 3))
+    assert len(rows) == 11 and max(alive) <= 2  # the one before, until it is replaced
 
 
 def test_a_seed_repeats_itself():

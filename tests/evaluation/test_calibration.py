@@ -74,3 +74,14 @@ def test_full_certainty_falls_into_the_last_bin():
     # One is wrong at 1, the other right at 0.99: in one bin the two nearly make up for each other.
     error = expected_calibration_error(np.array([[1.0, 0.0], [0.99, 0.01]]), np.array([1, 0]))
     assert error == pytest.approx(0.99 / 2)
+
+
+def test_a_probability_of_0_does_not_hide_the_minimum():
+    # One is wrong and certain; its loss must go on falling as T grows.
+    probabilities, labels = np.array([[0.12, 0.88]] * 99 + [[1.0, 0.0]]), np.ones(100, int)
+    grid = np.geomspace(1 / 20, 20, 2001)
+    losses = [negative_log_likelihood(probabilities, labels, t) for t in grid]
+    assert np.count_nonzero(np.diff(np.sign(np.diff(losses)))) == 1  # one minimum, as is said
+    found = fit_temperature(probabilities, labels)
+    assert found == pytest.approx(grid[np.argmin(losses)], rel=0.01)
+    assert 1 < found < 1.3

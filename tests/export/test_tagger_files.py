@@ -22,6 +22,8 @@ TEXTS = [
     "",
     "WE’LL e-mail: bob@example.com / ÉCOLE 1,000,000 £ ² ٣ 日本語 don't-ask",
     "  n't  'S   \u00a0 _x_ rock'n'roll 😀😀😀😀 ... .... ",
+    "cafe\u0301s \u0939\u093f\u0928\u094d\u0926\u0940 \u0301a ...\u0301 don\u0301't",
+    "\u2764\ufe0fgood 1\ufe0f\u20e3 's\u0301 e\u0301n't",
     "İstanbul ΣΊΣΥΦΟΣ Straße ǅ aaaaaa XXXXXXX 99999 ''''",
 ]
 WORDS = [words for words in map(split_words, TEXTS) if words]

@@ -45,7 +45,8 @@ def test_raw_texts_and_ids_give_the_same():
     model = classifier()
     expected = model(model.tokenizer.encode(TEXTS)).numpy()
     np.testing.assert_allclose(model.predict(TEXTS, verbose=0), expected, atol=1e-6)
-    np.testing.assert_allclose(model.predict(TEXTS[0], verbose=0), expected[:1], atol=1e-6)
+    for one in (TEXTS[0], TEXTS[0].encode()):
+        np.testing.assert_allclose(model.predict(one, verbose=0), expected[:1], atol=1e-6)
     np.testing.assert_allclose(model(tf.constant(TEXTS)), expected, atol=1e-6)
     assert expected.shape == (5, 3)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)

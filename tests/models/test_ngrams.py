@@ -58,6 +58,9 @@ def test_bad_input_is_named():
         NGrams.fit([b"a", b"b"], [1, 1])
     with pytest.raises(ValueError, match="longest must be an integer of at least 1; got 0"):
         NGrams.fit(TEXTS, LABELS, longest=0)
+    model = NGrams(np.zeros(2**24, np.float32), 0.0, 1)
+    with pytest.raises(ValueError, match="texts must be a collection of texts; got one text, b'go"):
+        model.predict(b"good")
 
 
 def test_ngrams_count_once_and_a_break_is_a_space():

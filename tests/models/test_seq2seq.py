@@ -123,6 +123,9 @@ def test_translations_do_not_depend_on_the_batch(cell):
     for one, other in zip(together, alone, strict=True):
         assert not {*one[0].ids} & {*BANNED}
         assert one[0].ids == other[0].ids
+    # Untrained, a translation goes on to its limit, which is its own sentence's.
+    greedy = translate_greedily(model, texts)
+    assert greedy == [translate_greedily(model, [text])[0] for text in texts]
 
 
 def test_numbers_of_beams_and_sentences_are_checked_before_the_work():

@@ -1,9 +1,14 @@
 """Stories to numbers, one by one and in batches."""
 
+import re
+import sys
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from gru_zoo.text.stories import StoryText, split_sentences, split_words
+from gru_zoo.text import stories
+from gru_zoo.text.stories import SPACE, StoryText, split_sentences, split_words
 from gru_zoo.training.story_batches import StoryTable
 
 SENTENCES = ["Anna went to the kitchen.", "Bert left.", "Where is Anna?"]
@@ -32,6 +37,26 @@ def test_case_and_full_stops_do_not_matter(text):
     np.testing.assert_array_equal(text.row("BERT LEFT"), text.row("Bert left."))
 
 
+def test_rows_are_kept_for_a_while_and_not_changed(text, monkeypatch):
+    monkeypatch.setattr(stories, "KEPT", 2)
+    with pytest.raises(ValueError, match="read-only"):
+        text.row(SENTENCES[0])[:] = 0
+    made = text.encode([SENTENCES], [SENTENCES[2]])
+    assert len(text._rows) <= 2
+    assert [decoded(text, row) for row in made.sentences[1:]] == [
+        " ".join(split_words(sentence)) for sentence in SENTENCES
+    ]
+
+
+def test_white_space_of_every_kind_is_between_words():
+    """RE2, which reads in an exported graph, and Python have the same."""
+    spaces = [chr(point) for point in range(sys.maxunicode + 1) if chr(point).isspace()]
+    assert all(re.fullmatch(f"[{SPACE}]", space) for space in spaces) and len(spaces) == 29
+    assert tf.strings.regex_full_match(spaces, f"[{SPACE}]").numpy().all()
+    letters = ["\u200b", "\ufeff", "\x00", "a", "\U0001f600"]
+    assert not tf.strings.regex_full_match(letters, f"[{SPACE}]").numpy().any()
+
+
 @pytest.mark.parametrize(
     ("sentence", "message"),
     [
@@ -53,6 +78,8 @@ def test_bad_stories(text):
         text.encode([[SENTENCES[1]]], [""])
     with pytest.raises(ValueError, match="begin with '<PAD>'"):
         StoryText(["anna", "<PAD>"], 3, 3)
+    with pytest.raises(ValueError, match="sentences must be a collection of texts; got one text"):
+        StoryText.fit(SENTENCES[0], 3)
 
 
 def test_sentences_of_a_text():

@@ -24,6 +24,14 @@ def test_texts_come_back(subwords):
     assert subwords.pieces(rows[0])[0].startswith("▁")
 
 
+@pytest.mark.parametrize(
+    "read", [Subwords.encode, lambda _, texts: Subwords.fit(texts, size=20, longest=5)]
+)
+def test_one_text_is_not_read_as_its_characters(subwords, read):
+    with pytest.raises(ValueError, match="texts must be a collection of texts; got one text, 'Hau"):
+        read(subwords, "Haus")
+
+
 def test_a_frequent_word_is_one_piece_and_all_fit(subwords):
     assert len(subwords.encode(["Haus"])[0]) <= 2 and len(subwords) <= 90
     assert max(max(row) for row in subwords.encode(small_captions.pairs("train").target)) < 90

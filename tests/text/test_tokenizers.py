@@ -15,6 +15,7 @@ from gru_zoo.text.tokenizers import (
     spellings,
     split_words,
 )
+from gru_zoo.text.wordpiece import WordPieceTokenizer
 from tests.nasty_texts import NASTY
 
 WORDS = (*SPECIAL, "a", "don't", "great", "film")
@@ -288,8 +289,17 @@ def test_a_flag_that_is_none_is_refused():
         WordTokenizer(SPECIAL, 4, fold_case="no")
 
 
-def test_fit_refuses_one_text_and_a_vocabulary_without_room():
-    with pytest.raises(ValueError, match="texts must be a collection of texts; got one text"):
-        WordTokenizer.fit("one text", 10, 4)
+@pytest.mark.parametrize("text", ["fine", b"fine"])
+def test_one_text_is_not_read_as_its_characters(text):
+    for read in (
+        WordTokenizer(SPECIAL, 4).encode,
+        WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]"], 4).encode,
+        lambda texts: WordTokenizer.fit(texts, 10, 4),
+    ):
+        with pytest.raises(ValueError, match="texts must be a collection of texts; got one text, "):
+            read(text)
+
+
+def test_fit_refuses_a_vocabulary_without_room():
     with pytest.raises(ValueError, match="vocabulary_size must be at least 3 .* got 2"):
         WordTokenizer.fit(["a"], 2, 4)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.text import wordpiece
 from gru_zoo.text.wordpiece import WordPieceTokenizer, split_words
 from tests.nasty_texts import NASTY, random_texts
 
@@ -45,6 +46,13 @@ def test_words_of_more_than_a_hundred_bytes_are_unknown():
     assert pieces.encode(["a" * 100])[0, 1:101].tolist() == [4] + [5] * 99
     assert pieces.encode(["a" * 101])[0, :3].tolist() == [2, 1, 3]
     assert pieces.encode(["\u00e9" * 51])[0, :3].tolist() == [2, 1, 3]
+
+
+def test_words_are_kept_for_a_while(monkeypatch):
+    monkeypatch.setattr(wordpiece, "KEPT", 2)
+    pieces = tokenizer("a", "b", "c", length=6)
+    assert pieces.encode(["a b c a"]).tolist() == [[2, 4, 5, 6, 4, 3]]
+    assert len(pieces._known) <= 2
 
 
 def test_no_texts():

@@ -159,6 +159,17 @@ def test_a_model_stays_with_the_flags_it_was_trained_with(run):
     assert RunFolder.open(run.path).config["units"] == 9
 
 
+def test_a_run_that_is_resumed_is_the_newest(run, tmp_path):
+    other = RunFolder(tmp_path / "other", {})
+    os.utime(run.path / "config.json", (1, 1))
+    assert newest_run(tmp_path) == other.path
+    os.utime(other.path / "config.json", (2, 2))
+    RunFolder.open(run.path)  # to look at it is not to go on with it
+    assert newest_run(tmp_path) == other.path
+    RunFolder(run.path, run.config, resume=True, may_change=["epochs"])
+    assert newest_run(tmp_path) == run.path
+
+
 @pytest.mark.parametrize("content", [None, "epoch,loss\n1", "epoch,loss\n1,a\n"])
 def test_the_checkpoint_has_the_history_too(run, content):
     path = run.path / "history.csv"

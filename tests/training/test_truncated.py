@@ -127,3 +127,9 @@ def test_other_precisions_learn(policy, sampled):
 def test_an_epoch_has_parts_of_a_batch_or_more(parts):
     with pytest.raises(ValueError, match=f"parts_per_epoch must be 1 to {len(streams())}"):
         streams().dataset(0, 1, parts)
+
+
+def test_of_equally_probable_tokens_the_first_is_the_most_probable():
+    model = language_model()
+    model.set_weights([np.zeros(weight.shape) for weight in model.weights])
+    assert score_stream(model, streams())["accuracy"] == 0  # token 0 is no target
