@@ -36,6 +36,10 @@ def executable() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+class Navigated(RuntimeError):
+    """The page that was asked is gone, or another one has come."""
+
+
 class Chromium:
     """One page in a browser of its own; a context manager.
 
@@ -88,7 +92,8 @@ class Chromium:
             answer = self._next(60)
             if answer.get("id") == message["id"]:
                 if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                    said = f"{method}: {answer['error']['message']}"
+                    raise (Navigated if "navigated" in said else RuntimeError)(said)
                 return answer["result"]
 
     def _next(self, seconds: float) -> dict[str, Any]:
@@ -138,9 +143,11 @@ class Chromium:
         """Return the first truthy value of a JavaScript expression."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            value = self.evaluate(condition)
-            if value:
-                return value
+            try:
+                if value := self.evaluate(condition):
+                    return value
+            except Navigated:  # A page that loads itself anew answers when it is there.
+                pass
             time.sleep(0.05)
         raise TimeoutError(f"{condition} stayed false for {seconds} s; problems: {self.problems}")
 
