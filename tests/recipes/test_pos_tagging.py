@@ -181,7 +181,7 @@ def test_overlong_sentences_are_left_out_of_training_alone(tmp_path, monkeypatch
     monkeypatch.setattr(
         pos_tagging, "_train", lambda config, run, training, *more: taught.append(training)
     )
-    arguments = ["train", "--name", "one", "--runs", str(tmp_path / "runs")]
+    arguments = ["train", "--name", "one", "--runs", str(tmp_path / "runs"), "--no-export"]
     where[:] = ["train", "test"]
     assert pos_tagging.main(arguments) == 2
     said = (

@@ -11,7 +11,6 @@ import numpy as np
 from benchmarks.tflite_files import FEATURES, STEPS, keyword
 from gru_zoo import export
 from gru_zoo.export.inspection import inspect
-from gru_zoo.export.int4 import PACKAGE
 from gru_zoo.export.tflite_file import VARIANTS
 from tests.export.conftest import WORDS, make_classifier
 
@@ -49,7 +48,7 @@ def _variants(name: str, model: Any, given: str, rows: np.ndarray, into: Path) -
     for variant in (*VARIANTS, PER_TENSOR):
         if variant == "mediapipe" and name != "text":
             continue
-        if variant == "int4" and importlib.util.find_spec(PACKAGE) is None:
+        if variant == "int4" and importlib.util.find_spec("ai_edge_quantizer") is None:
             continue
         options: dict[str, Any] = {"min_runtime": "2.3"} if variant == PER_TENSOR else {}
         if variant in VARIANTS and VARIANTS[variant].calibrated:
