@@ -55,6 +55,8 @@ def figure(record: dict[str, Any], path: Path) -> None:
     shape, axes = pyplot.subplots(1, len(TITLES), figsize=(10, 3.2), sharey=True)
     for axis, (part, title) in zip(axes, TITLES.items(), strict=True):
         for variant, colour in COLOURS.items():
+            if variant not in record["variants"]:
+                continue
             drift = np.array(record["variants"][variant]["drift"][part])
             label = "int4 (weights)" if variant == "int4" else variant
             axis.plot(np.arange(1, len(drift) + 1), drift, color=colour, label=label, lw=1)

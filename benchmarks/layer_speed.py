@@ -139,8 +139,8 @@ def _begin(record: dict[str, Any], config: Config) -> dict[str, Any]:
     date = machine.pop("date")
     machine["code"] = hashlib.sha256(b"".join(path.read_bytes() for path in CODE)).hexdigest()[:16]
     if any(record.get(name) != value for name, value in machine.items()):
-        record |= {"cells": {}, "memory": {}}
-    record |= machine | {"date": date}
+        record |= {"cells": {}, "memory": {}, "date": date}
+    record |= machine
     return record
 
 
@@ -166,6 +166,7 @@ def _measure(config: Config, record: dict[str, Any]) -> None:
             print("time is up; the same command goes on here", file=sys.stderr)
             return
         record["cells"][case.key] = cell = _cell(case, config)
+        record["date"] = timing.machine(PACKAGES)["date"]
         write_json(config.results, record)
         ratios = " ".join(f"{name} {value:.2f}" for name, value in cell["ratios"].items())
         print(f"{case.key:32s} {cell['ms'][OURS]:9.2f} ms   {ratios}", flush=True)

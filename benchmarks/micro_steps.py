@@ -13,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from gru_zoo import GRU, load
 from gru_zoo.export.integer_memory import UNITS
+from gru_zoo.export.isolated import ConversionFailed
 from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
 from gru_zoo.zoo import models_folder
 
@@ -116,6 +117,8 @@ def operators(content: bytes) -> dict[str, int]:
 def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
     """Return the record of one model and variant; with "reason" where TFLM cannot run it."""
     model, sequences = MODELS[name]()
+    if (there := sum(map(len, sequences))) < steps:
+        raise ValueError(f"steps must be at most the {there} of model {name!r}; got {steps}.")
     content = step_file(model, variant, None if variant == "float32" else sequences)
     record = {"model": name, "variant": variant, "file_bytes": len(content)}
     record |= {"operators": operators(content), "steps": steps}
@@ -123,6 +126,8 @@ def measure(name: str, variant: str, steps: int) -> dict[str, Any]:
         arena = smallest_arena(content)
         micro = MicroStep(content, arena)
         ours = stream(micro, micro, content, sequences, steps)
+    except ConversionFailed:  # The search took too long, which says nothing of TFLM.
+        raise
     except ValueError as error:
         return {**record, "reason": str(error)}
     record |= {"arena_bytes": arena, "one_unit": {k: s for k, (s, _) in micro.outputs.items()}}

@@ -83,17 +83,15 @@ def compare(config: Compare) -> None:
         return plan(subjects, config.cells, seeds, finished)
 
     check_configuration(every_subject(config.quick), results, config.quick, folder)
-    # Of all that is compared, whatever part of it is asked for now.
-    everything = plan(every_subject(config.quick), CELLS, seeds, results)
     if config.advise:
         _advise(config, results, subjects, folder)
     elif config.plan:
         _print_plan(make_plan(results), results, config.cores)
     elif config.report:
-        _report(everything, folder, config.quick)
+        _report(seeds, folder, config.quick)
     else:
         failures = _run(config, make_plan, folder)
-        _report(everything, folder, config.quick)
+        _report(seeds, folder, config.quick)
         if failures:
             raise ValueError("every job must succeed; " + "; ".join(failures))
 
@@ -157,10 +155,14 @@ def _print_plan(jobs: list[Job], results: stored.Results, cores: int) -> None:
     print(f"{done} of {len(jobs)} finished; {hours:.1f} h left on {cores} cores.")
 
 
-def _report(jobs: list[Job], folder: Path, quick: bool) -> None:
+def _report(seeds: int, folder: Path, quick: bool) -> None:
     from recipes.comparison.report import write
 
-    path = write(jobs, stored.read(folder), folder, quick)
+    results = stored.read(folder)
+    # Of all that is compared, whatever part of it is asked for now; planned by what is finished,
+    # which decides the learning rates.
+    jobs = plan(every_subject(quick), CELLS, seeds, results)
+    path = write(jobs, results, folder, quick)
     print(f"report: {path}")
 
 

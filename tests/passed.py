@@ -19,9 +19,11 @@ class Passed:
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.passed:
             self.passed.add(report.nodeid)
+        if report.failed:  # What fails after its call has not passed.
+            self.passed.discard(report.nodeid)
 
     def pytest_collection_modifyitems(self, items):
-        if not self.config.getoption("--after-pass"):
+        if not (self._kept() and self.config.getoption("--after-pass")):
             return
         before = set(self.config.cache.get(_KEY, []))
         self.config.hook.pytest_deselected(items=[i for i in items if i.nodeid in before])
@@ -30,7 +32,10 @@ class Passed:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self):
         worker = hasattr(self.config, "workerinput")  # Its reports reach the one that writes.
-        kept = self.config.pluginmanager.hasplugin("cacheprovider")  # not with -p no:cacheprovider
         run = self.passed and not self.config.getoption("--after-pass")
-        if kept and not worker and run:
+        if self._kept() and not worker and run:
             self.config.cache.set(_KEY, sorted(self.passed))
+
+    def _kept(self):
+        """Whether there is a cache: not with -p no:cacheprovider."""
+        return self.config.pluginmanager.hasplugin("cacheprovider")

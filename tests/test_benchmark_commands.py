@@ -18,6 +18,7 @@ WRONG = [
     ("tflite_latency", ["--runs", "0"], "runs must be an integer of at least 1; got 0."),
     ("tflite_latency", ["--report-only", "--results", "/none.json"], "results must be a file"),
     ("integer_streaming", ["--steps", "-1"], "steps must be an integer of at least 1; got -1."),
+    ("integer_streaming", ["--representative", "9"], "representative must be at least 20, the"),
     ("microcontroller", ["--steps", "0"], "steps must be an integer of at least 1; got 0."),
     ("tokenizers", ["--folds", "99"], "folds must be one of 0, 1, 2, 3, 4; got 99."),
     ("tokenizers", ["--candidates", "words"], "candidates must be one of 'words_cased_20k'"),

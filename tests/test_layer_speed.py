@@ -36,6 +36,8 @@ def record():
 def test_only_cells_of_this_code_and_machine_are_kept(record):
     kept = layer_speed._begin(json.loads(json.dumps(record)), CONFIG)
     assert set(kept["cells"]) == set(record["cells"]) and kept["memory"]
+    # Nothing was measured today.
+    assert layer_speed._begin(record | {"date": "2020-01-01"}, CONFIG)["date"] == "2020-01-01"
     others = {"code": "0", "cpu": "another", "versions": {}, "features": 16, "peers": ["keras"]}
     for name, other in others.items():
         stale = json.loads(json.dumps(record)) | {name: other}
@@ -51,7 +53,9 @@ def test_measuring_goes_on_where_it_stopped(record, tmp_path, monkeypatch):
     results = tmp_path / "speed.json"
     options = {"variants": ("plain",), "modes": ("forward",), "time": (5, 6), "units": (7,)}
     config = layer_speed.Config(**options, batch=(2, 1), memory=False, results=results)
+    record["date"] = "2020-01-01"
     layer_speed._measure(config, record)
+    assert json.loads(results.read_text())["date"] > "2020-01-01"
     assert measured == ["plain/forward/2/6/7", "plain/forward/1/6/7"]
     assert list(json.loads(results.read_text())["cells"])[2:] == measured
 

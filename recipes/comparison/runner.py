@@ -245,7 +245,11 @@ def _place(job: Job, folder: Path, resumed: bool) -> list[str]:
 
 
 def measure_device(job: Job, folder: Path, log: Path, lock: int) -> dict[str, Any]:
-    """Return size and latency of the device's file, or the reason why there is none."""
+    """Return size and latency of the device's file, or the reason why there is none.
+
+    Raises:
+        ChildFailed: a signal ended it, as at an interruption: that tells nothing about the file.
+    """
     out = folder / "device.json"
     each = job.subject
     length = each.device_steps if isinstance(each, Task) else job.steps + each.besides
@@ -253,6 +257,8 @@ def measure_device(job: Job, folder: Path, log: Path, lock: int) -> dict[str, An
     try:
         children.run("recipes.comparison.device", arguments, log, [lock])
     except children.ChildFailed as failure:
+        if failure.status is not None and failure.status < 0:
+            raise
         return {"error": str(failure)}
     return json.loads(out.read_text(encoding="utf-8"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recipes import compare
 from recipes.comparison import advice, claims, judging, report, stored, subjects
 from recipes.comparison.plan import plan
 from tests.recipes.comparison.made import ADDING, CELLS, SENTIMENT, accuracy, put, record, whole
@@ -198,6 +199,19 @@ def test_a_report_of_nothing_has_no_figures_and_no_old_pictures(tmp_path):
     text = report.write(jobs, {}, tmp_path, quick=True).read_text()
     assert "Unfinished: 0 of" in text and "A quick look" in text
     assert "png" not in text and not (tmp_path / "time.png").exists()
+
+
+def test_the_report_after_a_run_knows_the_rates_that_were_chosen(tmp_path, monkeypatch):
+    def run(config, make_plan, folder):
+        put(folder, whole(SENTIMENT, lambda job: 0.8))
+        return []
+
+    monkeypatch.setattr(compare, "every_subject", lambda quick: [SENTIMENT])
+    monkeypatch.setattr(compare, "_run", run)
+    out = tmp_path / "out"
+    out.mkdir()
+    assert compare.main(["--task", "sentiment", "--results", str(out)]) == 0
+    assert "Unfinished" not in (out / "report.md").read_text()
 
 
 def test_readmes_table_is_what_was_measured():

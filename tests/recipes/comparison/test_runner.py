@@ -199,6 +199,21 @@ def test_a_recipe_is_resumed_where_its_run_is(tmp_path, monkeypatch):
     assert f"--cell lstm --parameters {SENTIMENT.parameters} --learning-rate 0.001 --seed 0" in text
 
 
+@pytest.mark.parametrize(("status", "kept"), [(1, True), (-9, False)])
+def test_a_device_measurement_that_a_signal_ends_is_no_result(tmp_path, monkeypatch, status, kept):
+    def run(*_):
+        raise children.ChildFailed("it ended", None, status)
+
+    monkeypatch.setattr(children, "run", run)
+    job = plan([tiny()], ["gru"], 1, {})[0]
+    if kept:
+        found = runner.measure_device(job, tmp_path, tmp_path / "log", 0)
+        assert found == {"error": "it ended"}
+        return
+    with pytest.raises(children.ChildFailed, match="it ended"):
+        runner.measure_device(job, tmp_path, tmp_path / "log", 0)
+
+
 @pytest.mark.slow
 def test_the_command_itself(tmp_path):
     """A real comparison: children, report, and a second start that has nothing left to do."""
