@@ -8,7 +8,8 @@
  */
 export async function download(file, folder, signal) {
   const address = new URL(file.path.split("/").map(encodeURIComponent).join("/"), folder);
-  const response = await fetch(address, { signal });
+  // A host may let files be kept for long: an older one is none that the list speaks of.
+  const response = await fetch(address, { signal, cache: "no-cache" });
   if (!response.ok) throw new Error(`${file.path}: the server answered ${response.status}`);
   const bytes = await response.arrayBuffer();
   await check(bytes, file);

@@ -59,7 +59,9 @@ function forget() {
 }
 
 function show(words) {
-  byId("suggestions").replaceChildren(
+  const list = byId("suggestions");
+  const focused = [...list.querySelectorAll("button")].indexOf(document.activeElement);
+  list.replaceChildren(
     ...words.map(({ word, probability }, place) => {
       const button = element("button", word);
       button.type = "button";
@@ -72,6 +74,8 @@ function show(words) {
       return item;
     }),
   );
+  // Whoever is on a suggestion stays at its place.
+  if (focused >= 0) (list.querySelectorAll("button")[focused] ?? text).focus();
   byId("note").textContent = words.length
     ? ""
     : "No longer word of the vocabulary begins so; after a space the next one is suggested.";
@@ -110,8 +114,11 @@ async function start() {
   choice = await Choice.of("language_models.json");
   listen(suggest);
   byId("form").addEventListener("keydown", takeByNumber);
-  // The caret moves without input too.
+  // The caret moves without input too; a finger moves it after it was lifted, or by its handle.
   for (const moved of ["keyup", "pointerup"]) text.addEventListener(moved, suggest);
+  document.addEventListener("selectionchange", () => {
+    if (document.activeElement === text) suggest();
+  });
   text.setSelectionRange(text.value.length, text.value.length);
   await suggest();
 }

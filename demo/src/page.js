@@ -142,7 +142,7 @@ export function element(kind, content) {
 export class Choice {
   /** @param {string} list name of the list beside the models, such as "presets.json" */
   static async of(list) {
-    const response = await fetch(new URL(list, MODELS));
+    const response = await fetch(new URL(list, MODELS), { cache: "no-cache" });
     if (!response.ok) {
       throw new Error(`there is no models/${list}; \`python -m gru_zoo.demo\` makes it`);
     }
@@ -173,7 +173,9 @@ export class Choice {
     const { files, summary } = this.preset;
     const variants = byId("variants");
     const before = variants.querySelector("input:checked")?.value;
-    const chosen = files.find(({ variant }) => variant === before) ?? files[0];
+    // Nobody who chose nothing waits for the largest file.
+    const smallest = files.reduce((one, other) => (other.bytes < one.bytes ? other : one));
+    const chosen = files.find(({ variant }) => variant === before) ?? smallest;
     byId("summary").textContent = summary;
     const labels = files.map((file) => {
       const input = Object.assign(document.createElement("input"), {

@@ -21,5 +21,8 @@ async function load() {
   globalThis.Module = {
     printErr: (line) => (/^(INFO|WARNING):/.test(line) ? console.debug(line) : console.error(line)),
   };
-  await loadLiteRt(new URL("../litert/core/wasm/", import.meta.url).href);
+  await loadLiteRt(new URL("../litert/core/wasm/", import.meta.url).href).catch((error) => {
+    // Of a script that does not load it hands on the event, which says nothing.
+    throw error instanceof Error ? error : new Error("a script of LiteRT.js could not be loaded");
+  });
 }

@@ -88,6 +88,30 @@ def test_suggestions_are_the_models(page, model, variant):
     choose(page, NEXT_WORDS, "float32")
 
 
+def test_a_caret_that_no_key_and_no_pointer_moved(page, model):
+    enter(page, "The film was good")
+    page.evaluate("document.getElementById('text').focus()")
+    page.evaluate("document.getElementById('text').setSelectionRange(4, 4)")
+    first = next(iter(expected(model, ["the"], "")))
+    page.wait(f"document.querySelector('#suggestions button').textContent === {first!r}")
+
+
+def test_who_is_on_a_suggestion_stays_at_its_place(page, model):
+    enter(page, "The fi")
+    page.evaluate("document.querySelectorAll('#suggestions button')[1].focus()")
+
+    def later(text):
+        """An answer comes to what was typed before the focus went on."""
+        page.evaluate(f"document.getElementById('text').value = {text!r}")
+        page.evaluate("document.getElementById('text').dispatchEvent(new Event('keyup'))")
+        settle(page)
+        return page.evaluate("document.activeElement.textContent")
+
+    assert later("The ") == list(expected(model, ["the"], ""))[1]
+    later("The zzzz")  # No word begins so.
+    assert page.evaluate("document.activeElement.id") == "text"
+
+
 def test_a_word_is_taken_by_pointer_by_number_and_by_keyboard(page, model):
     value = "document.getElementById('text').value"
     enter(page, "The fi")
