@@ -1,7 +1,7 @@
 """Every variant in older releases of the runtime, into benchmarks/results/runtimes.json.
 
 python -m tests.runtimes --set-up           once: the small releases; --large for TensorFlow's too
-python -m tests.runtimes                    run, record, and put the table into README.md
+python -m tests.runtimes                    run, record, and put the table into docs/export.md
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def record(names: list[str]) -> None:
         },
     )
     made = markdown(*compare.table(records))
-    write(ROOT / "README.md", made, BEGIN, END)
+    write(ROOT / "docs/export.md", made, BEGIN, END)
     print(made)
 
 

@@ -214,9 +214,10 @@ def test_the_report_after_a_run_knows_the_rates_that_were_chosen(tmp_path, monke
     assert "Unfinished" not in (out / "report.md").read_text()
 
 
-def test_readmes_table_is_what_was_measured():
+@pytest.mark.parametrize("page", ["README.md", "docs/comparison.md"])
+def test_the_pages_table_is_what_was_measured(page):
     stored_results = stored.read(ROOT / "results/compare")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     for task in subjects.TASKS:
         every = [stored.figures(stored_results, task, cell, 0) for cell in CELLS]
         best = judging.ranked(every)[0]
