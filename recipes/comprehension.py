@@ -1,12 +1,13 @@
-"""Questions about a short text.
+"""Question answering about a short text.
 
 Task:     read a story, answer a question about it.
-Data:     bAbI, 20 tasks jointly: 10,000 questions each to train on (1,000 for the third where the
-          archive has no more), 1,000 to test; or SQuAD by `--dataset squad`.
-Model:    GRUs read words and sentences; a GRU whose gate is attention writes a memory, three times.
+Data:     bAbI, 20 tasks trained jointly: 10,000 training questions per task (1,000 for the third
+          where the archive has no more) and 1,000 test questions; or SQuAD by `--dataset squad`.
+Model:    GRU encoders for words and sentences; an attention-gated GRU updates a memory over three
+          hops (a dynamic memory network).
 Command:  python -m recipes.comprehension
-Papers:   DMN 93.6 (Kumar et al. 2016, trained with supporting facts, as here), DMN+ 97.2 (Xiong et
-          al. 2016, without them): mean accuracy over the 20 tasks, a model for each.
+Papers:   mean accuracy over the 20 tasks: DMN 93.6 (Kumar et al. 2016; a model per task, trained
+          with supporting facts, as here), DMN+ 97.2 (Xiong et al. 2016; without them).
 """
 
 from __future__ import annotations
@@ -37,82 +38,82 @@ OF_BABI = ("repeat", "hard", "hops", "supports")
 
 @dataclasses.dataclass(frozen=True)
 class Train(RunFlags):
-    """Train a reader and evaluate it on the test split."""
+    """Train a question-answering model and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # Data.
     dataset: Literal["babi", "squad"] = "babi"
-    """What to read."""
+    """Data set: bAbI (synthetic stories) or SQuAD (Wikipedia paragraphs)."""
     limit: int = 0
-    """Use only so many questions of each split (of bAbI: of each task in it), for a smoke test; 0
-    uses all of them."""
+    """Use only this many questions of each split (bAbI: of each task in each split), for a smoke
+    test; 0 uses all."""
     repeat: int = 8
-    """How often an epoch has the questions of a task of bAbI that has few, or is hard."""
+    """bAbI: repetitions per epoch of the tasks in --hard and of tasks with little data."""
     hard: tuple[int, ...] = (16, 19)
-    """Tasks of bAbI that are learnt late: alone quickly, beside nineteen others hardly."""
+    """bAbI tasks to oversample (slow to learn jointly)."""
 
     # Model.
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
-    """What reads words and sentences."""
+    """Recurrent cell, or a Transformer encoder, for words and sentences."""
     parameters: int = 0
-    """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     embedding_dim: int = 64
-    """Size of a word's vector."""
+    """Dimension of the word embeddings."""
     units: int = 96
-    """Size of the vectors of sentences, facts and memory."""
+    """Hidden size of sentences, facts and memory."""
     hops: int = 3
-    """How often a story of bAbI is read."""
+    """bAbI: number of passes over the story (hops)."""
     dropout: float = 0.1
-    """Share of facts' and the memory's features dropped in training."""
+    """Dropout rate of facts and memory, 0 to below 1."""
     supports: float = 1.0
-    """Weight of bAbI's supporting facts in the loss; 0 trains on answers alone."""
+    """bAbI: weight of the supporting-fact loss; 0 trains on answers only."""
 
     # Training.
     epochs: int = 7
-    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    """Maximum number of epochs; the learning rate decays to zero over them (cosine)."""
     patience: int = 7
-    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
+    """Stop after this many epochs without a better validation accuracy; 0 behaves like 1."""
     batch_size: int = 128
-    """Questions of one training step."""
+    """Batch size in questions."""
     learning_rate: float = 3e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Measure a trained reader on the test split: task by task, with a picture of attention."""
+    """Evaluate a trained model on the test split, per task, with an attention figure."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Answer a question about a story, or about a paragraph by a run on SQuAD."""
+    """Answer a question about a story or, with a run trained on SQuAD, about a paragraph."""
 
     story: tyro.conf.Positional[str] = ""
-    """Sentences of the story, the question as the last one if --question is not given; or the
-    paragraph. Without any it is read from standard input."""
+    """The story, ending with the question if --question is not given, or the paragraph; read from
+    standard input if omitted."""
     question: str = ""
-    """About the story or the paragraph, which needs it."""
+    """The question; required for a paragraph."""
     run: Path | None = None
-    """Folder of a run, in place of the zoo's model."""
+    """Folder of a finished run to use instead of a zoo model."""
     model: str = PRESET
-    """A name in the zoo."""
+    """Name of a pretrained model in the zoo."""
     json: bool = False
-    """Write one JSON object, with the attention to every sentence of a story."""
+    """Print JSON, with the attention to every sentence of a story."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Export(OutFlags):
-    """Write SavedModel and TFLite files, each compared with the model on the test split."""
+    """Export SavedModel and TFLite files, each checked against the model on the test split."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make the zoo's preset of one finished run, or of several that differ in their seed only."""
+    """Publish a preset to the zoo from finished runs that differ only in their seed."""
 
     preset: str = PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
 
 
 def train(config: Train) -> None:
@@ -121,7 +122,7 @@ def train(config: Train) -> None:
     for number in config.hard:
         one_of("hard", number, babi.TASKS)
     if config.dataset == "squad":
-        check_left_alone(config, OF_BABI, "with --dataset squad, whose reader knows no such thing")
+        check_left_alone(config, OF_BABI, "with --dataset squad, whose model does not use it")
     with start_run(config) as run:
         from gru_zoo.training.fitting import seed_everything
 
@@ -132,7 +133,7 @@ def train(config: Train) -> None:
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure the test split again."""
+    """Evaluate on the test split again."""
     run, flags = _opened(config.run)
     _part(flags.dataset).evaluate(flags, run)
 

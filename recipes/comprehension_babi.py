@@ -1,4 +1,4 @@
-"""bAbI for recipes.comprehension: batches, training, the table of twenty tasks, the picture."""
+"""bAbI for recipes.comprehension: batches, training, the table of tasks, the figure."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _validation(
     of_truth = np.where(truth < 0, 0.0, given[np.arange(len(truth)), truth])
     tasks = by_task(questions, given.argmax(axis=1) == truth)
     weak = {task: f"{100 * share:.1f}" for task, share in tasks.items() if share < FAILED}
-    print(f"below {FAILED:.0%} on validation: {weak}")
+    print(f"validation accuracy (%) of tasks below {FAILED:.0%}: {weak}")
     return {
         "loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
         "accuracy": statistics.fmean(tasks.values()),
@@ -282,16 +282,16 @@ def _print_tasks(run: RunFolder, tasks: dict[int, float]) -> None:
 
     metrics = run.metrics()
     table = Table(title=f"comprehension: {metrics['scored_on']}", title_justify="left")
-    for heading in ("task", "what", "accuracy"):
+    for heading in ("task", "name", "accuracy"):
         table.add_column(heading, justify="right" if heading == "accuracy" else "left")
     for task, share in tasks.items():
         mark = " (failed)" if share < FAILED else ""
         table.add_row(f"qa{task}", babi.TASKS[task], f"{100 * share:.1f} %{mark}")
     table.caption = (
-        f"mean {100 * metrics['metric']['value']:.2f} %, {metrics['tasks_failed']} tasks failed "
-        f"(below {FAILED:.0%}); validation {100 * metrics['validation_accuracy']:.2f} %; "
+        f"mean accuracy {100 * metrics['metric']['value']:.2f} %, "
+        f"{metrics['tasks_failed']} tasks failed (below {FAILED:.0%}); validation {100 * metrics['validation_accuracy']:.2f} %; "
         f"{metrics['parameters']:,} parameters; {metrics['epochs']} epochs, "
-        f"{metrics['train_seconds']:.0f} s of training; files in {run.path}"
+        f"{metrics['train_seconds']:.0f} s training time; files in {run.path}"
     )
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
@@ -308,10 +308,10 @@ def answer(model: Reader, text: str, question: str) -> dict[str, Any]:
     if not question and story and story[-1].endswith("?"):
         question = story.pop()
     if not story:
-        raise ValueError(f"story must have a sentence; got {text!r}.")
+        raise ValueError(f"story must contain a sentence; got {text!r}.")
     if not question:
         raise ValueError(
-            f"question must be given by --question, or end the story; got neither in {text!r}."
+            f"question must be given by --question or end the story; got neither in {text!r}."
         )
     outputs = model(model.text.encode([story], [question]).inputs(), training=False)
     shares = np.asarray(outputs["answer"])[0]

@@ -1,4 +1,4 @@
-"""A reader of bAbI as an artifact: what its card says, its files, or the files alone."""
+"""Exporting a bAbI reader: its artifact with a card, or its device files alone."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ def train(config: Train, run: RunFolder) -> None:
     training = [question for question in given if not _unfit(question)]
     if left := len(given) - len(training):
         print(
-            f"note: {left:,} of {len(given):,} training questions are left out: a reader takes 1 "
-            f"to {LENGTHS[-1]} words of a paragraph and 1 to {QUESTION} of a question."
+            f"note: {left:,} of {len(given):,} training questions are dropped: the limits are 1 to "
+            f"{LENGTHS[-1]} words per paragraph and 1 to {QUESTION} per question."
         )
     model = make_model(config, training)
     print(f"model: {model.count_params():,} parameters")
@@ -252,7 +252,7 @@ def evaluate(config: Train, run: RunFolder) -> None:
     print(
         f"{metrics['scored_on']}: exact match {100 * score['exact_match']:.2f} %, F1 "
         f"{100 * score['f1']:.2f} %; {metrics['parameters']:,} parameters, {len(seconds)} epochs, "
-        f"{metrics['train_seconds']:.0f} s of training; files in {run.path}"
+        f"{metrics['train_seconds']:.0f} s training time; files in {run.path}"
     )
 
 
@@ -276,13 +276,13 @@ def load(run: RunFolder) -> SpanReader:
 
 
 def export(config: Train, run: RunFolder) -> None:
-    """Refuse: there are no device files for this model yet."""
+    """Raise ValueError: this model cannot be exported yet."""
     raise ValueError(
-        "run must be one on bAbI: a reader of spans has no exported form yet; "
-        f"the run in {run.path} was trained on {config.dataset}."
+        "run must be trained on bAbI: span readers cannot be exported yet; "
+        f"{run.path} was trained on {config.dataset}."
     )
 
 
 def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:
-    """Refuse, as `export` does."""
+    """Raise ValueError, as `export` does."""
     export(config, run)

@@ -1,17 +1,17 @@
-"""The next word of a film review, or the next character of a play.
+"""Language modelling: the next word of a film review, or the next character of a play.
 
-Task:     language modelling: a probability for every token of the vocabulary, after each token.
-Data:     IMDB's 50,000 unlabelled reviews and the texts of its 22,500 training reviews (Maas et al.
-          2011); labels are not read. Validation and test reviews are not among them, but for 29 of
-          2,500 and 377 of 25,000 whose text IMDB has there too. Or Tiny Shakespeare, a million
+Task:     predict the next token: a probability for every token of the vocabulary.
+Data:     IMDB's 50,000 unlabelled reviews and its 22,500 training reviews without their labels
+          (Maas et al. 2011). They overlap with 29 of the 2,500 validation reviews and 377 of the
+          25,000 test reviews, whose texts IMDB has among them too. Or Tiny Shakespeare, a million
           characters (Karpathy 2015).
-Model:    embeddings, one causal GRU, softmax over the same embeddings.
+Model:    embeddings, one causal GRU, softmax with tied embeddings.
 Command:  python -m recipes.language_model
           python -m recipes.language_model train --dataset tiny_shakespeare --embedding-dim 64
               --units 256 --dropout 0.2 --epochs 15 --parts 1
-Papers:   pretraining by this task lifts an LSTM on IMDB from 86.5 to 92.8 % (Dai and Le 2015).
-          On characters of Penn Treebank, another text, a GRU of 3 million parameters reaches 1.37
-          bits a character (Bai et al. 2018).
+Papers:   language-model pretraining raises an LSTM's accuracy on IMDB from 86.5 to 92.8 % (Dai and
+          Le 2015). On character-level Penn Treebank, another corpus, a GRU with 3 million
+          parameters reaches 1.37 bits per character (Bai et al. 2018).
 """
 
 from __future__ import annotations
@@ -53,62 +53,62 @@ PRESET = "next_word_imdb_gru_small"
 
 @dataclasses.dataclass(frozen=True)
 class Train(ReviewFlags):
-    """Train a language model and measure it on held-out texts of its data set."""
+    """Train a language model and evaluate it on the validation split."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # Data.
     dataset: Literal["imdb", "tiny_shakespeare"] = "imdb"
-    """Words of film reviews, or characters of plays."""
+    """Words of film reviews, or characters of Shakespeare's plays."""
     limit: int = 0
-    """Use only so many reviews of each split, or characters, for a smoke test; 0 uses all."""
+    """Use only this many reviews (or characters) of each split, for a smoke test; 0 uses all."""
     backward: bool = False
-    """Read each text from its end to its beginning."""
+    """Train a backward model, which reads each text from its end."""
 
     pretrained: str = ""
-    """Run of this recipe, or preset, whose tokens, sizes and weights it begins with: such as one
-    that reads in the other direction."""
+    """Initialise from this run of the recipe or preset: its vocabulary, sizes and weights. It may
+    read in the other direction."""
     grow: bool = False
-    """Enlarge the pretrained one to this run's vocabulary, vectors and units (Chen et al. 2016)."""
+    """Grow the pretrained model to this run's vocabulary, embeddings and units (Net2Net)."""
     mean_of: tuple[str, ...] = ()
-    """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
+    """Average the weights of these runs of the recipe or presets instead of training."""
     half: bool = False
-    """Round the mean to float16 numbers, for a Keras file of half the size."""
+    """Round the averaged weights to float16, which halves the Keras file."""
 
     # Text.
     vocabulary_size: int = 18_000
-    """Words with an id of their own; letter case is folded. Characters all have one."""
+    """Number of words in the (lower-cased) vocabulary; characters are all included."""
 
     # Model.
     embedding_dim: int = 96
-    """Size of a token's vector."""
+    """Dimension of the token embeddings."""
     units: int = 384
-    """Size of the recurrent state."""
+    """Hidden size of the GRU."""
     dropout: float = 0.1
-    """Share of vectors' and of output features dropped in training."""
+    """Dropout rate of embeddings and output features, 0 to below 1."""
 
     # Training.
     epochs: int = 2
-    """Passes over the texts; the learning rate falls to zero over them (half a cosine)."""
+    """Number of epochs; the learning rate decays to zero over them (cosine)."""
     parts: int = 10
-    """Checkpoints and validations of one pass."""
+    """Checkpoints and validations per epoch."""
     stop_after: int = 0
-    """End after so many parts, before the rate is zero; may change with --resume. 0: no sooner."""
+    """Stop after this many parts in total; may change with --resume. 0 trains all epochs."""
     streams: int = 32
-    """Texts read side by side."""
+    """Parallel streams (the batch size)."""
     steps: int = 64
-    """Tokens between two updates; gradients reach no further back."""
+    """Truncated-BPTT length in tokens."""
     sampled: int = 2000
-    """Tokens the training softmax is estimated on, half of them the most frequent; 0 takes all, as
-    does a vocabulary that is no larger."""
+    """Size of the sampled softmax in tokens, half of them the most frequent; 0 uses the full
+    softmax, as does a smaller vocabulary."""
     learning_rate: float = 3e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Measure a trained model on the test split of its data set."""
+    """Evaluate a trained model on the test split of its data set."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,47 +116,49 @@ class Generate:
     """Continue a text, token by token."""
 
     text: tyro.conf.Positional[str] = "A film about"
-    """What is continued."""
+    """Prompt to continue."""
     run: Path | None = None
-    """Folder of a run, in place of the zoo's model."""
+    """Folder of a finished run to use instead of a zoo model."""
     model: str = PRESET
-    """A name in the zoo."""
+    """Name of a pretrained model in the zoo."""
     tflite: Path | None = None
-    """Stream through this file's step signature, in place of a Keras model."""
+    """TFLite file to generate with, via its step signature, instead of a Keras model."""
     temperature: float = 0.8
-    """Probabilities are taken to the power of 1 / temperature; 0 takes the most probable token."""
+    """Sampling temperature; 0 always picks the most probable token."""
     top_p: float = 0.9
-    """Draw from the fewest most probable tokens that have so much probability together."""
+    """Nucleus sampling: keep the most probable tokens up to this total probability, in (0, 1]."""
     length: int = 60
-    """At most so many tokens; a review may end before."""
+    """Maximum number of tokens to generate; a review may end earlier."""
     seed: int = 0
-    """Of what is drawn."""
+    """Random seed for sampling."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Export(ExportFlags):
-    """Write a trained model as TFLite files and SavedModel, each compared with it."""
+    """Export a trained model as TFLite files and SavedModel, each checked against it."""
 
     out: Path | None = None
-    """Folder for the files; `files` in the run if not given."""
+    """Output folder; by default `files` in the run."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make a preset of the zoo of one finished run, or of several that differ in their seed."""
+    """Publish a preset to the zoo from finished runs that differ only in their seed."""
 
     preset: str = PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
     variants: tuple[Literal[SHIPPED], ...] = SHIPPED
-    """Which files it has besides `model.keras`."""
+    """Files to ship besides `model.keras`."""
 
 
 def train(config: Train) -> None:
-    """Train and keep the best weights in `model.keras`."""
+    """Train, and save the best weights in `model.keras`."""
     check_flags(config)
     whole = config.epochs * config.parts
     if config.stop_after > whole:
-        raise ValueError(f"stop_after must be 0 to {whole}, all parts; got {config.stop_after}.")
+        raise ValueError(
+            f"stop_after must be 0 to {whole}, the number of parts; got {config.stop_after}."
+        )
     averaging.check(config)
     known = _known(config)
     with start_run(config) as run:
@@ -204,7 +206,9 @@ def _fit(
     print(f"{len(batches.texts):,} texts, {len(batches.tokens):,} tokens")
     sampled = config.sampled if config.sampled < model.tokens else 0
     if len(batches) < config.parts:
-        raise TooFew(f"parts must be at most {len(batches)}, as many batches; got {config.parts}.")
+        raise TooFew(
+            f"parts must be at most {len(batches)}, the batches per epoch; got {config.parts}."
+        )
     training = TruncatedTraining(model, config.streams, sampled)
     part, parts = len(batches) // config.parts, config.epochs * config.parts
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, decay_steps=parts * part)
@@ -222,11 +226,11 @@ def _fit(
 
 
 def _known(config: Train) -> LanguageModel | None:
-    """Return the model that it begins with, or is; refuse one that does not read the data set."""
+    """Return the model to start from or to average; raise if it does not fit the data set."""
     places = config.mean_of or [config.pretrained]
     if not places[0]:
         if config.grow:
-            raise ValueError("pretrained must name what is to grow; got none.")
+            raise ValueError("grow requires pretrained, the model to grow; got none.")
         return None
     from gru_zoo.models.language_model import LanguageModel
     from gru_zoo.models.transfer import mean_of
@@ -267,7 +271,7 @@ def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) ->
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure the test split."""
+    """Evaluate on the test split."""
     _evaluate(open_run(config.run, RUNS), "test")
 
 
@@ -287,7 +291,7 @@ def _evaluate(run: RunFolder, split: str) -> None:
         _evaluate(run, "validation")
         known = run.metrics()
     seconds = sum(row["seconds"] for row in run.history)
-    # History has a row for each part; a mean's one row has the passes of what it is made of.
+    # History has a row for each part; an average's one row has the epochs of its parts.
     epochs = run.history[-1]["epoch"] / (1 if config.mean_of else config.parts)
     run.write_metrics(
         {
@@ -320,13 +324,13 @@ def _of_zoo(flag: str, name: str) -> LanguageModel:
 
 
 def generate(config: Generate) -> None:
-    """Print a text and what follows it, each token as soon as it is drawn."""
+    """Print the prompt and its continuation, each token as soon as it is sampled."""
     from recipes import language_model_writing as writing
 
     writing.check(config)
     if config.tflite is not None:
         if config.run is not None:
-            raise ValueError(f"run must be left out where tflite is given; got {config.run}.")
+            raise ValueError(f"run must not be used with tflite; got {config.run}.")
         tokenizer, read = writing.lite_reader(config.tflite)
     elif config.run is not None:
         run = require_forward(RunFolder.open(config.run))
@@ -339,7 +343,7 @@ def generate(config: Generate) -> None:
 
 
 def export(config: Export) -> None:
-    """Write the files of a run's model, or a preset's again."""
+    """Export the files of a run's model, or a preset's again."""
     from recipes import language_model_writing as writing
 
     if config.preset and not config.out:

@@ -1,4 +1,4 @@
-"""A trained language model as an artifact: what its card says, and its files."""
+"""Exporting a trained language model: its artifact with files and card."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def write_artifact(
 
 
 def write_again(name: str) -> Card:
-    """Write a preset's files anew from its own model, for a newer exporter.
+    """Write a preset's files again from its own model, for a newer exporter.
 
     Raises:
         ValueError: no such preset, a model of another kind, or its data is another than can be
@@ -122,7 +122,9 @@ def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
     start = SPECIAL.index(START)
     rows = [[start, *row[: TOKENS - 1]] for row in rows if len(row) >= TOKENS - 1]
     if not rows:
-        raise ValueError(f"finished must have a test text of {TOKENS - 1} tokens; it has none.")
+        raise ValueError(
+            f"finished must have a test text of at least {TOKENS - 1} tokens; it has none."
+        )
     return np.array(rows[:TEXTS], np.int32)
 
 

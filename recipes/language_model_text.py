@@ -1,4 +1,4 @@
-"""What a language model reads: a data set's texts, its tokens, and the streams they become."""
+"""Data of the language models: a data set's texts, its tokens, and the streams of ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trained language model is used for: to continue a text, on a server or on a device."""
+"""Generation with a trained language model, and its export for servers and devices."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def lite_reader(path: Path) -> tuple[Tokenizer, Read]:
     from gru_zoo.export.lite_language_model import LiteLanguageModel
 
     if not path.is_file():
-        raise ValueError(f"tflite must be a file; {path} is not there.")
+        raise ValueError(f"tflite must be a file; {path} does not exist.")
     model = LiteLanguageModel(path)
     return model.tokenizer, model.read
 

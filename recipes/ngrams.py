@@ -1,10 +1,10 @@
-"""Sentiment of a review by the n-grams in it: the simple baseline, and a teacher of GRUs.
+"""Sentiment of a review from its n-grams: a simple baseline, and a teacher for distillation.
 
 Task:     as `recipes.sentiment`.
 Data:     IMDB's 22,500 labelled training reviews (Maas et al. 2011).
 Model:    logistic regression over 1- to 3-grams weighted by log-count ratios; no GRU.
-Command:  python -m recipes.ngrams train --name trigrams        (a minute or two on a core)
-          its run is then a teacher: python -m recipes.semi_supervised train --teachers ...
+Command:  python -m recipes.ngrams train --name trigrams        (one or two minutes on one core)
+          The run can then be a teacher: python -m recipes.semi_supervised train --teachers ...
 Measured: README.md, "Sentiment, with unlabelled reviews".
 Papers:   trigrams reach 91.9 % with naive Bayes weights (Mesnil et al. 2015; from memory).
 """
@@ -25,23 +25,23 @@ RUNS = Path("runs/ngrams")
 
 @dataclasses.dataclass(frozen=True)
 class Train(ReviewFlags):
-    """Fit n-grams to the labelled reviews; write what they say of all but the test's."""
+    """Fit an n-gram model to the labelled reviews; store its predictions for all but the test."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
     longest: int = 3
-    """Words of the longest n-grams."""
+    """Maximum n-gram length in words."""
     strength: float = 1.0
-    """Inverse of the regularization."""
+    """Inverse regularization strength (C), above 0."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Read the test split, once; write `metrics.json`."""
+    """Evaluate a fitted model on the test split and write `metrics.json`."""
 
 
 def train(config: Train) -> None:
-    """Fit, and write the model and its opinions."""
+    """Fit, and write the model and its predictions."""
     check_flags(config)
     from gru_zoo.models.ngrams import NGrams
 
@@ -65,14 +65,14 @@ def evaluate(config: Evaluate) -> None:
 
     run = open_run(config.run, RUNS)
     if not (run.path / teachers.NGRAMS).exists():
-        raise FileNotFoundError(f"run must be a finished one; {run.path} has no {teachers.NGRAMS}.")
+        raise FileNotFoundError(f"run must be finished; {run.path} has no {teachers.NGRAMS}.")
     test, source = reviews.read("test", run.config["source"], run.config["limit"])
     run.pin_data(source.as_dict())
     model = NGrams.load(run.path / teachers.NGRAMS)
     accuracy = reviews.score(model.predict(test.texts), test.labels)["accuracy"]
     metric = {"name": "accuracy", "value": accuracy, "split": "test"}
     run.write_metrics({"metric": metric, "data": source.as_dict()})
-    print(f"test: accuracy {accuracy:.4f} of {len(test.labels):,} reviews")
+    print(f"test: accuracy {accuracy:.4f} on {len(test.labels):,} reviews")
 
 
 COMMANDS = {"train": (Train, train), "evaluate": (Evaluate, evaluate)}
@@ -80,7 +80,7 @@ COMMANDS = {"train": (Train, train), "evaluate": (Evaluate, evaluate)}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that the arguments name and return the exit status."""
-    going_on = "--resume fits from the start what is not finished."
+    going_on = "--resume fits an unfinished run from the start."
     return cli.run("python -m recipes.ngrams", COMMANDS, arguments, going_on)
 
 

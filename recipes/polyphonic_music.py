@@ -1,12 +1,12 @@
-"""The next frame of a piece of music: which of 88 keys sound.
+"""Music modelling: the next frame of a piece, which of 88 keys sound.
 
-Task:     polyphonic music modelling, what gated recurrent units were first measured by.
-Data:     Bach's chorales (229 / 76 / 77 pieces); or Nottingham's folk tunes, MuseData, Piano-midi
-          by `--dataset` (Boulanger-Lewandowski et al. 2012), the official splits.
+Task:     polyphonic music modelling, on which Chung et al. (2014) compared GRU and LSTM.
+Data:     Bach's chorales (229 / 76 / 77 pieces); or the Nottingham folk tunes, MuseData or
+          Piano-midi by `--dataset` (Boulanger-Lewandowski et al. 2012); official splits.
 Model:    one causal GRU over frames, 88 independent probabilities.
 Command:  python -m recipes.polyphonic_music
 Measured: README.md and saved_models/music_jsb_gru_small/README.md.
-Papers:   negative log-likelihood a frame of a GRU: chorales 8.54, Nottingham 3.23, MuseData 5.99,
+Papers:   negative log-likelihood per frame of a GRU: chorales 8.54, Nottingham 3.23, MuseData 5.99,
           Piano-midi 8.82 (Chung et al. 2014, from memory); 8.43 and 3.46 (Bai et al. 2018).
 """
 
@@ -39,95 +39,95 @@ PRESET = "music_jsb_gru_small"
 
 @dataclasses.dataclass(frozen=True)
 class Train(RunFlags):
-    """Train a model of music and evaluate it on the test split."""
+    """Train a music model and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # Data.
     dataset: Literal["jsb_chorales", "nottingham", "musedata", "piano_midi"] = "jsb_chorales"
-    """Which pieces."""
+    """Data set of pieces."""
     limit: int = 0
-    """Use only so many pieces of each split, for a smoke test; 0 uses all of them."""
+    """Use only this many pieces of each split, for a smoke test; 0 uses all."""
 
     # Model.
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
-    """What reads the frames."""
+    """Recurrent cell, or a causal Transformer."""
     parameters: int = 0
-    """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     units: int = 512
-    """Size of the recurrent state."""
+    """Hidden size of each layer."""
     num_layers: int = 1
-    """Layers above each other."""
+    """Number of stacked layers."""
     dropout: float = 0.5
-    """Share of each layer's features dropped in training."""
+    """Dropout rate of each layer's outputs, 0 to below 1."""
     recurrent_dropout: float = 0.5
-    """Share of the state dropped before its product in training, the same at every step."""
+    """Dropout rate of the recurrent state, with the same mask at every step; 0 to below 1."""
 
     # Training.
     steps: int = 256
-    """Frames of a piece that are learnt at once; gradients reach no further back."""
+    """Maximum training sequence length in frames; longer pieces are split."""
     epochs: int = 60
-    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    """Maximum number of epochs; the learning rate decays to zero over them (cosine)."""
     patience: int = 6
-    """Epochs in a row without a better validation loss that end training; 0 is as 1."""
+    """Stop after this many epochs without a better validation loss; 0 behaves like 1."""
     batch_size: int = 16
-    """Pieces of one training step."""
+    """Batch size in sequences."""
     learning_rate: float = 2e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
 
     # Export.
     export: bool = True
-    """Write the artifact of a GRU: SavedModel and TFLite files, card."""
+    """Export the artifact (GRU only): SavedModel, TFLite files and card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Measure a trained model on the test split."""
+    """Evaluate a trained model on the test split."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Generate:
-    """Continue the beginning of a test piece: a MIDI file and a picture of it."""
+    """Continue the opening of a test piece; write a MIDI file and a piano-roll figure."""
 
     run: Path | None = None
-    """Folder of a run, in place of the zoo's model."""
+    """Folder of a finished run to use instead of a zoo model."""
     model: str = PRESET
-    """A name in the zoo."""
+    """Name of a pretrained model in the zoo."""
     tflite: Path | None = None
-    """Stream through this file's step signature, in place of a Keras model."""
+    """TFLite file to generate with, via its step signature, instead of a Keras model."""
     dataset: Literal["jsb_chorales", "nottingham", "musedata", "piano_midi"] = "jsb_chorales"
-    """Whose test piece begins it."""
+    """Data set of the test piece to continue."""
     piece: int = 0
-    """Number of the piece, from 0."""
+    """Index of the test piece, from 0."""
     begin: int = 16
-    """Frames that are the piece's own."""
+    """Number of frames of the piece to start from."""
     length: int = 64
-    """Frames that follow."""
+    """Number of frames to generate."""
     temperature: float = 1.0
-    """Log-odds are divided by it; below 1 there are fewer notes, as most keys are improbable, and 0
-    takes what is more probable than not."""
+    """Sampling temperature, which divides the log-odds; below 1 gives fewer notes, 0 plays the
+    keys with probability above 0.5."""
     seed: int = 0
-    """Of what is drawn."""
+    """Random seed for sampling."""
     tempo: float = 120.0
-    """Frames a minute, 4 to 6,000."""
+    """Tempo in frames per minute, 4 to 6,000."""
     out: Path = Path("music.mid")
-    """The MIDI file; the picture goes beside it."""
+    """MIDI file to write; the figure (.png) is saved next to it."""
     overwrite: bool = False
-    """Replace files that are there already."""
+    """Overwrite existing files."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Export(ExportFlags):
-    """Write an artifact again: every format, checked, with its card."""
+    """Export an artifact again: every format, checked against the model, with its card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make the zoo's preset of several finished runs that differ in their seed only."""
+    """Publish a preset to the zoo from finished runs that differ only in their seed."""
 
     preset: str = PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
 
 
 def train(config: Train) -> None:
@@ -168,14 +168,14 @@ def _train(config: Train, run: RunFolder, training: list[np.ndarray], source: So
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure the test split again."""
+    """Evaluate on the test split again."""
     run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
     report.print_run("polyphonic_music", run, [])
 
 
 def generate(config: Generate) -> None:
-    """Write a piece that goes on as the model would."""
+    """Write a test piece's opening and the model's continuation."""
     from recipes import polyphonic_music_writing as writing
 
     writing.check(config)
@@ -188,7 +188,7 @@ def generate(config: Generate) -> None:
 
 
 def export(config: Export) -> None:
-    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
         card = files.write_again(_of_zoo("preset", config.preset))
         print(f"exported {card.name} again: {len(card.exports)} files")
@@ -264,12 +264,12 @@ def _load(run: RunFolder) -> keras.Model:
 
 
 def _of_zoo(flag: str, name: str) -> keras.Model:
-    """Return a preset that tells frames of music."""
+    """Return a preset that models music."""
     import keras
 
     model = models.of_zoo(flag, name, keras.Model)
     if model.card.metric != "nll":
-        raise ValueError(f"{flag} must name a model of music; {name} is for {model.card.task}.")
+        raise ValueError(f"{flag} must name a music model; {name} is for {model.card.task}.")
     return model
 
 

@@ -1,4 +1,4 @@
-"""A trained model of music to files: an artifact with its card, the device's, a preset again."""
+"""Exporting a trained music model: an artifact with its card, device files, a preset again."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def write_files(out: Path, model: keras.Model, dataset: str, overwrite: bool) ->
 
 
 def write_again(model: keras.Model) -> Card:
-    """Write a preset's files anew from its own model, for a newer exporter.
+    """Write a preset's files again from its own model, for a newer exporter.
 
     Args:
         model: of the zoo.

@@ -1,4 +1,4 @@
-"""Music that a model writes: a MIDI file, and the piano roll as a picture."""
+"""Generated music: a MIDI file, and the piano roll as a figure."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def check(config: Generate) -> None:
         raise ValueError(f"temperature must be 0 or more; got {config.temperature}.")
     # A file of MIDI has three bytes for a frame's microseconds.
     if not 4 <= config.tempo <= 6000:
-        raise ValueError(f"tempo must be 4 to 6,000 frames a minute; got {config.tempo}.")
+        raise ValueError(f"tempo must be 4 to 6,000 frames per minute; got {config.tempo}.")
     if config.tflite is not None and config.run is not None:
-        raise ValueError(f"run must be left out where tflite is given; got {config.run}.")
+        raise ValueError(f"run must not be used with tflite; got {config.run}.")
     if config.tflite is not None and not config.tflite.is_file():
-        raise ValueError(f"tflite must be a file; {config.tflite} is not there.")
+        raise ValueError(f"tflite must be a file; {config.tflite} does not exist.")
     if config.out.suffix not in (".mid", ".midi"):
         raise ValueError(f"out must end in .mid; got {config.out}.")
     require_new(config.out.parent, (config.out.name, _picture(config.out).name), config.overwrite)
@@ -88,7 +88,7 @@ def write(config: Generate, read: Read) -> None:
     with write_beside(config.out) as partial:
         _midi(roll, config.tempo).save(partial)
     _draw(roll, len(begin), _picture(config.out))
-    print(f"{config.out}, {_picture(config.out)}: {len(begin)} frames and {config.length} more")
+    print(f"{config.out}, {_picture(config.out)}: {len(begin)} given + {config.length} new frames")
 
 
 def continued(
@@ -140,7 +140,7 @@ def _draw(roll: np.ndarray, begin: int, path: Path) -> None:
     used = np.nonzero(roll.any(axis=0))[0]
     if len(used):
         axis.set_ylim(used[0] - 2, used[-1] + 2)
-    axis.set(xlabel="frame", ylabel="key", title="given | written by the model")
+    axis.set(xlabel="frame", ylabel="key", title="given | generated")
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=120, format="png")
 

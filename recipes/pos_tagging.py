@@ -1,9 +1,9 @@
-"""The part of speech of every word of a sentence.
+"""Part-of-speech tagging: the tag of every word of a sentence.
 
 Task:     universal part-of-speech tags (UPOS), gold tokenization.
-Data:     Universal Dependencies, English-EWT: 12,543 / 2,001 / 2,077 sentences, the official
-          splits; any other treebank of TFDS by `--treebank`.
-Model:    embeddings of words, prefixes, suffixes and shapes, two bidirectional GRUs, softmax.
+Data:     Universal Dependencies, English-EWT: 12,543 / 2,001 / 2,077 sentences, official splits;
+          any other treebank of TFDS by `--treebank`.
+Model:    embeddings of words, prefixes, suffixes and word shapes, two bidirectional GRUs, softmax.
 Command:  python -m recipes.pos_tagging
 Measured: README.md and saved_models/pos_ewt_gru_small/README.md.
 Papers:   UDPipe 92.5, CoreNLP 94.7, spaCy's transformer 96.9, BERT-base 97.2 (NLP-progress).
@@ -47,83 +47,84 @@ class Train(RunFlags):
     """Train a tagger and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # Data.
     treebank: str = "en_ewt"
-    """Configuration of TFDS' universal_dependencies that has train, dev and test; of sentences of
-    over 200 words training's are left out and counted, and others refused."""
+    """TFDS universal_dependencies configuration with train, dev and test splits. Training
+    sentences over 200 words are dropped and counted; longer validation or test sentences are an
+    error."""
     limit: int = 0
-    """Use only so many sentences of each split, for a smoke test; 0 uses all of them."""
+    """Use only this many sentences of each split, for a smoke test; 0 uses all."""
 
     # Model.
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
-    """What reads the sentence in both directions."""
+    """Recurrent cell, run in both directions, or a Transformer."""
     parameters: int = 0
-    """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     word_dim: int = 96
-    """Size of a word's vector."""
+    """Dimension of the word embeddings."""
     affix_dim: int = 24
-    """Size of the vectors of prefixes, suffixes and shapes."""
+    """Dimension of each prefix, suffix and word-shape embedding."""
     units: int = 128
-    """Size of the recurrent state of each direction."""
+    """Hidden size of each direction."""
     num_layers: int = 2
-    """Bidirectional layers above each other."""
+    """Number of stacked bidirectional layers."""
     dropout: float = 0.5
-    """Share of features dropped before, between and after the layers."""
+    """Dropout rate before, between and after the layers, 0 to below 1."""
     word_dropout: float = 0.25
-    """A word seen n times is hidden with probability word_dropout / (word_dropout + n)."""
+    """Word dropout strength a: a word seen n times is masked with probability a / (a + n)."""
 
     # Training.
     epochs: int = 12
-    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    """Maximum number of epochs; the learning rate decays to zero over them (cosine)."""
     patience: int = 4
-    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
+    """Stop after this many epochs without a better validation accuracy; 0 behaves like 1."""
     batch_size: int = 32
-    """Sentences of one training step."""
+    """Batch size in sentences."""
     learning_rate: float = 3e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
 
     # Export.
     export: bool = True
-    """Write the artifact of a GRU: SavedModel, TFLite and ONNX files, card."""
+    """Export the artifact (GRU only): SavedModel, TFLite and ONNX files and card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Measure a trained tagger on the test split: accuracy, tag by tag, and a picture."""
+    """Evaluate a trained tagger on the test split: per-tag scores and a confusion matrix."""
 
     file: Path | None = None
-    """Measure on this file instead: CoNLL-U, or words and tags divided by tabs."""
+    """Evaluate on this file instead: CoNLL-U, or tab-separated words and tags."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Tag raw text, one sentence a line, or the words of a file."""
+    """Tag raw text, one sentence per line, or the words of a file."""
 
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sentences; without any, and without --file, they are read from standard input."""
+    """Sentences to tag; read from standard input if neither they nor --file are given."""
     file: Path | None = None
-    """Tag the words of this file: CoNLL-U, or a word a line; tags in it are not looked at."""
+    """Tag the words of this file: CoNLL-U, or one word per line; its own tags are ignored."""
     run: Path | None = None
-    """Folder of a run, in place of the zoo's model."""
+    """Folder of a finished run to use instead of a zoo model."""
     model: str = PRESET
-    """A name in the zoo."""
+    """Name of a pretrained model in the zoo."""
     json: bool = False
-    """Write one JSON object a line."""
+    """Print one JSON object per line."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Export(ExportFlags):
-    """Write an artifact again: every format, checked, with its card."""
+    """Export an artifact again: every format, checked against the model, with its card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make the zoo's preset of several finished runs that differ in their seed only."""
+    """Publish a preset to the zoo from finished runs that differ only in their seed."""
 
     preset: str = PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
 
 
 def train(config: Train) -> None:
@@ -170,7 +171,7 @@ def _train(
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure the test split again, or a file."""
+    """Evaluate on the test split again, or on a file."""
     if config.file is None:
         run = open_run(config.run, RUNS)
         _evaluate(run, _load(run))
@@ -196,7 +197,7 @@ def evaluate(config: Evaluate) -> None:
 def predict(config: Predict) -> None:
     """Print the words of each sentence with their tags."""
     if config.file is not None and config.texts:
-        raise ValueError(f"texts must be left out with --file; got {config.texts[0]!r}.")
+        raise ValueError(f"texts must not be used with --file; got {config.texts[0]!r}.")
     if config.file is not None:
         from gru_zoo.data.conllu import read_sentences
 
@@ -204,7 +205,7 @@ def predict(config: Predict) -> None:
     else:
         sentences = list(map(split_words, list(config.texts) or read_lines(None)))
     if not any(sentences):
-        raise ValueError("texts must be one sentence or more with a word in it; got none.")
+        raise ValueError("texts must contain at least one word; got none.")
     # An empty line stays one, so that what comes out goes with what went in.
     found = iter(_of(config.run, config.model, "model").tag(list(filter(None, sentences))))
     for words in sentences:
@@ -216,7 +217,7 @@ def predict(config: Predict) -> None:
 
 
 def export(config: Export) -> None:
-    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
         card = pos_tagging_files.write_again(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
@@ -262,14 +263,14 @@ def _trainable(config: Train) -> tuple[list[Sentence], Source]:
         longest = max(len(sentence.words) for sentence in _read(split, config)[0])
         if longest > LENGTHS[-1]:
             raise ValueError(
-                f"treebank must have {split} sentences of at most {LENGTHS[-1]} words, as many as "
-                f"a tagger takes; {config.treebank} has one of {longest}."
+                f"treebank must have {split} sentences of at most {LENGTHS[-1]} words, the maximum "
+                f"of a tagger; {config.treebank} has one of {longest}."
             )
     short = [sentence for sentence in training if len(sentence.words) <= LENGTHS[-1]]
     if left := len(training) - len(short):
         print(
             f"note: {left:,} of {len(training):,} training sentences have more than {LENGTHS[-1]} "
-            "words and are left out."
+            "words and are dropped."
         )
     return short, source
 

@@ -1,4 +1,4 @@
-"""A trained tagger to files: an artifact with its card, the device's files, a preset again."""
+"""Exporting a trained tagger: an artifact with its card, device files, a preset again."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence], overwrite: b
         ValueError: the model's cell has no such files.
         check.Refused: a file does not do what the model does; it is not left there.
     """
-    write_parts(out, _parts(model, test), "a sentence", overwrite)
+    write_parts(out, _parts(model, test), "sentence", overwrite)
 
 
 def write_again(name: str) -> Card:
-    """Write a preset's files anew from its own model, for a newer exporter.
+    """Write a preset's files again from its own model, for a newer exporter.
 
     Raises:
         ValueError: no such preset, or its treebank is not what can be read here.

@@ -1,4 +1,4 @@
-"""What is told of a tagger: its table of tags, and what its card says besides figures."""
+"""A tagger's table of per-tag scores, and the text of its card."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADS = ("tag", "words", "precision", "recall", "F1")
 
 
 def print_tags(run: RunFolder, tags: dict[str, dict[str, float]]) -> None:
-    """Print one row a tag.
+    """Print one row per tag.
 
     Args:
         run: a finished run.

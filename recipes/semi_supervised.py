@@ -1,13 +1,13 @@
-"""Sentiment of a review, learnt from reviews without labels too.
+"""Sentiment of a review, trained on labelled and unlabelled reviews.
 
 Task:     as `recipes.sentiment`.
-Data:     IMDB's 22,500 labelled training reviews and its 50,000 without labels (Maas et al. 2011).
+Data:     IMDB's 22,500 labelled training reviews and 50,000 unlabelled ones (Maas et al. 2011).
 Model:    as `recipes.sentiment`: word embeddings, one causal GRU, [last; max; mean] pooling.
 Steps:    each is a run of this recipe, and a line of the ablation:
-          --pretrained RUN    weights begin as a language model's (Dai and Le 2015); or a preset's
+          --pretrained RUN    initialise from a language model (Dai and Le 2015) or a preset
           --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
-          --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
-          --mean-of RUN ...   mean of the weights of runs that began alike (Wortsman et al. 2022)
+          --teachers RUN ...  distillation from trained classifiers (Hinton et al. 2015)
+          --mean-of RUN ...   weight average of runs with one initialisation (Wortsman et al. 2022)
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
 Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
 """
@@ -50,7 +50,7 @@ LABELS = ("negative", "positive")
 
 
 def train(config: Train) -> None:
-    """Train; write the model and what it says about every review it may be asked for."""
+    """Train; write the model and, unless turned off, its predictions for other runs."""
     _check(config)
     for path in config.teachers:
         teachers.opinions(RunFolder.open(path))  # What is not there is said before a run is made.
@@ -74,7 +74,7 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
     if opinions:
         together = sum(said["validation"] for said in opinions) / len(opinions)
         accuracy = reviews.score(together, validation.labels)["accuracy"]
-        print(f"teachers: their mean's validation accuracy {accuracy:.4f}")
+        print(f"teachers: validation accuracy of their ensemble {accuracy:.4f}")
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
     more = splits.get("unsupervised", none)
     model = _model(config, [*labelled.texts, *more.texts], mean)
@@ -123,13 +123,13 @@ def _check(config: Train) -> None:
         raise ValueError(f"excerpts must be 0 without teachers; got {config.excerpts}.")
     if config.stop_after > config.epochs:
         raise ValueError(
-            f"stop_after must be 0 to {config.epochs}, the epochs; got {config.stop_after}."
+            f"stop_after must be 0 to {config.epochs}, the value of epochs; got {config.stop_after}."
         )
     averaging.check(config)
     if config.words:
         if config.pretrained:
             raise ValueError(
-                f"words must be left out with pretrained, which has its own; got {config.words}."
+                f"words must not be used with pretrained, which has its own; got {config.words}."
             )
         RunFolder.open(config.words)
     if config.bidirectional and (config.pretrained or config.mean_of):
@@ -145,7 +145,7 @@ def _check(config: Train) -> None:
 
 
 def evaluate(config: Evaluate) -> None:
-    """Read the test split, once; write `metrics.json` of a single run."""
+    """Evaluate on the test split; write `metrics.json` if it is a single run."""
     import numpy as np
 
     from gru_zoo.training.batching import predict_by_length
@@ -167,11 +167,11 @@ def evaluate(config: Evaluate) -> None:
             print(f"{run.path}: {reviews.score(outputs[-1], test.labels)['accuracy']:.4f}")
     if len(runs) > 1:
         together = reviews.score(np.mean(outputs, axis=0), test.labels)
-        print(f"mean of {len(runs)} runs: accuracy {together['accuracy']:.4f}")
+        print(f"ensemble of {len(runs)} runs: accuracy {together['accuracy']:.4f}")
 
 
 def publish(config: Publish) -> None:
-    """Score runs on the test split that have not been, and publish the best one."""
+    """Score runs on the test split where that has not been done, and publish the best one."""
     from gru_zoo.artifacts.card import About
     from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
     from gru_zoo.artifacts.folder import publish as publish_artifact
@@ -181,7 +181,7 @@ def publish(config: Publish) -> None:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
         require_forward(_own(path), "finished")
-    # The test split is not read for what is then refused.
+    # The test split is not read for what is then rejected.
     runs = alike(config.finished, config.preset)
     said = sentiment_card.said(load(runs[0]), runs[0].data(), unlabelled=True)
     require_same_task(config.preset, SimpleNamespace(metric="accuracy", **said))
@@ -223,7 +223,9 @@ def _own(path: Path) -> RunFolder:
     """Return a run of this recipe; raise ValueError for another one's."""
     run = RunFolder.open(path)
     if "backward" not in run.config or "unlabelled_per_labelled" not in run.config:
-        raise ValueError(f"run must be one of recipes.semi_supervised; {path} has other flags.")
+        raise ValueError(
+            f"run must be a run of recipes.semi_supervised; the flags of {path} differ."
+        )
     return run
 
 
@@ -308,7 +310,7 @@ class _Training:
 
 
 def _mean(config: Train) -> SequenceClassifier | None:
-    """Return the mean of what is named, or None; refuse what has no mean before a run is made."""
+    """Return the weight average of what is named, or None; raise before a run is made."""
     if not config.mean_of:
         return None
     from gru_zoo.models.classifier import SequenceClassifier

@@ -16,97 +16,96 @@ RUNS = Path("runs/semi_supervised")
 
 @dataclasses.dataclass(frozen=True)
 class Train(ReviewFlags):
-    """Train a sentiment classifier with the help of unlabelled reviews; score it on validation."""
+    """Train a sentiment classifier with unlabelled reviews; score it on validation data."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # Data.
     backward: bool = False
-    """Read each review from its end to its beginning, as the language model did."""
+    """Read each review from its end; must match the pretrained model."""
 
     # What it learns from besides the labels.
     pretrained: str = ""
-    """Run of recipes.language_model or of this recipe whose words and weights it begins with, or
-    a preset of the zoo, such as next_word_imdb_gru_small."""
+    """Initialise vocabulary and weights from this run of recipes.language_model or of this recipe,
+    or from a preset such as next_word_imdb_gru_small."""
     mean_of: tuple[str, ...] = ()
-    """Runs of this recipe, or presets, the mean of whose weights it is; nothing is trained."""
+    """Average the weights of these runs of the recipe or presets instead of training."""
     half: bool = False
-    """Round the mean to float16 numbers, for a Keras file of half the size."""
+    """Round the averaged weights to float16, which halves the Keras file."""
     adversarial: float = 0.0
-    """Length of the adversarial step in mean norms of a word vector; 0 takes none."""
+    """Adversarial perturbation size, relative to the mean word-vector norm; 0 disables it."""
     virtual_adversarial: float = 0.0
-    """Length of the step that changes answers the most, of unlabelled reviews; 0 takes none. Both
-    may go together (Sachan et al. 2019)."""
+    """Virtual adversarial perturbation size on unlabelled reviews, in the same unit; 0 disables it.
+    Can be combined with --adversarial (Sachan et al. 2019)."""
     temperature: float = 1.0
-    """Of the answers that unlabelled reviews are to keep in virtual adversarial training; below 1
-    sharpens them (Xie et al. 2020)."""
+    """Temperature of the target predictions in virtual adversarial training; below 1 sharpens them
+    (Xie et al. 2020)."""
     unlabelled_per_labelled: int = 2
-    """Reviews without labels for each one with a label in virtual adversarial training."""
+    """Unlabelled reviews per labelled review in virtual adversarial training."""
     teachers: tuple[Path, ...] = ()
-    """Runs of this recipe or of recipes.ngrams; their mean is the target of unlabelled reviews."""
+    """Runs of this recipe or recipes.ngrams to distil from; unlabelled targets are their mean."""
     teachers_weight: float = 0.5
-    """Share of the teachers in the targets of labelled reviews."""
+    """Weight of the teachers in the targets of labelled reviews, 0 to 1."""
     excerpts: int = 0
-    """Excerpts of each review, 15 to 150 words of it, that it learns too: the teachers answer them,
-    as their reviews' labels need not be theirs."""
+    """Excerpts of 15 to 150 words to add per review, labelled by the teachers; 0 adds none."""
 
     words: Path | None = None
-    """Run whose word vectors it begins with: their principal components, as many as fit. Not beside
+    """Initialise the embeddings from the principal components of this run's word vectors; not with
     --pretrained, which has its own."""
 
     # Text.
     vocabulary_size: int = 20_000
-    """Words with an id of their own, unless pretrained."""
+    """Number of words in the vocabulary, unless pretrained."""
     sequence_length: int = 800
-    """Words of a review that the model reads; the rest is cut off."""
+    """Maximum length in words; longer reviews are truncated."""
 
     # Model.
     embedding_dim: int = 64
-    """Size of a word vector, unless pretrained."""
+    """Dimension of the word embeddings, unless pretrained."""
     units: int = 128
-    """Size of the recurrent state, unless pretrained."""
+    """Hidden size of the GRU, unless pretrained."""
     bidirectional: bool = False
-    """Read in both directions, so many units each, unless pretrained; it cannot stream then."""
+    """Use a bidirectional GRU, which cannot stream; not with --pretrained or --mean-of."""
     dropout: float = 0.5
-    """Share of word vectors' and pooled features dropped in training."""
+    """Dropout rate of word embeddings and pooled features, 0 to below 1."""
 
     # Training.
     word_dropout: float = 0.0
-    """Hide rare words in training: one that stands so often in the training texts half of the time
-    (Kiperwasser and Goldberg 2016); 0 hides none."""
+    """Word dropout strength a: a word seen n times in training is replaced by <UNKNOWN> with
+    probability a / (a + n) (Kiperwasser and Goldberg 2016); 0 disables it."""
     epochs: int = 2
-    """Passes over the reviews; the learning rate falls to zero over them (half a cosine)."""
+    """Number of epochs; the learning rate decays to zero over them (cosine)."""
     stop_after: int = 0
-    """End after so many passes, before the rate is zero; may change with --resume. 0: no sooner."""
+    """Stop after this many epochs in total; may change with --resume. 0 trains all epochs."""
     batch_size: int = 32
-    """Labelled reviews of one training step."""
+    """Batch size in labelled reviews."""
     learning_rate: float = 1e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
     ema_momentum: float = 0.0
-    """Of the moving average of the weights, which is what is validated and kept; 0 keeps none."""
+    """Momentum of the weights' moving average, which is validated and saved; 0 disables it."""
     opinions: bool = True
-    """Say what the model thinks of every review, as a teacher must."""
+    """Store the model's predictions for the reviews; a teacher needs them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Measure accuracy on IMDB's test split, of one run or of the mean of several."""
+    """Evaluate one run, or an ensemble of several, on IMDB's test split."""
 
     finished: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Folders of the runs; the one started or resumed last if none is given."""
+    """Folders of the runs; by default the most recent one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make a preset of the zoo: every format of the best run's model, checked, with its card."""
+    """Publish a preset to the zoo: every format of the best run's model, checked, with its card."""
 
     preset: str
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
     compared: int = 0
-    """Test reviews that every file is compared on, evenly spread; 0 takes all of them."""
+    """Number of test reviews, evenly spread, to check every file on; 0 uses all."""
     variants: tuple[Literal[SHIPPED_OF_TEXTS], ...] = SHIPPED_OF_TEXTS
-    """Which files it has besides `model.keras`. MediaPipe's grows with the words that the model
-    reads; float32 files and SavedModel with the weights, and a file may have 10 MB."""
+    """Files to ship besides `model.keras`. The MediaPipe file grows with its length in words,
+    float32 files and SavedModel with the weights; a file may have 10 MB."""
     mediapipe_length: int = 0
-    """Words that MediaPipe's file reads, for it pads every text to so many; 0: as the model."""
+    """Fixed length in words of the MediaPipe file, which pads every text; 0 uses the model's."""

@@ -55,7 +55,7 @@ def train(config: Train) -> None:
         parts, source = _parts(config, loaded)
         check_same_parts(config, source)
         if several := sum(map(contradictions, parts.values())):
-            print(f"note: {several} texts of {config.csv} stand there with more than one label.")
+            print(f"note: {several} texts of {config.csv} occur with more than one label.")
     with start_run(config) as run:
         _train(config, run, loaded)
 
@@ -94,14 +94,14 @@ def _train(config: Train, run: RunFolder, loaded: SequenceClassifier | None) -> 
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure accuracy on the test split again."""
+    """Evaluate on the test split again."""
     run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
     _print_table(run)
 
 
 def export(config: Export) -> None:
-    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    """Export the artifact again from a run's trained model, or a preset's from its own."""
     from recipes import sentiment_artifact
 
     if config.preset and not config.out:
@@ -123,7 +123,7 @@ def predict(config: Predict) -> None:
     if config.file or not texts:
         texts += read_lines(config.file)
     if not texts:
-        raise ValueError("texts must be one text or more; got none.")
+        raise ValueError("texts must contain at least one text; got none.")
     model = _of(config.run, config.model, "model")
     for text, probabilities in zip(texts, model.predict(texts, verbose=0), strict=True):
         best = int(probabilities.argmax())
@@ -145,7 +145,7 @@ def publish(config: Publish) -> None:
 
 
 def measure(config: Measure) -> None:
-    """Print the sections that were measured and written into the preset's card."""
+    """Measure, write the sections into the preset's card, and print them."""
     from recipes import sentiment_artifact
 
     for section in sentiment_artifact.measure(config.preset).measured:
@@ -157,7 +157,7 @@ def measure(config: Measure) -> None:
 def _read(
     split: str, config: Train, model: SequenceClassifier | None = None
 ) -> tuple[Reviews, Source]:
-    """Return a split of IMDB's reviews, or of the user's table that a model is told of."""
+    """Return a split of IMDB's reviews, or of the user's own table."""
     if not config.csv:
         return reviews.read(split, config.source, config.limit)
     parts, source = _parts(config, model)
@@ -165,7 +165,7 @@ def _read(
 
 
 def _parts(config: Train, model: SequenceClassifier | None) -> tuple[dict[str, Reviews], Source]:
-    """Return the parts of the user's table that a model is told of."""
+    """Return the splits of the user's table."""
     from recipes import sentiment_csv
 
     path, labels = Path(config.csv), model.labels if model else LABELS
@@ -174,7 +174,7 @@ def _parts(config: Train, model: SequenceClassifier | None) -> tuple[dict[str, R
 
 
 def _loaded(start: str) -> SequenceClassifier:
-    """Return the model that training goes on from: of a `.keras` file, a run, or the zoo."""
+    """Return the model to fine-tune: of a `.keras` file, a run, or the zoo."""
     from gru_zoo.models.classifier import load_classifier
 
     if start.endswith(".keras"):

@@ -1,4 +1,4 @@
-"""From a trained sentiment model to its artifact: every file checked, and what the card says."""
+"""Exporting a trained sentiment model: its artifact, every file checked, and its card."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_files(model: SequenceClassifier, out: Path, overwrite: bool) -> None:
 
 
 def write_again(name: str) -> Card:
-    """Write a preset's files anew from its own model, for a newer exporter.
+    """Write a preset's files again from its own model, for a newer exporter.
 
     They are those that it has, compared on as many reviews as before.
 

@@ -1,4 +1,4 @@
-"""A user's own labelled texts: a table of comma-separated values, checked row by row."""
+"""A user's own labelled texts: a CSV file, checked row by row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: 
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"csv must be a file; {path} is not there.")
+        raise FileNotFoundError(f"csv must be a file; {path} does not exist.")
     texts: list[bytes] = []
     numbers: list[int] = []
     for line, text, label in _rows(path, text_column, label_column):
@@ -52,10 +52,10 @@ def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: 
         texts.append(text.encode())
         numbers.append(list(labels).index(label))
     if not texts:
-        raise ValueError(f"{path} must have rows below the names of its columns; it has none.")
+        raise ValueError(f"{path} must have rows below its header; it has none.")
     if len(set(numbers)) == 1:
         raise ValueError(
-            f"{path} must have texts of two labels or more; all {len(texts)} are "
+            f"{path} must contain at least two labels; all {len(texts)} texts are "
             f"{labels[numbers[0]]!r}."
         )
     ordered, targets = by_digest(objects(texts), np.array(numbers, np.int64))
@@ -84,7 +84,7 @@ def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Revi
     for name, part in parts.items():
         if not len(part.texts):
             raise ValueError(
-                f"held_out must leave rows for each part; {share} of the {count} rows of {path} "
+                f"held_out must leave rows for each split; {share} of the {count} rows of {path} "
                 f"leaves none for {name}."
             )
     splits = {
@@ -97,7 +97,7 @@ def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Revi
 
 
 def check_same_parts(config: Train, source: Source) -> None:
-    """Raise unless earlier runs on the table, which training goes on from, had the same parts.
+    """Raise unless earlier runs on the table, which are fine-tuned here, had the same splits.
 
     What another share holds out for the test may be what they were trained on.
 
@@ -116,13 +116,13 @@ def check_same_parts(config: Train, source: Source) -> None:
             before, now = run.config[name], getattr(config, name)
             if before != now:
                 raise ValueError(
-                    f"{name} must be {before!r}, with which {run.path} was trained on a part of "
-                    f"{config.csv}, not to test on that part; got {now!r}."
+                    f"{name} must be {before!r}, as in {run.path}, so that its training data from "
+                    f"{config.csv} is not tested on; got {now!r}."
                 )
 
 
 def _earlier(start: str) -> Iterator[RunFolder]:
-    """Yield the runs that training goes on from, the last one first.
+    """Yield the runs that are fine-tuned here, the last one first.
 
     Args:
         start: a run or its `.keras` file; anything else is no run.
@@ -139,7 +139,7 @@ def _earlier(start: str) -> Iterator[RunFolder]:
 
 
 def contradictions(reviews: Reviews) -> int:
-    """Return how many different texts stand there with more than one label."""
+    """Return how many different texts occur with more than one label."""
     pairs = set(zip(reviews.texts, reviews.labels, strict=True))
     return len(pairs) - len({text for text, _ in pairs})
 
@@ -164,7 +164,7 @@ def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
         for row in table:
             if row and len(row) != len(columns):
                 raise ValueError(
-                    f"{path}, line {line}: must have {len(columns)} values, one a column; "
+                    f"{path}, line {line}: must have {len(columns)} values, one per column; "
                     f"got {len(row)}."
                 )
             if row:

@@ -1,4 +1,4 @@
-"""Flags of the recipe for sentiment, one frozen dataclass a command, and which go together."""
+"""Flags of the sentiment recipe, one frozen dataclass per command, and their checks."""
 
 from __future__ import annotations
 
@@ -44,90 +44,90 @@ class Train(ReviewFlags):
     """Train a sentiment classifier, evaluate it on the test split and export it."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # A loaded model on your own texts.
     start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""
-    """A name in the zoo, a run or a .keras file to go on from, on the texts of --csv."""
+    """Model to fine-tune on --csv: a zoo name, a run folder or a .keras file."""
     csv: str = ""
-    """Your table: UTF-8, comma-separated, one text and one of the model's labels a row."""
+    """Your data for fine-tuning: a UTF-8 CSV file with a text and a label in each row."""
     text_column: str = "text"
-    """Name of its column of texts."""
+    """Name of the text column of --csv."""
     label_column: str = "label"
-    """Name of its column of labels."""
+    """Name of the label column of --csv."""
     held_out: float = 0.1
-    """Share of its rows kept for validation, and again for the test."""
+    """Fraction of --csv for the validation split, and the same for the test split."""
 
     # Text.
     vocabulary_size: int = 20_000
-    """Words with an id of their own; letter case is folded."""
+    """Number of words in the (lower-cased) vocabulary."""
     sequence_length: int = 400
-    """Words of a review that the model reads; the rest is cut off."""
+    """Maximum length in words; longer reviews are truncated."""
 
     # Model.
     cell: Literal["gru", "lstm", "rnn", "transformer", "keras_gru"] = "gru"
-    """What reads the words; keras_gru puts keras.layers.GRU in our layer's place, to compare."""
+    """Recurrent cell, or a Transformer; keras_gru is keras.layers.GRU, for comparison."""
     parameters: int = 0
-    """Choose units so that the whole model has so many parameters; 0 leaves units as they are."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     kernel: Literal["auto", "loop", "fused", "unrolled"] = "auto"
-    """How our layer runs a sequence."""
+    """How the GRU layer runs a sequence; auto chooses one."""
     embedding_dim: int = 64
-    """Size of a word vector."""
+    """Dimension of the word embeddings."""
     units: int = 64
-    """Size of the recurrent state."""
+    """Hidden size of the recurrent layer."""
     dropout: float = 0.4
-    """Share of word vectors' and pooled features dropped in training."""
+    """Dropout rate of word embeddings and pooled features, 0 to below 1."""
 
     # Training.
     word_dropout: float = 0.0
-    """Hide rare words in training: one that stands so often in the training texts half of the time
-    (Kiperwasser and Goldberg 2016); 0 hides none."""
+    """Word dropout strength a: a word seen n times in training is replaced by <UNKNOWN> with
+    probability a / (a + n) (Kiperwasser and Goldberg 2016); 0 disables it."""
     epochs: int = 2
-    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    """Maximum number of epochs; the learning rate decays to zero over them (cosine)."""
     patience: int = 1
-    """Epochs in a row without a better validation accuracy that end training; 0 is as 1."""
+    """Stop after this many epochs without a better validation accuracy; 0 behaves like 1."""
     batch_size: int = 32
-    """Reviews of one training step."""
+    """Batch size in reviews."""
     learning_rate: float = 2e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
 
     # Export.
     export: bool = True
-    """Write the artifact: SavedModel, TFLite and MediaPipe files, card."""
+    """Export the artifact: SavedModel, TFLite and MediaPipe files and card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Measure a trained model's accuracy on the test split of the data it was trained on."""
+    """Evaluate a trained model on the test split of its data set."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Say for each text whether it is positive or negative, one result a line."""
+    """Classify texts as positive or negative, one result per line."""
 
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Texts; without any, and without --file, they are read from standard input."""
+    """Texts to classify; read from standard input if neither they nor --file are given."""
     file: Path | None = None
-    """Read the texts from this file, one a line."""
+    """Read texts from this file, one per line."""
     json: bool = False
-    """Write one JSON object a line."""
+    """Print one JSON object per line."""
     run: Path | None = None
-    """Folder of a run, in place of the zoo's model."""
+    """Folder of a finished run to use instead of a zoo model."""
     model: str = PRESET
-    """A name in the zoo."""
+    """Name of a pretrained model in the zoo."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Export(ExportFlags):
-    """Write an artifact again: every format, checked, with its card."""
+    """Export an artifact again: every format, checked against the model, with its card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make the zoo's preset of several finished runs that differ in their seed only."""
+    """Publish a preset to the zoo from finished runs that differ only in their seed."""
 
     preset: str = OWN_PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,25 +135,25 @@ class Measure:
     """Measure a preset's robustness and calibration, and write them into its card."""
 
     preset: str = PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
 
 
 def check(config: Train) -> None:
-    """Raise ValueError for flags that do not go together."""
+    """Raise ValueError for flags that cannot be combined."""
     check_flags(config)
     if bool(config.start) != bool(config.csv):
         raise ValueError(
-            "from and csv must come together, a loaded model and your texts; got "
+            "from and csv must be used together, a model and your data; got "
             f"{'--from' if config.start else '--csv'} alone."
         )
     if config.csv:
-        check_left_alone(config, ("source", "limit"), "with --csv, of which all rows are read")
+        check_left_alone(config, ("source", "limit"), "with --csv, which is read as a whole")
     if config.start:
         check_left_alone(config, FORM, "with --from, whose model has its own")
     if config.export and config.cell not in EXPORTED:
         raise ValueError(
             f"cell must be one of {', '.join(map(repr, EXPORTED))} to be exported; got "
-            f"{config.cell!r}, which --no-export trains all the same."
+            f"{config.cell!r}, which can be trained with --no-export."
         )
 
 
@@ -164,12 +164,12 @@ def check_loaded(config: Train, model: SequenceClassifier) -> None:
     if not config.export:
         return
     if model.cell not in EXPORTED:
-        is_one = f"is of cell {model.cell!r}"
+        is_one = f"has cell {model.cell!r}"
     elif isinstance(model.tokenizer, WordPieceTokenizer):
-        is_one = "is of word pieces"
+        is_one = "uses WordPiece"
     else:
         return
     raise ValueError(
-        f"from must name a model of words and of cell {' or '.join(map(repr, EXPORTED))} to be "
-        f"exported; {config.start} {is_one}, which --no-export trains all the same."
+        f"from must name a word-level model with cell {' or '.join(map(repr, EXPORTED))} to be "
+        f"exported; {config.start} {is_one}, which can be trained with --no-export."
     )

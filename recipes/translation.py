@@ -1,12 +1,12 @@
-"""Translation of captions: German to English, English to German, French too.
+"""Translation of image captions between German, English and French.
 
-Task:     one sentence in, its translation out, cased and with its punctuation.
-Data:     Multi30k, task 1: 29,000 / 1,014 / 1,000 (test_2016_flickr) captions of pictures.
-Model:    joint byte-pair encoding, bidirectional GRU, dot attention, two causal GRUs, one matrix
-          for source, target and logits; beam search.
-Command:  python -m recipes.translation            (--pair en-de for the other way)
-Papers:   pytorch-seq2seq's tutorial, lower case: GRU 20.6, bidirectional GRU with attention 28.3,
-          Transformer 36.5 BLEU, German to English.
+Task:     one sentence in, its translation out, cased and with punctuation.
+Data:     Multi30k, task 1: 29,000 / 1,014 / 1,000 (test_2016_flickr) image captions.
+Model:    joint byte-pair encoding, bidirectional GRU encoder, dot-product attention, two-layer GRU
+          decoder, tied source, target and output embeddings; beam search.
+Command:  python -m recipes.translation            (--pair en-de for the reverse direction)
+Papers:   pytorch-seq2seq's tutorial, German to English, lower-cased BLEU: GRU 20.6, bidirectional
+          GRU with attention 28.3, Transformer 36.5.
 """
 
 from __future__ import annotations
@@ -48,85 +48,85 @@ class Train(RunFlags):
     """Train a translator and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder of the runs."""
+    """Folder for runs."""
 
     # Data.
     pair: str = "de-en"
-    """From one language to another: de, en, fr."""
+    """Source and target language, as in de-en: de, en or fr."""
     limit: int = 0
-    """Use only so many sentences of each split, for a smoke test; 0 uses all of them."""
+    """Use only this many sentences of each split, for a smoke test; 0 uses all."""
     vocabulary_size: int = 5_000
-    """Subwords of both languages together."""
+    """Number of subwords, shared by both languages."""
 
     # Model.
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
-    """What reads and writes: every layer of encoder and decoder."""
+    """Recurrent cell of encoder and decoder, or a Transformer."""
     parameters: int = 0
-    """Choose units so that the whole model has so many parameters; 0 leaves `units`."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     dim: int = 192
-    """Size of a subword's vector."""
+    """Dimension of the subword embeddings."""
     units: int = 192
-    """Size of the state of each direction."""
+    """Hidden size of each direction."""
     num_layers: int = 1
-    """Bidirectional layers of the encoder."""
+    """Number of stacked bidirectional encoder layers."""
     heads: int = 4
-    """Of the attention."""
+    """Number of attention heads."""
     dropout: float = 0.25
-    """Share of features dropped before each layer."""
+    """Dropout rate before each layer, 0 to below 1."""
 
     # Training.
     smoothing: float = 0.1
-    """Share of each target's probability spread over all subwords."""
+    """Label smoothing, 0 to below 1."""
     epochs: int = 10
-    """At most so many; the learning rate falls to zero over them (half a cosine)."""
+    """Maximum number of epochs; the learning rate decays to zero over them (cosine)."""
     patience: int = 3
-    """Epochs in a row without a better validation BLEU that end training; 0 is as 1."""
+    """Stop after this many epochs without a better validation BLEU; 0 behaves like 1."""
     batch_size: int = 128
-    """Sentences of one training step."""
+    """Batch size in sentences."""
     learning_rate: float = 3e-3
-    """Adam's, at the start."""
+    """Initial learning rate (Adam)."""
 
     # Search.
     beams: int = 6
-    """Beginnings that the search keeps."""
+    """Beam size."""
     alpha: float = 1.0
-    """Of the length penalty."""
+    """Length penalty exponent; 0 disables the penalty."""
 
     # Export.
     export: bool = True
-    """Write the artifact of a GRU: SavedModel, TFLite files of encoder and decoder, card."""
+    """Export the artifact (GRU only): SavedModel, TFLite encoder and decoder, card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(OneRun):
-    """Measure a trained translator on the test split: BLEU, translations, attention pictures."""
+    """Evaluate a trained translator on the test split: BLEU, translations, attention figures."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Translate sentences, one a line."""
+    """Translate sentences, one per line."""
 
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sentences; without any they are read from standard input."""
+    """Sentences to translate; read from standard input if none are given."""
     run: Path | None = None
-    """Folder of a run, in place of the zoo's model."""
+    """Folder of a finished run to use instead of a zoo model."""
     model: str = PRESET
-    """A name in the zoo."""
+    """Name of a pretrained model in the zoo."""
     json: bool = False
-    """Write one JSON object a line, with the score."""
+    """Print one JSON object per line, with the score."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Export(ExportFlags):
-    """Write an artifact again: every format, checked, with its card."""
+    """Export an artifact again: every format, checked against the model, with its card."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Publish(PublishFlags):
-    """Make the zoo's preset of several finished runs that differ in their seed only."""
+    """Publish a preset to the zoo from finished runs that differ only in their seed."""
 
     preset: str = PRESET
-    """Name in the zoo."""
+    """Name of the preset in the zoo."""
 
 
 def train(config: Train) -> None:
@@ -175,7 +175,7 @@ def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Sour
 
 
 def evaluate(config: Evaluate) -> None:
-    """Measure the test split again."""
+    """Evaluate on the test split again."""
     run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
     report.print_run("translation", run, [])
@@ -186,7 +186,7 @@ def predict(config: Predict) -> None:
     texts = list(config.texts) or read_lines(None)
     some = [text for text in texts if text.strip()]
     if not some:
-        raise ValueError("texts must be one sentence or more with a word in it; got none.")
+        raise ValueError("texts must contain at least one word; got none.")
     if config.run:
         run = RunFolder.open(config.run)
         flags, model = flags_of(run, Train), _load(run)
@@ -208,7 +208,7 @@ def predict(config: Predict) -> None:
 
 
 def export(config: Export) -> None:
-    """Write the artifact again from the run's trained model, or a preset's from its own."""
+    """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
         _export_preset(config.preset)
         return

@@ -1,4 +1,4 @@
-"""A translator as an artifact: what its card says, its files, or the files alone."""
+"""Exporting a translator: its artifact with a card, or its device files alone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def new_bleu() -> sacrebleu.BLEU:
 
 
 def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """Return sacreBLEU's figure, 0 to 100, and its signature.
+    """Return the sacreBLEU score, 0 to 100, and its signature.
 
     Raises:
         ImportError: the package sacrebleu is missing.

@@ -1,4 +1,4 @@
-"""A picture of attention: which subwords of the source each subword of the target looked at."""
+"""A figure of attention: which source subwords each target subword attended to."""
 
 from __future__ import annotations
 

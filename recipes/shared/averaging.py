@@ -1,4 +1,4 @@
-"""A run that is the mean of other runs' weights (`--mean-of`): its flags, and what it notes."""
+"""A run that averages the weights of other runs (`--mean-of`): its flags and its history."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def check(config: Any) -> None:
     for name in _LEARNS if config.mean_of else ():
         if given := getattr(config, name, None):
             raise ValueError(
-                f"{name} must not be given with mean_of, which trains nothing; got {given}."
+                f"{name} must not be used with mean_of, which does not train; got {given}."
             )
     if config.half and not config.mean_of:
-        raise ValueError("half must go with mean_of, which may name one run; got none.")
+        raise ValueError("half requires mean_of, which may name a single run; got none.")
     for place in config.mean_of:
         known = is_run(place) and RunFolder.open(place).config.get("backward", False)
         if known != config.backward:
@@ -46,7 +46,7 @@ def check(config: Any) -> None:
 def finish(
     run: RunFolder, config: Any, model: keras.Model, validate: Callable[[], Mapping[str, float]]
 ) -> None:
-    """Round the mean if it is to be stored in half, validate it, write its line of history.
+    """Round the average to float16 if asked, validate it, and write its row of history.
 
     Epochs and seconds are those of its parts, runs or presets.
     """

@@ -16,7 +16,7 @@ from gru_zoo.training.heap import keep_freed_memory
 
 # Exit status of a training whose loss is no longer finite.
 DIVERGED = 3
-RESUME = "--resume goes on with the last checkpoint, or from the start before the first."
+RESUME = "--resume continues from the last checkpoint, if there is one, or from the start."
 
 
 def run(
@@ -38,7 +38,7 @@ def command(
     program: str,
     commands: Mapping[str, tuple[type, Callable[[Any], None]]],
     arguments: Sequence[str] | None = None,
-    interrupted: str = "nothing of it is kept.",
+    interrupted: str = "nothing was kept.",
 ) -> int:
     """Run the command that the arguments name; the first command is the default.
 
@@ -46,7 +46,7 @@ def command(
         program: what the user typed, such as "python -m recipes.sentiment".
         commands: name -> (dataclass of its flags, function that takes an instance).
         arguments: words after the program; `sys.argv[1:]` if None.
-        interrupted: what to say of going on after Ctrl-C.
+        interrupted: what to say about resuming after Ctrl-C.
 
     Returns:
         exit status: 0, 2 after a mistake in the input or where a package is missing, `DIVERGED`
@@ -89,7 +89,7 @@ def command(
         return DIVERGED
     except KeyboardInterrupt:
         if "--resume" in interrupted and not hasattr(config, "resume"):
-            interrupted = "what was finished is whole."
+            interrupted = "files already written are complete."
         print(f"\ninterrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0
@@ -114,4 +114,4 @@ def _prepare_streams() -> None:
 def _hint(error: Exception, config: Any) -> str:
     """Return what may be behind an error that speaks of too few rows."""
     limit = getattr(config, "limit", 0) if isinstance(error, TooFew) else 0
-    return f" By --limit {limit} only so few of the data are read." if limit > 0 else ""
+    return f" --limit {limit} reads only this much of the data." if limit > 0 else ""

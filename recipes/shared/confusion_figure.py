@@ -1,4 +1,4 @@
-"""The picture of a confusion matrix."""
+"""A figure of a confusion matrix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def draw(confusion: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:
-    """Write a PNG: rows are true classes, and shares of a row are told by colour and number.
+    """Write a PNG: rows are true classes, in percent of the row, as colour and number.
 
     Args:
         confusion: `[true class, predicted class]`.

@@ -1,4 +1,4 @@
-"""The files of a device, written into a folder of the user's one by one, each compared."""
+"""Device files written into a user's folder one by one, each checked against the model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
     there = [name for name in names if (out / name).exists()]
     if there and not overwrite:
         raise FileExistsError(
-            f"out must hold no {' and no '.join(there)}, or use --overwrite; {out} does."
+            f"out must not contain {' or '.join(there)}; {out} does; --overwrite replaces files."
         )
 
 
@@ -44,7 +44,7 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
         out: folder they go to.
         parts: "files", "compare" and "assets", as for `gru_zoo.artifacts.folder.publish`; files
             are scored by accuracy.
-        one: what the latency is of, such as "a sentence".
+        one: what the latency is of, such as "sentence".
         overwrite: whether files that are there are replaced.
 
     Raises:
@@ -60,7 +60,7 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
             f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB, "
             f"accuracy {100 * record['metric']:.2f} %, "
             f"largest difference {record['largest_difference']:.1e}, "
-            f"{record['latency_ms']:.2f} ms {one}"
+            f"{record['latency_ms']:.2f} ms per {one}"
         )
     for name, content in parts["assets"].items():
         with write_beside(out / "assets" / name) as partial:

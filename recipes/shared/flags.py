@@ -1,4 +1,4 @@
-"""Flags that several recipes have."""
+"""Flags that several recipes share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class ReviewFlags(RunFlags):
     """Flags of a training on IMDB's reviews."""
 
     source: Literal["auto", "tfds", "packaged"] = "auto"
-    """Where the reviews come from; auto prefers TFDS, and the package has no unlabelled ones."""
+    """Source of the reviews; auto prefers TFDS, packaged has no unlabelled reviews."""
     limit: int = 0
-    """Use only so many reviews of each split, for a smoke test; 0 uses all of them."""
+    """Use only this many reviews of each split, for a smoke test; 0 uses all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,29 +27,31 @@ class OneRun:
     """Flags of a command on a finished run."""
 
     run: Path | None = None
-    """Folder of the run; the one started or resumed last if not given."""
+    """Folder of the run; by default the most recent one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OutFlags(OneRun):
-    """Flags of a command that writes a run's artifact again, or its files alone."""
+    """Flags of a command that exports a run's artifact again, or only its device files."""
 
     out: Path | None = None
-    """Write the device's files into this folder, and no artifact."""
+    """Write only the device files, into this folder, instead of the whole artifact."""
     overwrite: bool = False
-    """Replace files that are in it already."""
+    """Overwrite existing files in --out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportFlags(OutFlags):
-    """Flags of a command that writes an artifact again, of a run or of a preset."""
+    """Flags of a command that exports the artifact of a run or of a preset again."""
 
     preset: str = ""
-    """A name in the zoo, in place of a run; without --out its own files are written anew."""
+    """Preset of the zoo to export instead of a run; without --out its own files are rewritten."""
 
     def __post_init__(self) -> None:
         if self.run and self.preset:
-            raise ValueError(f"run and preset exclude each other; got {self.run}, {self.preset}.")
+            raise ValueError(
+                f"run and preset are mutually exclusive; got {self.run}, {self.preset}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,7 @@ class PublishFlags:
     """Flags of a command that makes a preset."""
 
     finished: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs that differ in their seed only; the best on validation data is shipped."""
+    """Folders of runs that differ only in their seed; the best on validation data is shipped."""
 
 
 def check_left_alone(config: RunFlags, names: Iterable[str], why: str) -> None:
@@ -66,10 +68,10 @@ def check_left_alone(config: RunFlags, names: Iterable[str], why: str) -> None:
     Args:
         config: flags of a training.
         names: of those that have no use in it.
-        why: with what, or where; it follows on "must be left alone".
+        why: with what, or where; it follows on "must keep its default".
     """
     usual = type(config)()
     for name in names:
         value = getattr(config, name)
         if value != getattr(usual, name):
-            raise ValueError(f"{name} must be left alone {why}; got {value!r}.")
+            raise ValueError(f"{name} must keep its default {why}; got {value!r}.")

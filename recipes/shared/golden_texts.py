@@ -1,4 +1,4 @@
-"""Texts whose results every text classifier's artifact keeps."""
+"""Texts whose reference outputs every text classifier's artifact stores."""
 
 # Written for this purpose: what a phone meets. Their results are kept in every artifact.
 GOLDEN_TEXTS = (

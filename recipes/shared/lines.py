@@ -1,4 +1,4 @@
-"""Texts of a user's, one a line, from a file or from standard input."""
+"""A user's texts, one per line, from a file or standard input."""
 
 from __future__ import annotations
 

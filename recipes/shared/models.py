@@ -23,7 +23,7 @@ def of_run(run: RunFolder, kind: type[Model]) -> Model:
 
     path = run.path / "model.keras"
     if not path.exists():
-        raise FileNotFoundError(f"run must be a finished one; {run.path} has no {path.name}.")
+        raise FileNotFoundError(f"run must be finished; {run.path} has no {path.name}.")
     return require_kind("run", str(run.path), load_keras_file(path), kind)
 
 

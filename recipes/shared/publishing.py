@@ -1,4 +1,4 @@
-"""From finished runs to a preset: which run is shipped, every score, the commands that make it."""
+"""From finished runs to a preset: the run that is shipped, all scores, the commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def require_forward(run: RunFolder, flag: str = "run") -> RunFolder:
         ValueError: it was trained with `--backward`.
     """
     if run.config.get("backward", False):
-        raise ValueError(f"{flag} must be one that reads forwards; {run.path} reads backwards.")
+        raise ValueError(f"{flag} must be a forward model; {run.path} was trained with --backward.")
     return run
 
 
@@ -121,7 +121,7 @@ def pretrained(place: str) -> Any:
 
 
 def before(run: RunFolder) -> list[str]:
-    """Return the commands of the runs that a run began with or learnt from, the oldest first.
+    """Return the commands of the runs that a run was built on, the oldest first.
 
     Runs are in `runs/<recipe>/<name>`. Every flag is given, as another recipe's defaults are not
     known here.
@@ -147,13 +147,13 @@ def require_same_data(card: Card, source: Source) -> None:
     """Raise ValueError unless a card's scores are of the data that were read."""
     if source.sha256 != card.data["sha256"]:
         raise ValueError(
-            f"source must give {card.data['name']} {card.data['version']}, which {card.name} was "
-            f"trained on; got {other_data(card.data, source.as_dict())}."
+            f"source must provide {card.data['name']} {card.data['version']}, which {card.name} "
+            f"was trained on; got {other_data(card.data, source.as_dict())}."
         )
 
 
 def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
-    """Raise unless the runs and presets that a run begins with have learnt from these data.
+    """Raise unless the runs and presets that a run starts from were trained on these data.
 
     Another form of a data set may hold in its test split what they were trained on.
 
@@ -172,8 +172,8 @@ def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
         if known["sha256"] != source.sha256:
             other = other_data(known, source.as_dict())
             raise ValueError(
-                f"source must give {known['name']} {known['version']}, which {place} has learnt "
-                f"from; got {other}, whose test split may hold what it has seen."
+                f"source must provide {known['name']} {known['version']}, which {place} was "
+                f"trained on; got {other}, whose test split may overlap with its training data."
             )
 
 
@@ -190,12 +190,14 @@ def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
         FileNotFoundError: one of them is no run.
     """
     if not paths:
-        raise ValueError("finished must be the folders of one run or more; got none.")
+        raise ValueError("finished must name at least one run folder; got none.")
     runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
     configs = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
     seeds = {run.config["seed"] for run in runs}
     if any(config != configs[0] for config in configs) or len(seeds) < len(runs):
-        raise ValueError("finished must be runs that differ in their seed only; they do not.")
+        raise ValueError(
+            "finished must be runs that differ only in their seed; these differ otherwise."
+        )
     _require_all_data(runs, preset)
     return runs
 
@@ -216,8 +218,8 @@ def require_same_task(preset: str, made: About | SimpleNamespace) -> None:
         before, after = getattr(there, what), getattr(made, what)
         if before != after:
             raise ValueError(
-                f"preset must be a new name, or that of a model of {what} {after!r}; {preset} has "
-                f"{before!r}."
+                f"preset must be a new name, or that of a model with {what} {after!r}; {preset} "
+                f"has {before!r}."
             )
 
 
@@ -240,7 +242,7 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
     runs = alike(paths, preset)
     metrics = {run.metrics()["metric"]["name"] for run in runs}
     if len(metrics) > 1:
-        raise ValueError(f"finished must be runs of one metric; got {sorted(metrics)}.")
+        raise ValueError(f"finished must be runs with the same metric; got {sorted(metrics)}.")
     metric = metrics.pop()
     each = [score_of(run) for run in runs]
     best = runs[each.index(scores.best(metric, each))]
@@ -295,6 +297,6 @@ def _require_all_data(runs: Sequence[RunFolder], preset: str) -> None:
     limit = runs[0].config.get("limit", 0)
     if limit and preset in list_models():
         raise ValueError(
-            f"preset must be a new name for runs with --limit {limit}, which have seen a part of "
-            f"the data; {preset} is there already."
+            f"preset must be a new name for runs with --limit {limit}, which used only part of the "
+            f"data; {preset} already exists."
         )

@@ -1,4 +1,4 @@
-"""IMDB's reviews as arrays, and a classifier's score on them; shared by the recipes on them."""
+"""IMDB's reviews as arrays and a classifier's score on them, shared by several recipes."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def word_dropout(model: SequenceClassifier, ids: np.ndarray, strength: float) ->
     if not strength:
         return None
     if UNKNOWN not in vocabulary:
-        raise ValueError(f"word_dropout must be 0 for a model of word pieces; got {strength}.")
+        raise ValueError(f"word_dropout must be 0 for a WordPiece model; got {strength}.")
     return WordDropout(ids, strength, vocabulary.index(UNKNOWN), len(vocabulary))
 
 

@@ -1,4 +1,4 @@
-"""How a recipe's training starts: the flags that every run has, and its folder."""
+"""Starting a recipe's training: the flags that every run has, and its folder."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class RunFlags:
 
     # Run: where the files go.
     name: str = ""
-    """Name of the run; date and time if empty, and a number if they are taken."""
+    """Name of the run; if empty, date and time, with a number appended if that is taken."""
     runs: Path = Path("runs")
-    """Folder of the runs."""
+    """Folder for runs."""
     resume: bool = False
-    """Go on with the run called NAME, or with the one started or resumed last."""
+    """Resume the run called NAME, or the most recent one if no name is given."""
     seed: int = 0
-    """Of weights, order and dropout."""
+    """Random seed for weights, data order and dropout."""
 
 
 Flags = TypeVar("Flags", bound=RunFlags)
@@ -79,7 +79,7 @@ def flags_of(run: RunFolder, kind: type[Flags]) -> Flags:
     except TypeError as error:
         recipe = next(field.default for field in dataclasses.fields(kind) if field.name == "runs")
         raise ValueError(
-            f"run must be one of recipes.{recipe.name}; {run.path} has other flags ({error})."
+            f"run must be a run of recipes.{recipe.name}; the flags of {run.path} differ ({error})."
         ) from error
 
 
@@ -97,7 +97,9 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
         ValueError: it is to be resumed, and was started with other flags, or has done more.
     """
     if config.name in (".", "..") or Path(config.name).name != config.name:
-        raise ValueError(f"name must be that of a folder in {config.runs}; got {config.name!r}.")
+        raise ValueError(
+            f"name must be a plain folder name, created in {config.runs}; got {config.name!r}."
+        )
     fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in PLACE}
     if config.resume:
         run = _resumed(config, fixed)
@@ -140,8 +142,8 @@ def _require_no_more_done(config: RunFlags, before: RunFolder) -> None:
     stop_after, done = getattr(config, "stop_after", 0), len(before.history)
     if 0 < stop_after < done:
         raise ValueError(
-            f"stop_after must be 0 or at least {done}, as many as the run in {before.path} has "
-            f"done; got {stop_after}."
+            f"stop_after must be 0 or at least {done}, which the run in {before.path} has already "
+            f"completed; got {stop_after}."
         )
 
 

@@ -1,4 +1,4 @@
-"""The picture of a reader's attention: which sentences each hop looked at."""
+"""A figure of a reader's attention: which sentences each hop attended to."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def draw(
     questions: Sequence[Question], gates: Sequence[np.ndarray], answers: Sequence[str], path: Path
 ) -> None:
-    """Write a PNG: a story below the other, a column for each hop.
+    """Write a PNG: one story below another, a column for each hop.
 
     Args:
         questions: with their stories.
         gates: `[hops, sentences]` for each.
-        answers: what the reader said.
+        answers: the reader's predictions.
         path: of the picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,4 +1,4 @@
-"""What trained classifiers say of reviews, and of excerpts from them, for others to learn."""
+"""Predictions of trained classifiers on reviews and excerpts, as distillation targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHORTEST, _LONGEST = 15, 150
 
 
 def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
-    """Write what a teacher says of reviews: split -> probabilities [reviews, labels]."""
+    """Write a teacher's predictions: split -> probabilities [reviews, labels]."""
     import numpy as np
 
     with write_beside(run.path / OPINIONS) as partial, open(partial, "wb") as file:
@@ -39,21 +39,23 @@ def opinions(
 
     Raises:
         FileNotFoundError: it wrote nothing there.
-        ValueError: it wrote of other reviews than these.
+        ValueError: its predictions are for other reviews than these.
     """
     import numpy as np
 
     path = run.path / OPINIONS
     if not path.exists():
-        raise FileNotFoundError(f"teachers must be finished runs; {run.path} has no {path.name}.")
+        raise FileNotFoundError(
+            f"teachers must be finished runs with predictions; {run.path} has no {path.name}."
+        )
     with np.load(path, allow_pickle=False) as archive:
         said = dict(archive)
     for split, given in (splits or {}).items():
         spoken = len(said.get(split, ()))
         if spoken != len(given.texts):
             raise ValueError(
-                f"teachers must know the {len(given.texts):,} {split} reviews, of the same source "
-                f"and limit; {run.path} speaks of {spoken:,}."
+                f"teachers must have predictions for the {len(given.texts):,} {split} reviews, of "
+                f"the same source and limit; {run.path} has {spoken:,}."
             )
     return said
 
@@ -77,7 +79,7 @@ def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:
 
 
 def ask(run: RunFolder, texts: np.ndarray) -> np.ndarray:
-    """Return what a run of `recipes.semi_supervised` or `recipes.ngrams` says of any texts.
+    """Return the predictions of a run of `recipes.semi_supervised` or `recipes.ngrams`.
 
     Returns:
         Probabilities `[texts, labels]` float32.
