@@ -123,7 +123,7 @@ def _check(config: Train) -> None:
         raise ValueError(f"excerpts must be 0 without teachers; got {config.excerpts}.")
     if config.stop_after > config.epochs:
         raise ValueError(
-            f"stop_after must be 0 to {config.epochs}, the value of epochs; got {config.stop_after}."
+            f"stop_after must be 0 to epochs ({config.epochs}); got {config.stop_after}."
         )
     averaging.check(config)
     if config.words:
