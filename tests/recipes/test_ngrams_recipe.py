@@ -29,7 +29,7 @@ def test_its_opinions_teach_a_student(place):
     done = recipe("ngrams", place, code=STEPS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("validation: accuracy") == 2 and "test: accuracy" in done.stdout
-    assert "teachers: their mean's validation accuracy" in done.stdout
+    assert "teachers: validation accuracy of their ensemble" in done.stdout
     run = place / "runs" / "ngrams" / "trigrams"
     with np.load(run / "opinions.npz") as said:
         assert sorted(said) == ["train", "validation"]
