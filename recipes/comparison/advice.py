@@ -111,9 +111,7 @@ def choices(
             guessing = [one for one in known if not judging.learnt(one, each.chance)]
             if guessing == known:
                 best = judging.shown(judging.ranked(known)[0])
-                silent.append(
-                    f"{where}: no cell is above chance with this training budget (best {best})."
-                )
+                silent.append(f"{where}: no cell is above chance (best {best}).")
                 continue
             latencies = {
                 one.cell: latency_at(results, each, one.cell, length or steps) for one in known

@@ -218,8 +218,8 @@ def gates(results: Results) -> Claim:
     before = statistics.fmean(start["z_low"] + start["z_high"] for start in starts)
     stuck = statistics.fmean(end["z_stuck_units"] for end in ends)
     evidence = (
-        f"over {len(ends)} trainings, {before:.1%} of the update gates are below 0.05 or above 0.95 "
-        f"before training and {statistics.fmean(shut):.1%} after it (maximum {max(shut):.1%}); "
+        f"over {len(ends)} trainings, {before:.1%} of the update gates are below 0.05 or above "
+        f"0.95 before training and {statistics.fmean(shut):.1%} after it (max. {max(shut):.1%}); "
         f"{stuck:.1%} of the units are saturated at the same end for over 99 % of the steps"
     )
     return Claim(said, HOLDS if stuck > 0.01 else FAILS, evidence)

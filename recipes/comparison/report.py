@@ -60,8 +60,8 @@ def _head(jobs: Sequence[Job], results: Results, quick: bool) -> Iterator[str]:
         yield (
             f"The {len(shares)} trainings took {hours:.1f} hours of wall-clock time and "
             f"{processor:.1f} hours of CPU time; each used {shares[len(shares) // 2]:.1f} cores on "
-            f"average (median; {shares[0]:.1f} to {shares[-1]:.1f}). Where that is low, the machine "
-            "was busy with other work: compare CPU time, not wall-clock time."
+            f"average (median; {shares[0]:.1f} to {shares[-1]:.1f}). Where that is low, the "
+            "machine was busy with other work: compare CPU time, not wall-clock time."
         )
         yield ""
 

@@ -103,7 +103,7 @@ def test_what_nobody_learns_is_no_reason_to_choose():
     hopeless = whole(ADDING, lambda job: 0.09 + 0.01 * CELLS.index(job.cell))
     found, silent = advice.choices(hopeless, [ADDING], CELLS, length=100)
     assert found == [] and silent == [
-        "Adding problem, 100 steps: no cell is above chance with this training budget (best 12.00 % ± 0.00)."
+        "Adding problem, 100 steps: no cell is above chance (best 12.00 % ± 0.00)."
     ]
     judged = {claim.said: claim for claim in claims.judge(hopeless, [ADDING])}
     claim = judged["Sequences over 1,000 steps favour LSTM"]
