@@ -135,7 +135,7 @@ def _advice(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[st
         "most one point behind and not significantly worse. A difference is significant if its "
         "95 % confidence interval (Welch 1947; wide, as three seeds are few) excludes 0; there is "
         "no correction for multiple comparisons, so some are significant by chance. Cells at "
-        "chance are less than five points above chance accuracy. For your own budget: `python -m "
+        "chance are at most five points above chance accuracy. For your own budget: `python -m "
         "recipes.compare --advise --max-latency-ms 2 --length 300`."
     )
     yield ""
