@@ -42,11 +42,11 @@ class Train(RunFlags):
     """Train a music model and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     dataset: Literal["jsb_chorales", "nottingham", "musedata", "piano_midi"] = "jsb_chorales"
-    """Data set of pieces."""
+    """Data set of music pieces."""
     limit: int = 0
     """Use only this many pieces of each split, for a smoke test; 0 uses all."""
 

@@ -47,7 +47,7 @@ class Train(RunFlags):
     """Train a tagger and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     treebank: str = "en_ewt"
@@ -73,7 +73,8 @@ class Train(RunFlags):
     dropout: float = 0.5
     """Dropout rate before, between and after the layers, 0 to below 1."""
     word_dropout: float = 0.25
-    """Word dropout strength a: a word seen n times is masked with probability a / (a + n)."""
+    """Word dropout strength a: a word seen n times in training is replaced by an unknown one with
+    probability a / (a + n); 0 disables it."""
 
     # Training.
     epochs: int = 12

@@ -44,7 +44,7 @@ class Train(ReviewFlags):
     """Train a sentiment classifier, evaluate it on the test split and export it."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # A loaded model on your own texts.
     start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""

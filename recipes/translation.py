@@ -48,7 +48,7 @@ class Train(RunFlags):
     """Train a translator and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     pair: str = "de-en"

@@ -38,9 +38,9 @@ class RunFlags:
     name: str = ""
     """Name of the run; if empty, date and time, with a number appended if that is taken."""
     runs: Path = Path("runs")
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
     resume: bool = False
-    """Resume the run called NAME, or the most recent one if no name is given."""
+    """Resume the run given by --name, or the most recent one."""
     seed: int = 0
     """Random seed for weights, data order and dropout."""
 

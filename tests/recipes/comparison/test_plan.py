@@ -67,7 +67,7 @@ def test_quick_and_full_results_do_not_mix(tmp_path, results, capsys):
     put(tmp_path, results)
     assert compare.main(["--quick", "--plan", "--results", str(tmp_path)]) == 2
     message = capsys.readouterr().err
-    assert "results must be a folder of --quick results" in message and "full ones" in message
+    assert "results must be a folder of --quick results" in message and "a full one" in message
 
 
 def test_quick_and_full_trainings_do_not_mix(monkeypatch):
@@ -116,7 +116,7 @@ def test_a_corrupt_result_is_named(tmp_path, capsys):
         (["--cells"], "cells must be one or more of gru, lstm"),
         (["--advise", "--cells", "gru"], "cells must be two or more to choose from; got gru"),
         (["--results", __file__, "--plan"], "test_plan.py is a file"),
-        (["--advise", "--plan"], "plan, report and advise exclude each other"),
+        (["--advise", "--plan"], "plan, report and advise are mutually exclusive"),
         (["--advise", "--results", "nowhere"], "results must be a folder with finished trainings"),
     ],
 )
