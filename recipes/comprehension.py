@@ -183,7 +183,7 @@ def _opened(path: Path | None) -> tuple[RunFolder, Train]:
 
 
 def _part(dataset: str) -> ModuleType:
-    """Return the module that knows a data set."""
+    """Return the module for a data set."""
     return importlib.import_module(f"recipes.comprehension_{dataset}")
 
 

@@ -25,7 +25,7 @@ RUNS = Path("runs/ngrams")
 
 @dataclasses.dataclass(frozen=True)
 class Train(ReviewFlags):
-    """Fit an n-gram model to the labelled reviews and store its predictions, test split excluded."""
+    """Fit an n-gram model to the labelled reviews; store its predictions, test split excluded."""
 
     runs: Path = RUNS
     """Parent folder of the run's own folder."""

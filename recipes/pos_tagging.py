@@ -73,7 +73,7 @@ class Train(RunFlags):
     dropout: float = 0.5
     """Dropout rate before, between and after the layers, 0 to below 1."""
     word_dropout: float = 0.25
-    """Word dropout strength a: a word seen n times in training is replaced by an unknown one with
+    """Word dropout strength a: a word seen n times in training becomes the unknown word with
     probability a / (a + n); 0 disables it."""
 
     # Training.

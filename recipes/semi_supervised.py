@@ -53,7 +53,7 @@ def train(config: Train) -> None:
     """Train; write the model and, unless turned off, its predictions for other runs."""
     _check(config)
     for path in config.teachers:
-        teachers.opinions(RunFolder.open(path))  # What is not there is said before a run is made.
+        teachers.opinions(RunFolder.open(path))  # What is missing is reported before a run is made.
     mean = _mean(config)
     with start_run(config) as run:
         _train(config, run, mean)

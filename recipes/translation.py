@@ -132,7 +132,7 @@ class Publish(PublishFlags):
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
     check_flags(config)
-    translation_export.new_bleu()  # A package that is missing is said before an epoch is trained.
+    translation_export.new_bleu()  # A missing package is reported before training.
     training, source = _read("train", config)  # An unknown pair leaves no run behind.
     with start_run(config) as run:
         _train(config, run, training, source)
