@@ -106,6 +106,6 @@ class Publish(PublishFlags):
     """Number of test reviews, evenly spread, to check every file on; 0 uses all."""
     variants: tuple[Literal[SHIPPED_OF_TEXTS], ...] = SHIPPED_OF_TEXTS
     """Files to ship besides `model.keras`. The MediaPipe file grows with its length in words,
-    float32 files and SavedModel with the weights; a file may have 10 MB."""
+    float32 files and SavedModel with the weights; a file may have at most 10 MB."""
     mediapipe_length: int = 0
     """Fixed length in words of the MediaPipe file, which pads every text; 0 uses the model's."""
