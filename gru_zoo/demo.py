@@ -1,4 +1,4 @@
-"""Serve `demo/`, pages that run the zoo's models in a browser, or write them out as a folder.
+"""Serve `demo/`, web pages that run the zoo's models in a browser, or write them to a folder.
 
     python -m gru_zoo.demo                  http://localhost:8000, for this machine only
     python -m gru_zoo.demo --out site       the same files as a folder for any static server
@@ -274,9 +274,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
-        "--port", type=_port, default=8000, help="of localhost; 0 takes a free one (default: 8000)"
+        "--port",
+        type=_port,
+        default=8000,
+        help="port on localhost; 0 picks a free one (default: 8000)",
     )
-    choice.add_argument("--out", help="write the page into this new folder instead of serving it")
+    choice.add_argument(
+        "--out", help="write the pages into this new folder instead of serving them"
+    )
     chosen = parser.parse_args(arguments)
     try:
         if chosen.out is not None:

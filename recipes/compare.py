@@ -1,13 +1,13 @@
-"""GRU, LSTM, plain RNN and Transformer, on four tasks and long sequences, at equal effort.
+"""GRU, LSTM, plain RNN and Transformer on four tasks and on long sequences, at equal budgets.
 
-Command:  python -m recipes.compare                 (everything; --plan says how long it takes)
-          python -m recipes.compare --quick         (a smaller, marked table in 12 minutes)
+Command:  python -m recipes.compare                 (everything; --plan estimates the time)
+          python -m recipes.compare --quick         (a smaller comparison, about 12 minutes)
           python -m recipes.compare --advise --max-latency-ms 2 --length 300
 Measured: results/compare/report.md.
 
-Every training is a process of its own: this module runs the recipes and reads what they leave.
-Every finished cell of the table is a file in `results/compare`; a killed run goes on with the
-next start.
+Every training runs in its own process: this module starts the recipes and reads their results.
+Every finished training is a file in `results/compare`; a comparison that was stopped resumes when
+it is started again.
 """
 
 from __future__ import annotations
@@ -33,43 +33,43 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Compare:
-    """Measure cells against each other, and write the report; or give advice from what is known."""
+    """Compare recurrent cells and a Transformer and write a report, or recommend a cell."""
 
     # What is compared.
     task: tuple[str, ...] = ()
-    """Tasks and problems; all of them if not given."""
+    """Tasks and long-sequence problems to compare; all by default."""
     cells: tuple[str, ...] = CELLS
-    """Cells."""
+    """Cells to compare."""
     seeds: int = 0
-    """Seeds of every cell; 0 takes 3, or 1 with --quick."""
+    """Number of random seeds per cell; 0 uses 3, or 1 with --quick."""
     quick: bool = False
-    """A smaller table, marked as one, in 12 minutes on two cores."""
+    """Run a smaller comparison, marked as such, in about 12 minutes on two cores."""
 
     # Where.
     results: Path | None = None
-    """Folder of the finished cells and the report; results/compare, or results/compare_quick."""
+    """Folder for results and report; by default results/compare or results/compare_quick."""
     runs: Path | None = None
-    """Folder of the trainings; runs/compare, or runs/compare_quick."""
+    """Folder for training runs; by default runs/compare or runs/compare_quick."""
     minutes: float = 0.0
-    """Begin no further training after so many minutes; 0 for no limit."""
+    """Start no new training after this many minutes; 0 means no limit."""
     cores: int = 2
-    """Trainings at a time, each on a core of its own where the system can do that."""
+    """Number of parallel trainings, each pinned to its own core where the system allows it."""
 
     # Instead of measuring.
     plan: bool = False
-    """Print what is to be run and how long it should take, and do nothing."""
+    """Only print the planned trainings and the estimated time."""
     report: bool = False
-    """Write the report of what is finished, and measure nothing."""
+    """Only write the report, from the results so far."""
     advise: bool = False
-    """Say which cell to take, from the finished cells."""
+    """Only recommend a cell, from the results so far."""
 
     # For --advise.
     max_latency_ms: float = 0.0
-    """What one sequence may take on the device, of one thread; 0 for no limit."""
+    """Latency limit per sequence in ms (int8, one thread); 0 means no limit."""
     max_parameters: int = 0
-    """How large the model may be; 0 for no limit."""
+    """Limit on the number of model parameters; 0 means no limit."""
     length: int = 0
-    """Steps of the sequences; 0 if they are not long."""
+    """Sequence length in steps; 0 uses all measured lengths."""
 
 
 def compare(config: Compare) -> None:
@@ -93,7 +93,7 @@ def compare(config: Compare) -> None:
         failures = _run(config, make_plan, folder)
         _report(seeds, folder, config.quick)
         if failures:
-            raise ValueError("every job must succeed; " + "; ".join(failures))
+            raise ValueError("all trainings must succeed; " + "; ".join(failures))
 
 
 def _called(config: Compare) -> str:
@@ -102,11 +102,11 @@ def _called(config: Compare) -> str:
 
 
 def _check(config: Compare) -> list[Task | Problem]:
-    """Raise for what cannot be; return the tasks and problems that are asked for."""
+    """Check the flags; return the tasks and problems that are asked for."""
     for name in ("task", "cells"):
         names = getattr(config, name)
         if len(set(names)) < len(names):
-            raise ValueError(f"{name} must be different names; got {' '.join(names)}.")
+            raise ValueError(f"{name} must not name anything twice; got {' '.join(names)}.")
     for cell in config.cells:
         one_of("cells", cell, CELLS)
     if not config.cells:
@@ -120,9 +120,9 @@ def _check(config: Compare) -> list[Task | Problem]:
         raise ValueError(f"results must be a folder, or new; {config.results} is a file.")
     for name in ("minutes", "max_latency_ms", "max_parameters", "length"):
         if not 0 <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be a number from 0; got {getattr(config, name)}.")
+            raise ValueError(f"{name} must be a number of at least 0; got {getattr(config, name)}.")
     if config.plan + config.report + config.advise > 1:
-        raise ValueError("plan, report and advise exclude each other; got more than one of them.")
+        raise ValueError("plan, report and advise are mutually exclusive; got more than one.")
     known = every_subject(config.quick)
     return [subject(name, config.quick) for name in config.task] or list(known)
 
@@ -130,13 +130,13 @@ def _check(config: Compare) -> list[Task | Problem]:
 def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
     if importlib.util.find_spec("fcntl") is None:
         raise ImportError(
-            "recipes.compare needs a POSIX system to measure on, for its locks and the end of its "
-            "children; this one has no fcntl. --plan, --report and --advise do without."
+            "recipes.compare needs a POSIX system (fcntl) to run trainings; --plan, --report and "
+            "--advise work without it."
         )
     from recipes.comparison.runner import run_all
 
     # So that an ordinary end takes the child along, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the next start goes on."))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; start it again to resume."))
     minutes = config.minutes or math.inf
     here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     cores = here[: config.cores] if here else [None] * config.cores
@@ -152,7 +152,7 @@ def _print_plan(jobs: list[Job], results: stored.Results, cores: int) -> None:
         print(f"{state}  {job.key}")
     hours = sum(job.minutes for job in left) / 60 / cores
     done = len(jobs) - len(left)
-    print(f"{done} of {len(jobs)} finished; {hours:.1f} h left on {cores} cores.")
+    print(f"{done} of {len(jobs)} finished; about {hours:.1f} h left on {cores} cores.")
 
 
 def _report(seeds: int, folder: Path, quick: bool) -> None:
@@ -172,7 +172,7 @@ def _advise(
     from recipes.comparison.advice import advise
 
     if not results:
-        raise ValueError(f"results must be a folder with finished cells; {folder} holds none.")
+        raise ValueError(f"results must be a folder with finished trainings; {folder} has none.")
     limits = {name: getattr(config, name) for name in ("max_latency_ms", "max_parameters")}
     print("\n".join(advise(results, subjects, config.cells, config.length, **limits)))
 
@@ -182,7 +182,7 @@ COMMANDS = {"run": (Compare, compare)}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what the arguments name and return the exit status."""
-    going_on = "the next start goes on."
+    going_on = "start it again to resume."
     return cli.run("python -m recipes.compare", COMMANDS, arguments, going_on)
 
 

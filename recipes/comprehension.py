@@ -41,7 +41,7 @@ class Train(RunFlags):
     """Train a question-answering model and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     dataset: Literal["babi", "squad"] = "babi"
@@ -50,23 +50,23 @@ class Train(RunFlags):
     """Use only this many questions of each split (bAbI: of each task in each split), for a smoke
     test; 0 uses all."""
     repeat: int = 8
-    """bAbI: repetitions per epoch of the tasks in --hard and of tasks with little data."""
+    """bAbI: copies per epoch of oversampled questions, of --hard and of tasks with little data."""
     hard: tuple[int, ...] = (16, 19)
-    """bAbI tasks to oversample (slow to learn jointly)."""
+    """bAbI tasks to oversample (slow to learn jointly), by number, 1 to 20."""
 
     # Model.
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
     """Recurrent cell, or a Transformer encoder, for words and sentences."""
     parameters: int = 0
-    """Target number of parameters of the whole model, which sets the units; 0 uses --units."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     embedding_dim: int = 64
     """Dimension of the word embeddings."""
     units: int = 96
-    """Hidden size of sentences, facts and memory."""
+    """Hidden size of the encoders and the memory."""
     hops: int = 3
     """bAbI: number of passes over the story (hops)."""
     dropout: float = 0.1
-    """Dropout rate of facts and memory, 0 to below 1."""
+    """Dropout rate of facts and memory (bAbI) or encoder inputs (SQuAD), 0 to below 1."""
     supports: float = 1.0
     """bAbI: weight of the supporting-fact loss; 0 trains on answers only."""
 
@@ -183,7 +183,7 @@ def _opened(path: Path | None) -> tuple[RunFolder, Train]:
 
 
 def _part(dataset: str) -> ModuleType:
-    """Return the module that knows a data set."""
+    """Return the module for a data set."""
     return importlib.import_module(f"recipes.comprehension_{dataset}")
 
 

@@ -288,8 +288,9 @@ def _print_tasks(run: RunFolder, tasks: dict[int, float]) -> None:
         mark = " (failed)" if share < FAILED else ""
         table.add_row(f"qa{task}", babi.TASKS[task], f"{100 * share:.1f} %{mark}")
     table.caption = (
-        f"mean accuracy {100 * metrics['metric']['value']:.2f} %, {metrics['tasks_failed']} tasks failed "
-        f"(below {FAILED:.0%}); validation {100 * metrics['validation_accuracy']:.2f} %; "
+        f"mean accuracy {100 * metrics['metric']['value']:.2f} %, "
+        f"{metrics['tasks_failed']} tasks failed (below {FAILED:.0%}); "
+        f"validation {100 * metrics['validation_accuracy']:.2f} %; "
         f"{metrics['parameters']:,} parameters; {metrics['epochs']} epochs, "
         f"{metrics['train_seconds']:.0f} s training time; files in {run.path}"
     )
@@ -308,10 +309,10 @@ def answer(model: Reader, text: str, question: str) -> dict[str, Any]:
     if not question and story and story[-1].endswith("?"):
         question = story.pop()
     if not story:
-        raise ValueError(f"story must contain a sentence; got {text!r}.")
+        raise ValueError(f"story must have a sentence; got {text!r}.")
     if not question:
         raise ValueError(
-            f"question must be given by --question or end the story; got neither in {text!r}."
+            f"question must be given by --question, or end the story; got neither in {text!r}."
         )
     outputs = model(model.text.encode([story], [question]).inputs(), training=False)
     shares = np.asarray(outputs["answer"])[0]

@@ -69,7 +69,7 @@ def train(config: Train, run: RunFolder) -> None:
     run.pin_data(source.as_dict())
     print(f"data: {source.splits['train'][0]:,} {source.splits['train'][1]}")
     validation, _ = read("validation", config)
-    # What would end a training in the middle or after it is said before.
+    # What would end a training midway or after it is reported before.
     _require_fitting("validation", validation)
     _require_fitting("test", read("test", config)[0])
     training = [question for question in given if not _unfit(question)]

@@ -56,7 +56,7 @@ class Train(ReviewFlags):
     """Train a language model and evaluate it on the validation split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     dataset: Literal["imdb", "tiny_shakespeare"] = "imdb"
@@ -67,12 +67,12 @@ class Train(ReviewFlags):
     """Train a backward model, which reads each text from its end."""
 
     pretrained: str = ""
-    """Initialise from this run of the recipe or preset: its vocabulary, sizes and weights. It may
+    """Initialise from this run of this recipe or preset: its vocabulary, sizes and weights. It may
     read in the other direction."""
     grow: bool = False
     """Grow the pretrained model to this run's vocabulary, embeddings and units (Net2Net)."""
     mean_of: tuple[str, ...] = ()
-    """Average the weights of these runs of the recipe or presets instead of training."""
+    """Average the weights of these runs of this recipe or presets instead of training."""
     half: bool = False
     """Round the averaged weights to float16, which halves the Keras file."""
 
@@ -94,7 +94,7 @@ class Train(ReviewFlags):
     parts: int = 10
     """Checkpoints and validations per epoch."""
     stop_after: int = 0
-    """Stop after this many parts in total; may change with --resume. 0 trains all epochs."""
+    """Stop after this many parts in total; may change with --resume. 0 trains to the end."""
     streams: int = 32
     """Parallel streams (the batch size)."""
     steps: int = 64
@@ -156,7 +156,9 @@ def train(config: Train) -> None:
     check_flags(config)
     whole = config.epochs * config.parts
     if config.stop_after > whole:
-        raise ValueError(f"stop_after must be 0 to {whole}, the number of parts; got {config.stop_after}.")
+        raise ValueError(
+            f"stop_after must be 0 to {whole}, the number of parts; got {config.stop_after}."
+        )
     averaging.check(config)
     known = _known(config)
     with start_run(config) as run:
@@ -204,7 +206,9 @@ def _fit(
     print(f"{len(batches.texts):,} texts, {len(batches.tokens):,} tokens")
     sampled = config.sampled if config.sampled < model.tokens else 0
     if len(batches) < config.parts:
-        raise TooFew(f"parts must be at most {len(batches)}, the batches per epoch; got {config.parts}.")
+        raise TooFew(
+            f"parts must be at most {len(batches)}, the batches per epoch; got {config.parts}."
+        )
     training = TruncatedTraining(model, config.streams, sampled)
     part, parts = len(batches) // config.parts, config.epochs * config.parts
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, decay_steps=parts * part)

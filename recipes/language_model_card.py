@@ -122,7 +122,9 @@ def beginnings(model: LanguageModel, config: Train) -> np.ndarray:
     start = SPECIAL.index(START)
     rows = [[start, *row[: TOKENS - 1]] for row in rows if len(row) >= TOKENS - 1]
     if not rows:
-        raise ValueError(f"finished must have a test text of at least {TOKENS - 1} tokens; it has none.")
+        raise ValueError(
+            f"finished must have a test text of at least {TOKENS - 1} tokens; it has none."
+        )
     return np.array(rows[:TEXTS], np.int32)
 
 

@@ -25,10 +25,10 @@ RUNS = Path("runs/ngrams")
 
 @dataclasses.dataclass(frozen=True)
 class Train(ReviewFlags):
-    """Fit an n-gram model to the labelled reviews; store its predictions for all but the test."""
+    """Fit an n-gram model to the labelled reviews; store its predictions, test split excluded."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
     longest: int = 3
     """Maximum n-gram length in words."""
     strength: float = 1.0

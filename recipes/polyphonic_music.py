@@ -42,11 +42,11 @@ class Train(RunFlags):
     """Train a music model and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     dataset: Literal["jsb_chorales", "nottingham", "musedata", "piano_midi"] = "jsb_chorales"
-    """Data set of pieces."""
+    """Data set of music pieces."""
     limit: int = 0
     """Use only this many pieces of each split, for a smoke test; 0 uses all."""
 
@@ -54,7 +54,7 @@ class Train(RunFlags):
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
     """Recurrent cell, or a causal Transformer."""
     parameters: int = 0
-    """Target number of parameters of the whole model, which sets the units; 0 uses --units."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     units: int = 512
     """Hidden size of each layer."""
     num_layers: int = 1
@@ -72,7 +72,7 @@ class Train(RunFlags):
     patience: int = 6
     """Stop after this many epochs without a better validation loss; 0 behaves like 1."""
     batch_size: int = 16
-    """Batch size in pieces."""
+    """Batch size in sequences."""
     learning_rate: float = 2e-3
     """Initial learning rate (Adam)."""
 

@@ -41,7 +41,7 @@ def check(config: Generate) -> None:
         raise ValueError(f"out must end in .mid; got {config.out}.")
     require_new(config.out.parent, (config.out.name, _picture(config.out).name), config.overwrite)
     try:
-        import mido  # noqa: F401  Said before anything is drawn.
+        import mido  # noqa: F401  Reported before anything is drawn.
     except ImportError as error:
         raise ValueError('MIDI needs the package mido: pip install "gru-zoo[music]".') from error
 

@@ -47,7 +47,7 @@ class Train(RunFlags):
     """Train a tagger and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     treebank: str = "en_ewt"
@@ -61,7 +61,7 @@ class Train(RunFlags):
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
     """Recurrent cell, run in both directions, or a Transformer."""
     parameters: int = 0
-    """Target number of parameters of the whole model, which sets the units; 0 uses --units."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     word_dim: int = 96
     """Dimension of the word embeddings."""
     affix_dim: int = 24
@@ -73,7 +73,8 @@ class Train(RunFlags):
     dropout: float = 0.5
     """Dropout rate before, between and after the layers, 0 to below 1."""
     word_dropout: float = 0.25
-    """Word dropout strength a: a word seen n times is masked with probability a / (a + n)."""
+    """Word dropout strength a: a word seen n times in training becomes the unknown word with
+    probability a / (a + n); 0 disables it."""
 
     # Training.
     epochs: int = 12
@@ -263,8 +264,8 @@ def _trainable(config: Train) -> tuple[list[Sentence], Source]:
         longest = max(len(sentence.words) for sentence in _read(split, config)[0])
         if longest > LENGTHS[-1]:
             raise ValueError(
-                f"treebank must have {split} sentences of at most {LENGTHS[-1]} words, the tagger's "
-                f"maximum; {config.treebank} has one of {longest}."
+                f"treebank must have {split} sentences of at most {LENGTHS[-1]} words, the maximum "
+                f"of a tagger; {config.treebank} has one of {longest}."
             )
     short = [sentence for sentence in training if len(sentence.words) <= LENGTHS[-1]]
     if left := len(training) - len(short):

@@ -53,7 +53,7 @@ def train(config: Train) -> None:
     """Train; write the model and, unless turned off, its predictions for other runs."""
     _check(config)
     for path in config.teachers:
-        teachers.opinions(RunFolder.open(path))  # What is not there is said before a run is made.
+        teachers.opinions(RunFolder.open(path))  # What is missing is reported before a run is made.
     mean = _mean(config)
     with start_run(config) as run:
         _train(config, run, mean)
@@ -123,7 +123,7 @@ def _check(config: Train) -> None:
         raise ValueError(f"excerpts must be 0 without teachers; got {config.excerpts}.")
     if config.stop_after > config.epochs:
         raise ValueError(
-            f"stop_after must be 0 to {config.epochs}, the number of epochs; got {config.stop_after}."
+            f"stop_after must be 0 to epochs ({config.epochs}); got {config.stop_after}."
         )
     averaging.check(config)
     if config.words:
@@ -223,7 +223,9 @@ def _own(path: Path) -> RunFolder:
     """Return a run of this recipe; raise ValueError for another one's."""
     run = RunFolder.open(path)
     if "backward" not in run.config or "unlabelled_per_labelled" not in run.config:
-        raise ValueError(f"run must be a run of recipes.semi_supervised; the flags of {path} differ.")
+        raise ValueError(
+            f"run must be a run of recipes.semi_supervised; the flags of {path} differ."
+        )
     return run
 
 

@@ -16,10 +16,10 @@ RUNS = Path("runs/semi_supervised")
 
 @dataclasses.dataclass(frozen=True)
 class Train(ReviewFlags):
-    """Train a sentiment classifier with unlabelled reviews; score it on validation data."""
+    """Train a sentiment classifier on labelled and unlabelled reviews; score it on validation."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     backward: bool = False
@@ -30,7 +30,7 @@ class Train(ReviewFlags):
     """Initialise vocabulary and weights from this run of recipes.language_model or of this recipe,
     or from a preset such as next_word_imdb_gru_small."""
     mean_of: tuple[str, ...] = ()
-    """Average the weights of these runs of the recipe or presets instead of training."""
+    """Average the weights of these runs of this recipe or presets instead of training."""
     half: bool = False
     """Round the averaged weights to float16, which halves the Keras file."""
     adversarial: float = 0.0
@@ -77,7 +77,7 @@ class Train(ReviewFlags):
     epochs: int = 2
     """Number of epochs; the learning rate decays to zero over them (cosine)."""
     stop_after: int = 0
-    """Stop after this many epochs in total; may change with --resume. 0 trains all epochs."""
+    """Stop after this many epochs in total; may change with --resume. 0 trains to the end."""
     batch_size: int = 32
     """Batch size in labelled reviews."""
     learning_rate: float = 1e-3
@@ -106,6 +106,6 @@ class Publish(PublishFlags):
     """Number of test reviews, evenly spread, to check every file on; 0 uses all."""
     variants: tuple[Literal[SHIPPED_OF_TEXTS], ...] = SHIPPED_OF_TEXTS
     """Files to ship besides `model.keras`. The MediaPipe file grows with its length in words,
-    float32 files and SavedModel with the weights; a file may have 10 MB."""
+    float32 files and SavedModel with the weights; a file may have at most 10 MB."""
     mediapipe_length: int = 0
     """Fixed length in words of the MediaPipe file, which pads every text; 0 uses the model's."""

@@ -51,7 +51,7 @@ def train(config: Train) -> None:
     if config.csv:
         from recipes.sentiment_csv import check_same_parts, contradictions
 
-        # What is wrong with a table is said before a run is made.
+        # What is wrong with a table is reported before a run is made.
         parts, source = _parts(config, loaded)
         check_same_parts(config, source)
         if several := sum(map(contradictions, parts.values())):

@@ -44,7 +44,7 @@ class Train(ReviewFlags):
     """Train a sentiment classifier, evaluate it on the test split and export it."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # A loaded model on your own texts.
     start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""
@@ -68,9 +68,9 @@ class Train(ReviewFlags):
     cell: Literal["gru", "lstm", "rnn", "transformer", "keras_gru"] = "gru"
     """Recurrent cell, or a Transformer; keras_gru is keras.layers.GRU, for comparison."""
     parameters: int = 0
-    """Target number of parameters of the whole model, which sets the units; 0 uses --units."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     kernel: Literal["auto", "loop", "fused", "unrolled"] = "auto"
-    """How the GRU layer runs a sequence; auto picks the fastest."""
+    """How the GRU layer runs a sequence; auto chooses one."""
     embedding_dim: int = 64
     """Dimension of the word embeddings."""
     units: int = 64

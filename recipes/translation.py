@@ -48,7 +48,7 @@ class Train(RunFlags):
     """Train a translator and evaluate it on the test split."""
 
     runs: Path = RUNS
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
 
     # Data.
     pair: str = "de-en"
@@ -62,7 +62,7 @@ class Train(RunFlags):
     cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
     """Recurrent cell of encoder and decoder, or a Transformer."""
     parameters: int = 0
-    """Target number of parameters of the whole model, which sets the units; 0 uses --units."""
+    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
     dim: int = 192
     """Dimension of the subword embeddings."""
     units: int = 192
@@ -132,7 +132,7 @@ class Publish(PublishFlags):
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
     check_flags(config)
-    translation_export.new_bleu()  # A package that is missing is said before an epoch is trained.
+    translation_export.new_bleu()  # A missing package is reported before training.
     training, source = _read("train", config)  # An unknown pair leaves no run behind.
     with start_run(config) as run:
         _train(config, run, training, source)

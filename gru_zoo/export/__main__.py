@@ -35,22 +35,22 @@ _READ_BY = {
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write a trained model in the formats that devices and servers run; each is compared with it.
+    """Export a trained model for devices and servers; every file is checked against the model.
 
     Attributes:
-        model: a `.keras` file.
-        to: "tflite:VARIANT" (float32, float16, int8, int4, int8_full, int16x8 or mediapipe),
-            "saved_model", "onnx".
-        out: the folder for the files; their names come from the model's file.
-        overwrite: replace files that exist.
-        representative: a NumPy file of sequences as the model will meet them: .npy [sequences,
-            time, features] or ids [sequences, time], or .npz with one array a sequence. int8_full
-            and int16x8 need it; other TFLite variants but mediapipe are compared on it instead of
-            on random numbers.
-        sequence_length: time steps that a TFLite file of whole sequences is made for unless its
-            input is resized; int8_full and int16x8 take single steps.
-        gates: a TFLite file's step also gives the gates of each GRU; mediapipe has no step.
-        min_runtime: oldest TFLite runtime that must run the TFLite files, such as 2.3.
+        model: the model, a `.keras` file.
+        to: formats to export: tflite:VARIANT (float32, float16, int8, int4, int8_full, int16x8 or
+            mediapipe), saved_model, onnx.
+        out: output folder; file names are derived from the model's.
+        overwrite: overwrite existing files.
+        representative: calibration data, a NumPy file of typical sequences: .npy [sequences, time,
+            features] or ids [sequences, time], or .npz with one array per sequence. Required for
+            int8_full and int16x8; other TFLite variants except mediapipe are checked on it instead
+            of on random inputs.
+        sequence_length: default sequence length in time steps of TFLite files for whole sequences;
+            not for int8_full and int16x8, which run single steps.
+        gates: also return the gates of each GRU from a TFLite file's step; not for mediapipe.
+        min_runtime: oldest TFLite runtime version to support, such as 2.3.
     """
 
     model: Annotated[Path, tyro.conf.Positional]

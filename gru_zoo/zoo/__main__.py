@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m gru_zoo.zoo", description="Pretrained models, their cards and their proof."
+        prog="python -m gru_zoo.zoo",
+        description="Pretrained models: list, inspect, verify and reproduce them.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -58,22 +59,29 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument("name", metavar="NAME", nargs="?" if named == "names" else None)
         return made
 
-    command("list", _list, "Every pretrained model, one a row.", named="")
-    command("show", _show, "What one model is, its files and its scores.")
+    command("list", _list, "List all pretrained models.", named="")
+    command("show", _show, "Show a model's description, files and scores.")
     checks = command(
-        "verify", _verify, "Compare every file with its checksum and its goldens.", named="names"
+        "verify",
+        _verify,
+        "Check files against their checksums and stored reference outputs.",
+        named="names",
     )
-    checks.add_argument("--checksums", action="store_true", help="Checksums only.")
-    command("card", _card, "The model card, as Markdown.")
-    makes = command("reproduce", _reproduce, "The commands that make a model.")
-    makes.add_argument("--run", action="store_true", help="Run them too.")
+    checks.add_argument("--checksums", action="store_true", help="Check only the checksums.")
+    command("card", _card, "Print the model card as Markdown.")
+    makes = command("reproduce", _reproduce, "Print the commands that reproduce a model.")
+    makes.add_argument("--run", action="store_true", help="Run the commands too.")
     makes.add_argument(
-        "--into", type=Path, default=Path("reproduced"), help="Folder of what they make."
+        "--into", type=Path, default=Path("reproduced"), help="Output folder with --run."
     )
-    rows = command("table", _table, "The table of presets in README.md.", named="")
-    rows.add_argument("--write", action="store_true", help="Put it into ./README.md.")
-    picture = command("curves", _curves, "The learning curves of the presets, a PNG.", named="")
-    picture.add_argument("--out", type=Path, default=Path("saved_models/curves.png"), help="PNG.")
+    rows = command("table", _table, "Print the table of models for README.md.", named="")
+    rows.add_argument("--write", action="store_true", help="Write it into ./README.md.")
+    picture = command(
+        "curves", _curves, "Plot the models' learning curves to a PNG file.", named=""
+    )
+    picture.add_argument(
+        "--out", type=Path, default=Path("saved_models/curves.png"), help="PNG file to write."
+    )
     return parser
 
 

@@ -1,1 +1,1 @@
-"""The comparison of cells: what is measured, in which order, and what is said about it."""
+"""The comparison of cells: its trainings, their order, and the report."""

@@ -1,8 +1,8 @@
-"""Which cell to take for a budget of latency, parameters and length, from the stored results.
+"""Which cell to choose for a budget of latency, parameters and length, from stored results.
 
-For each subject the cells within the budget are compared. Those at most a point behind the best
-one, and not decidedly worse, count as level with it, and of these the one with the lowest latency
-is taken. A cell that guesses is none to take, however fast it does.
+For each subject the cells within the budget are compared. Those at most one point behind the best
+one, and not significantly worse, count as equal to it; of these the one with the lowest latency is
+chosen. A cell at chance level is never chosen, however fast it is.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ NOT_YET = "not measured yet."
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What one subject says.
+    """The recommendation for one subject.
 
     Attributes:
         where: subject and length.
-        cell: the one to take.
+        cell: the one to choose.
         figures: the cells within the budget, the best first.
         latencies: cell -> milliseconds at the length asked for.
-        outside: cells beyond the budget, each with the reason.
-        note: what is to be known of it, or an empty string.
+        outside: cells over the budget, each with the reason.
+        note: a remark, or an empty string.
     """
 
     where: str
@@ -53,10 +53,10 @@ class Choice:
             rival = next(each for each in self.figures if each.cell != self.cell)
             verdict = judging.against(chosen, rival)
             points = judging.scaled(best.metric, verdict.difference)
-            sure = "decided" if verdict.decided else "within the seeds' spread or too few seeds"
-            margin = f" ({points:+.2f} against {rival.cell}, {sure})"
+            sure = "significant" if verdict.decided else "not significant"
+            margin = f" ({points:+.2f} vs. {rival.cell}, {sure})"
         lines = f"{self.where}: {self.cell}{margin}. " + "; ".join(parts) + "."
-        beyond = f" Beyond the budget: {'; '.join(self.outside)}." if self.outside else ""
+        beyond = f" Over budget: {'; '.join(self.outside)}." if self.outside else ""
         return lines + beyond + (f" {self.note}" if self.note else "")
 
 
@@ -67,14 +67,14 @@ def choose(
     max_latency_ms: float = 0.0,
     note: str = "",
 ) -> Choice | None:
-    """Return the cell to take among those within the latency; None if there is none."""
+    """Return the choice among the cells within the latency; None if there is none."""
     inside, outside = [], []
     for each in every:
         latency = latencies[each.cell]
         if max_latency_ms and latency is None:
-            outside.append(f"{each.cell}, whose latency was not measured")
+            outside.append(f"{each.cell} (latency not measured)")
         elif max_latency_ms and latency > max_latency_ms:
-            outside.append(f"{each.cell} with {latency:.2f} ms")
+            outside.append(f"{each.cell} ({latency:.2f} ms)")
         else:
             inside.append(each)
     if not inside:
@@ -92,14 +92,14 @@ def choices(
     max_latency_ms: float = 0.0,
     max_parameters: int = 0,
 ) -> tuple[list[Choice], list[str]]:
-    """Return what each subject says for a budget, and what cannot be said."""
+    """Return the choice of each subject for a budget, and why there is none for others."""
     found, silent = [], []
     for each in subjects:
         if max_parameters and each.parameters > max_parameters:
-            silent.append(f"{each.title}: measured at {each.parameters:,} parameters only.")
+            silent.append(f"{each.title}: measured only at {each.parameters:,} parameters.")
             continue
         if isinstance(each, Task) and length > each.device_steps:
-            silent.append(f"{each.title}: its sequences have {each.device_steps} steps.")
+            silent.append(f"{each.title}: measured only up to {each.device_steps} steps.")
             continue
         for steps in [_nearest(each, length)] if length else each.lengths:
             where = f"{each.title}{f', {steps} steps' if steps else ''}"
@@ -111,19 +111,19 @@ def choices(
             guessing = [one for one in known if not judging.learnt(one, each.chance)]
             if guessing == known:
                 best = judging.shown(judging.ranked(known)[0])
-                silent.append(f"{where}: no cell learns it with this effort (best {best}).")
+                silent.append(f"{where}: no cell is above chance (best {best}).")
                 continue
             latencies = {
                 one.cell: latency_at(results, each, one.cell, length or steps) for one in known
             }
             lacking = [cell for cell in cells if cell not in latencies]
-            notes = [f"{one.cell} guesses ({judging.shown(one)})." for one in guessing]
+            notes = [f"{one.cell} is at chance ({judging.shown(one)})." for one in guessing]
             notes += [f"Not measured yet: {', '.join(lacking)}."] if lacking else []
             notes += _of_other_lengths(each, length)
             learning = [one for one in known if one not in guessing]
             choice = choose(where, learning, latencies, max_latency_ms, " ".join(notes))
             if choice is None:
-                silent.append(f"{where}: no cell that learns it is within {max_latency_ms:g} ms.")
+                silent.append(f"{where}: no cell above chance is within {max_latency_ms:g} ms.")
             else:
                 found.append(choice)
     return found, silent
@@ -135,14 +135,14 @@ def _nearest(each: Task | Problem, length: int) -> int:
 
 
 def _of_other_lengths(each: Task | Problem, length: int) -> list[str]:
-    """Say whether the latencies shown are not measured ones of this length."""
+    """Say so if the latencies shown were not measured at this length."""
     measured = (each.device_steps,) if isinstance(each, Task) else each.lengths
     if not length or length in measured:
         return []
     if isinstance(each, Task):
-        return [f"Latencies are those of {each.device_steps} steps."]
+        return [f"Latencies are for {each.device_steps} steps."]
     known = ", ".join(map(str, measured))
-    return [f"Latencies of {length} steps are computed from those of {known}."]
+    return [f"Latencies at {length} steps are estimated from those at {known}."]
 
 
 def latency_at(results: Results, each: Task | Problem, cell: str, length: int) -> float | None:
@@ -177,16 +177,16 @@ def advise(
     lines = [_answer(found)]
     lines += [f"- {choice.text()}" for choice in found]
     if silent:
-        lines += ["Nothing can be said from:", *(f"- {line}" for line in silent)]
+        lines += ["No recommendation:", *(f"- {line}" for line in silent)]
     return lines
 
 
 def _answer(found: Sequence[Choice]) -> str:
     if not found:
-        return "No answer: no finished cell is within this budget."
+        return "No recommendation: no measured cell is within this budget."
     votes = Counter(choice.cell for choice in found)
     ((cell, count), *rest) = votes.most_common()
     others = ", ".join(f"{other} in {number}" for other, number in rest)
-    return f"Take {cell}: chosen in {count} of {len(found)} measurements" + (
+    return f"Recommended: {cell}, chosen in {count} of {len(found)} comparisons" + (
         f" ({others})." if others else "."
     )

@@ -1,4 +1,4 @@
-"""A child process, what it used, and its end when ours comes: POSIX only."""
+"""A child process, the resources it used, and its end with ours: POSIX only."""
 
 from __future__ import annotations
 

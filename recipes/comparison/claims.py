@@ -1,6 +1,6 @@
-"""The seed's sentences, each held against what was measured.
+"""The claims of the original project, each checked against the measurements.
 
-The verdict on a sentence is computed: "holds", "does not hold", "undecided" where the confidence
+The verdict on a claim is computed: "holds", "does not hold", "undecided" where the confidence
 interval of the difference has room for both (`judging`), "not measured" where a cell of the table
 is missing.
 """
@@ -17,7 +17,7 @@ from recipes.comparison.subjects import CELLS, Problem, Task
 
 HOLDS, FAILS, UNDECIDED, NOT_MEASURED = "holds", "does not hold", "undecided", "not measured"
 
-# Task -> the seed's name of it and its percentages; it named no data sets and no metrics.
+# Task -> its name and percentages in the original table, which named no data sets or metrics.
 TABLE = {
     "translation": ("Machine Translation", {"gru": 95.0, "lstm": 96.0}),
     "sentiment": ("Sentiment Analysis", {"gru": 92.0, "lstm": 92.0}),
@@ -28,10 +28,10 @@ TABLE = {
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A sentence of the seed.
+    """A claim of the original project.
 
     Attributes:
-        said: the sentence.
+        said: the claim.
         verdict: one of the four.
         evidence: figures.
     """
@@ -42,7 +42,7 @@ class Claim:
 
 
 def judge(results: Results, subjects: Sequence[Task | Problem]) -> list[Claim]:
-    """Return every sentence of the seed with its verdict."""
+    """Return every claim with its verdict."""
     tasks = [each for each in subjects if isinstance(each, Task)]
     problems = [each for each in subjects if isinstance(each, Problem)]
     claims = [table_row(results, each) for each in tasks]
@@ -56,7 +56,7 @@ def judge(results: Results, subjects: Sequence[Task | Problem]) -> list[Claim]:
 
 
 def table_row(results: Results, task: Task) -> Claim:
-    """GRU against LSTM on one task, as the seed's table has it."""
+    """GRU against LSTM on one task, as in the original table."""
     name, (given) = TABLE[task.name]
     winner = {True: "LSTM", False: "Tie"}[given["lstm"] > given["gru"]]
     said = f"{name}: GRU {given['gru']:g} %, LSTM {given['lstm']:g} % ({winner})"
@@ -86,27 +86,27 @@ def weights() -> Claim:
     units, features = 128, 64
     gru, lstm = 3 * units * (units + features + 2), 4 * units * (units + features + 1)
     evidence = (
-        f"{units} units over {features} features: {gru:,} against {lstm:,}, {gru / lstm:.2f}; in "
-        "this comparison every model has the same number, so the GRU has more units"
+        f"{units} units and {features} features: {gru:,} against {lstm:,}, {gru / lstm:.2f}; in "
+        "this comparison all models have the same parameter budget, so the GRU has more units"
     )
     near = abs(gru / lstm - 0.75) < 0.01
     return Claim("A GRU has 3/4 of an LSTM's parameters", HOLDS if near else FAILS, evidence)
 
 
 def speed(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
-    """Processor's seconds of a pass over the data, GRU against LSTM."""
+    """CPU time of an epoch, GRU against LSTM."""
     claim = _faster(results, subjects, "gru", "lstm", "GRU trains faster than LSTM")
-    note = "; the GRU with this project's kernel, the LSTM with Keras'"
+    note = "; the GRU uses this project's kernel, the LSTM that of Keras"
     return dataclasses.replace(claim, evidence=claim.evidence + note) if claim.evidence else claim
 
 
 def plain_is_fast(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
-    """Processor's seconds of a pass, plain RNN against GRU."""
+    """CPU time of an epoch, plain RNN against GRU."""
     return _faster(results, subjects, "rnn", "gru", "A vanilla RNN is fast (faster than a GRU)")
 
 
 def transformer_is_slowest(results: Results, subjects: Sequence[Task | Problem]) -> Claim:
-    """Processor's seconds of a pass, LSTM against Transformer."""
+    """CPU time of an epoch, LSTM against Transformer."""
     said = "A Transformer is slowest (slower than an LSTM)"
     return _faster(results, subjects, "lstm", "transformer", said)
 
@@ -125,7 +125,8 @@ def _faster(
     middle = statistics.median(ratios.values())
     least, most = min(ratios, key=ratios.get), max(ratios, key=ratios.get)
     evidence = (
-        f"{other} takes {middle:.2f} times the processor time of {one} for the same pass (median; "
+        f"{other} takes {middle:.2f} times the CPU time of {one} per epoch or validation "
+        f"interval (median; "
         f"{ratios[least]:.2f} in {least} to {ratios[most]:.2f} in {most}); {one} is faster in "
         f"{faster} of {len(ratios)}"
     )
@@ -164,7 +165,7 @@ def _ranks(
     so, other = (
         [name for name, is_so in places.items() if is_so is want] for want in (True, False)
     )
-    evidence = f"{word} by mean in {len(so)} of {len(places)}"
+    evidence = f"{word} mean in {len(so)} of {len(places)}"
     evidence += f"; not in {', '.join(other)}" if other and so else ""
     return Claim(said, _share(len(so), len(places)), evidence)
 
@@ -193,7 +194,7 @@ def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Clai
     if not count:
         return Claim(said, NOT_MEASURED, "")
     evidence = "; ".join(
-        f"{side}{' is' * (side != 'neither')} better in {', '.join(where)}"
+        f"{side}{' significantly' * (side != 'neither')} better in {', '.join(where)}"
         for side, where in better.items()
         if where
     )
@@ -207,7 +208,7 @@ def at_length(results: Results, problems: Sequence[Problem], long: bool) -> Clai
 
 
 def gates(results: Results) -> Claim:
-    """How many units' update gates are stuck at the end of training."""
+    """How many update gates are saturated at the end of training."""
     said = "Update gates saturate (get stuck)"
     ends = [record["gates"][-1] for record in results.values() if record["gates"]]
     starts = [record["gates"][0] for record in results.values() if record["gates"]]
@@ -217,9 +218,9 @@ def gates(results: Results) -> Claim:
     before = statistics.fmean(start["z_low"] + start["z_high"] for start in starts)
     stuck = statistics.fmean(end["z_stuck_units"] for end in ends)
     evidence = (
-        f"in {len(ends)} trainings, {before:.1%} of the update gates are below 0.05 or above 0.95 "
-        f"before and {statistics.fmean(shut):.1%} after it (largest {max(shut):.1%}); {stuck:.1%} "
-        "of the units stay at one end for 99 % of the steps"
+        f"over {len(ends)} trainings, {before:.1%} of the update gates are below 0.05 or above "
+        f"0.95 before training and {statistics.fmean(shut):.1%} after it (max. {max(shut):.1%}); "
+        f"{stuck:.1%} of the units are saturated at the same end for over 99 % of the steps"
     )
     return Claim(said, HOLDS if stuck > 0.01 else FAILS, evidence)
 

@@ -1,11 +1,11 @@
-"""The int8 file of a trained model for a device, the same way for every cell: size and latency.
+"""Size and latency of a trained model's int8 file, converted the same way for every cell.
 
 Command:  python -m recipes.comparison.device SUBJECT MODEL STEPS OUT   (`recipes.compare` runs it)
 
-Batch 1 and any length, weights in int8 (dynamic range), builtin operators only, and loops as
+Batch 1 and any length, weights in int8 (dynamic range), built-in operators only, and loops as
 the project's own exporter writes them, for every recurrent cell (see `device_loops`).
-Latency is the median time of the one thread that computes, of the processor's, so that other
-programs on the machine do not count.
+Latency is the median CPU time of the single compute thread, so that other programs on the machine
+do not count.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
     """Return bytes, latency_ms, steps and largest_difference of a model's int8 file.
 
     Raises:
-        ValueError: the file does not say what the model says.
+        ValueError: the file's outputs differ from the model's.
     """
     import numpy as np
 
@@ -96,7 +96,7 @@ def measure(subject: str, path: Path, steps: int) -> dict[str, Any]:
         wanted = np.stack([_call(model, inputs).numpy() for inputs in samples])
         difference = float(abs(np.stack([run(inputs) for inputs in samples]) - wanted).max())
         allowed = max(SHARE * float(np.ptp(wanted, axis=0).max()), SLACK)
-        if not difference <= allowed:  # NaN is refused too.
+        if not difference <= allowed:  # NaN is rejected too.
             raise ValueError(
                 f"the int8 file must be within {allowed:.3g} of the model; got a difference of "
                 f"{difference:.3g}."

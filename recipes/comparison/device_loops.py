@@ -1,4 +1,4 @@
-"""Recurrent layers of any cell as the project's exporter writes a GRU: fast on a device.
+"""Recurrent layers of any cell, exported as the project exports a GRU: fast on a device.
 
 The inputs' products are taken before the loop, the loop only does the state's, and results are
 collected block by block, so that time grows with the number of steps and not with its square.

@@ -1,4 +1,4 @@
-"""The report's pictures: quality against time and latency, accuracy by length, gates."""
+"""The report's figures: quality against time and latency, accuracy by length, gates."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _time(axes: Axes, results: Results, task: Task) -> bool:
     known = _known(results, task, 0)
     for figures in known:
         _point(axes, figures.time_to(None, "cpu_seconds"), figures)
-    axes.set(xlabel="processor's seconds to the best epoch", xscale="log")
+    axes.set(xlabel="CPU seconds to the best epoch", xscale="log")
     return _named(axes, known)
 
 

@@ -1,8 +1,9 @@
-"""Which cell is better, and whether the difference is more than the seeds' own.
+"""Which cell is better, and whether the difference is significant.
 
-Few seeds tell little of their own spread, so a difference is judged by its 95 % confidence interval
-after Welch (1947): three seeds a cell need 2.8 to 4.3 standard errors, not two. Every comparison
-stands for itself: of twenty between equals one is expected to be decided.
+With few seeds their variance is uncertain, so a difference is judged by its 95 % confidence
+interval after Welch (1947): three seeds per cell need 2.8 to 4.3 standard errors, not two. There
+is no correction for multiple comparisons: of twenty between equals one is expected to be
+significant.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from gru_zoo.artifacts.scores import METRICS
 from recipes.comparison.stored import Figures
 
-# Points of a metric as it is shown: what is nearer counts as level, if it is not decidedly worse.
+# Points of a metric as it is shown: cells within it are equal unless significantly worse.
 LEVEL = 1.0
 
 
@@ -34,7 +35,7 @@ class Verdict:
 
     @property
     def decided(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the difference is significant: the interval excludes 0."""
         return self.error is not None and abs(self.difference) > self.error
 
 
@@ -75,9 +76,9 @@ def ranked(every: Sequence[Figures]) -> list[Figures]:
 
 
 def level_with_best(every: Sequence[Figures]) -> list[Figures]:
-    """Return the best cell and those at most a point behind and not decidedly, the best first.
+    """Return the best cell and those at most a point and not significantly behind, in order.
 
-    With one seed there is no spread, and the best is alone.
+    With one seed there is no spread, and the best cell stands alone.
     """
     best, *others = ranked(every)
     verdicts = [(each, against(best, each)) for each in others]

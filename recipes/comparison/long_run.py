@@ -1,4 +1,4 @@
-"""One network trained on one long-sequence problem, in a process of its own.
+"""Train one network on one long-sequence problem, in its own process.
 
 Command:  python -m recipes.comparison.long_run SETTINGS FOLDER   (`recipes.compare` runs it)
 SETTINGS: JSON of `LongRun`; FOLDER gets `metrics.json`, `history.csv` and `model.keras`.
@@ -32,29 +32,29 @@ class LongRun:
     problem: str
     """adding, copy or digits."""
     steps: int
-    """Length: steps of the adding problem, pause of the copy problem, pixels of a digit."""
+    """Length: steps of the adding problem, delay of the copy problem, pixels of a digit."""
     cell: str
     """One of `encoders.CELLS`."""
     parameters: int
-    """Of the whole model."""
+    """Parameter count of the whole model."""
     learning_rate: float
-    """Adam's, constant."""
+    """Learning rate (Adam), constant."""
     seed: int
-    """Of weights and examples."""
+    """Random seed for weights and examples."""
     updates: int
-    """At most so many."""
+    """Maximum number of updates."""
     every: int
-    """Updates between two validations."""
+    """Updates between validations."""
     patience: int
-    """Validations without a better one before training stops."""
+    """Validations without improvement before training stops."""
     cpu_seconds: float
-    """The processor's time after which training stops, the same for every cell."""
+    """CPU time after which training stops, the same for every cell."""
     batch_size: int = 16
-    """Examples of one update."""
+    """Batch size."""
     held_out: int = 256
-    """Examples of the validation, and of the test."""
+    """Number of validation examples, and of test examples."""
     solved: float = 0.99
-    """Accuracy on validation at which training stops."""
+    """Validation accuracy at which training stops."""
 
 
 def run(config: LongRun, folder: Path) -> None:

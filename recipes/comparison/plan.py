@@ -1,8 +1,8 @@
-"""Which trainings make the table, in which order, and how long they should take.
+"""Which trainings make up the comparison, in which order, and how long they should take.
 
 Every training is a `Job` with one result file. For each subject and cell the learning rates are
-tried first, on seed 0 and the shortest length; then the best of them on validation data is given
-to the other lengths and seeds. So every cell gets the same effort.
+tried first, on seed 0 and the shortest length; the best one on validation data is then used for
+the other lengths and seeds. So every cell gets the same tuning budget.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def missing(jobs: Sequence[Job], results: Results) -> list[Job]:
 def check_configuration(
     subjects: Sequence[Task | Problem], results: Results, quick: bool, folder: Any
 ) -> None:
-    """Refuse a folder that holds results of another configuration.
+    """Reject a folder that holds results of another configuration.
 
     Raises:
         ValueError: a result there was made with other settings; it names file and setting.
@@ -116,8 +116,8 @@ def check_configuration(
         path = f"{folder}/{key}.json"
         if record["quick"] != quick:
             raise ValueError(
-                f"results must be a folder of {_kind(quick)} results; {path} is one of "
-                f"{_kind(record['quick'])} ones."
+                f"results must be a folder of {_kind(quick)} results; {path} is a "
+                f"{_kind(record['quick'])} one."
             )
         each = by_name.get(record["subject"])
         if each is not None:
@@ -139,6 +139,6 @@ def _compare(known: Mapping[str, Any], wanted: Mapping[str, Any], path: str) -> 
 
 def _refuse(name: str, wanted: str, known: Any, path: str) -> None:
     raise ValueError(
-        f"results must be a folder of this configuration, with {name} {wanted}; {path} was made "
-        f"with {known!r}. Move it away, or name another folder."
+        f"results must have this configuration, with {name} {wanted}; {path} was made "
+        f"with {known!r}. Move it away, or choose another folder."
     )

@@ -1,4 +1,4 @@
-"""The report: the seed's table with measured figures, what they cost, and advice from them."""
+"""The report: the original project's table with measured figures, costs and recommendations."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _head(jobs: Sequence[Job], results: Results, quick: bool) -> Iterator[str]:
     yield "# GRU, LSTM, plain RNN and Transformer, measured"
     yield ""
     if quick:
-        yield "**A quick look (`--quick`): fewer examples, one seed, one learning rate.**"
+        yield "**Quick run (`--quick`): fewer examples, one seed, one learning rate.**"
         yield ""
     if left:
         yield f"**Unfinished: {len(jobs) - len(left)} of {len(jobs)} trainings are done.** Missing:"
@@ -58,10 +58,10 @@ def _head(jobs: Sequence[Job], results: Results, quick: bool) -> Iterator[str]:
     shares = sorted(record["usage"]["cpu_share"] for record in results.values())
     if shares:
         yield (
-            f"The {len(shares)} trainings took {hours:.1f} hours, and {processor:.1f} hours of the "
-            f"processor; each had {shares[len(shares) // 2]:.1f} cores on average (median; "
-            f"{shares[0]:.1f} to {shares[-1]:.1f}). Where that is low, the machine was busy with "
-            "other work: compare processor's seconds, not the clock's."
+            f"The {len(shares)} trainings took {hours:.1f} hours of wall-clock time and "
+            f"{processor:.1f} hours of CPU time; each used {shares[len(shares) // 2]:.1f} cores on "
+            f"average (median; {shares[0]:.1f} to {shares[-1]:.1f}). Where that is low, the "
+            "machine was busy with other work: compare CPU time, not wall-clock time."
         )
         yield ""
 
@@ -74,9 +74,9 @@ def _counts(names: Iterator[str]) -> dict[str, int]:
 
 
 def _seeds_table(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str]:
-    yield "## The seed's table, and what was measured"
+    yield "## The original project's table, and what was measured"
     yield ""
-    yield "| task | seed: GRU / LSTM | " + " | ".join(CELLS) + " | LSTM against GRU |"
+    yield "| task | original: GRU / LSTM | " + " | ".join(CELLS) + " | LSTM against GRU |"
     yield "|---" * (3 + len(CELLS)) + "|"
     by_name = {each.name: each for each in subjects}
     for name, (called, said) in claims.TABLE.items():
@@ -88,9 +88,9 @@ def _seeds_table(results: Results, subjects: Sequence[Task | Problem]) -> Iterat
         yield _row(row)
     yield ""
     yield (
-        "Measured: mean and sample standard deviation over the seeds on the test split of the data "
-        "named below; the seed named no data. All cells of a task have its budget of parameters "
-        f"within {TOLERANCE:.0%}."
+        "Measured: mean and sample standard deviation over random seeds on the test split of the "
+        "data named below; the original project named no data. All cells of a task match its "
+        f"parameter budget to within {TOLERANCE:.0%}."
     )
     yield ""
 
@@ -111,7 +111,7 @@ def _against(one: Figures | None, other: Figures | None) -> str:
     if verdict.error is None:
         return f"{points:+.2f}, one seed"
     error = judging.scaled(one.metric, verdict.error)
-    return f"{points:+.2f} ± {error:.2f}, {'decided' if verdict.decided else 'a tie'}"
+    return f"{points:+.2f} ± {error:.2f}, {'significant' if verdict.decided else 'not significant'}"
 
 
 def _row(cells: Sequence[object]) -> str:
@@ -119,9 +119,9 @@ def _row(cells: Sequence[object]) -> str:
 
 
 def _advice(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str]:
-    yield "## Advice"
+    yield "## Recommendations"
     yield ""
-    yield "Which cell, by subject and length, at the measured numbers of parameters:"
+    yield "The recommended cell by task or problem and length, at the measured parameter counts:"
     yield ""
     found, silent = advice.choices(results, subjects, CELLS)
     yield from (f"- {choice.text()}" for choice in found)
@@ -131,19 +131,20 @@ def _advice(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[st
         yield f"- Not measured yet: {len(unknown)} more."
     yield ""
     yield (
-        "A cell is chosen if it is the best, or has the lowest device latency of those at most "
-        "a point behind and not decidedly worse. Decided is a difference whose 95 % confidence "
-        "interval (Welch 1947; three seeds are few, so it is wide) leaves 0 out; with so many "
-        "comparisons some are by chance. For a budget of your own: `python -m recipes.compare "
-        "--advise --max-latency-ms 2 --length 300`."
+        "A cell is chosen if it is the best, or if it has the lowest device latency of those at "
+        "most one point behind and not significantly worse. A difference is significant if its "
+        "95 % confidence interval (Welch 1947; wide, as three seeds are few) excludes 0; there is "
+        "no correction for multiple comparisons, so some are significant by chance. Cells at "
+        "chance are at most five points above chance accuracy. For your own budget: `python -m "
+        "recipes.compare --advise --max-latency-ms 2 --length 300`."
     )
     yield ""
-    yield "### What the seed says, and what was measured"
+    yield "### The original project's claims, and what was measured"
     yield ""
     judged = claims.judge(results, subjects)
     wrong = [claim for claim in judged if claim.verdict == claims.FAILS]
     if wrong:
-        yield f"{len(wrong)} of its {len(judged)} statements do not hold here:"
+        yield f"{len(wrong)} of its {len(judged)} claims do not hold here:"
         yield ""
         yield from (f"- **{claim.said}: does not hold.** {claim.evidence}." for claim in wrong)
     for verdict in (claims.HOLDS, claims.UNDECIDED, claims.NOT_MEASURED):
@@ -181,8 +182,9 @@ def _one_task(results: Results, task: Task) -> Iterator[str]:
     level = stored.common_level(some)
     yield _row(
         [
-            *("cell", "metric", "parameters", "rate", "epochs to best", "s to best (CPU s)"),
-            *("s to level (CPU s)", "CPU s an epoch", "peak memory", "int8", "latency", "cores"),
+            *("cell", "metric", "parameters", "learning rate", "epochs to best"),
+            *("s to best (CPU s)", "s to target (CPU s)", "CPU s per epoch", "peak memory"),
+            *("int8 size", "int8 latency", "mean cores"),
         ]
     )
     yield "|---" * 12 + "|"
@@ -190,11 +192,11 @@ def _one_task(results: Results, task: Task) -> Iterator[str]:
         yield _row([cell, *(_task_row(each, level) if each else ["not measured yet"] + [""] * 10)])
     yield ""
     yield (
-        f"Level: validation {some[0].runs[0]['watched']} {abs(level):.4f}, the best that every "
+        f"Target: validation {some[0].runs[0]['watched']} {abs(level):.4f}, the best that every "
         f"run of every cell reaches. Latency: one sequence of {task.device_steps} steps."
     )
     errors = [f"{one.cell}: {one.device['error']}" for one in some if "error" in (one.device or {})]
-    yield from (f"No device's file of {error}." for error in errors)
+    yield from (f"No device file: {error}." for error in errors)
     yield ""
 
 
@@ -219,7 +221,7 @@ def _task_row(each: Figures, level: float) -> list[str]:
 
 
 def _seconds(each: Figures, level: float | None) -> str:
-    """Return the clock's and the processor's seconds to a level, or to the best validation."""
+    """Return wall-clock and CPU seconds to a target, or to the best validation."""
     clock, processor = (each.time_to(level, clock) for clock in ("seconds", "cpu_seconds"))
     return f"{clock:.0f} ({processor:.0f})"
 
@@ -228,7 +230,7 @@ def _device(each: Figures) -> tuple[str, str]:
     if each.device is None:
         return "not measured yet", "not measured yet"
     if each.latency_ms is None:
-        return "cannot be had", ""
+        return "not available", ""
     return f"{each.device['bytes'] / 1e3:,.0f} KB", f"{each.latency_ms:.2f} ms"
 
 
@@ -258,8 +260,8 @@ def _one_problem(results: Results, problem: Problem) -> Iterator[str]:
         yield ""
         return
     yield _row(
-        ["steps", "cell", "accuracy", "test loss", "rate", "stopped by", "CPU s to best"]
-        + ["CPU ms an update", "peak memory", "int8", "latency", "cores"]
+        ["steps", "cell", "accuracy", "test loss", "learning rate", "stopped by", "CPU s to best"]
+        + ["CPU ms per update", "peak memory", "int8 size", "int8 latency", "mean cores"]
     )
     yield "|---" * 12 + "|"
     for steps in problem.lengths:
@@ -285,12 +287,12 @@ def _one_problem(results: Results, problem: Problem) -> Iterator[str]:
 
 
 def _gates(pictures: Sequence[str]) -> Iterator[str]:
-    yield "## Gates of the GRU while it learns"
+    yield "## GRU gates during training"
     yield ""
     if "gates.png" not in pictures:
         yield "Not measured yet."
         yield ""
-    yield from _picture(pictures, "gates.png", "saturation of gates over training")
+    yield from _picture(pictures, "gates.png", "gate saturation during training")
 
 
 def _picture(pictures: Sequence[str], name: str, about: str) -> Iterator[str]:
@@ -302,9 +304,9 @@ def _picture(pictures: Sequence[str], name: str, about: str) -> Iterator[str]:
 def _rates(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str]:
     yield "## Learning rates"
     yield ""
-    yield "Validation of seed 0 for each (larger is better); the same rates for every cell."
+    yield "Validation metric of seed 0 (higher is better); the same grid for every cell."
     yield ""
-    yield "| subject | cell | tried | chosen |"
+    yield "| task or problem | cell | tried | chosen |"
     yield "|---|---|---|---|"
     for each in subjects:
         for cell in CELLS:
@@ -321,18 +323,18 @@ def _rates(results: Results, subjects: Sequence[Task | Problem]) -> Iterator[str
 
 
 def _how(results: Results) -> Iterator[str]:
-    yield "## How"
+    yield "## Method"
     yield ""
     yield (
-        "`python -m recipes.compare`; every training is a process of its own, its result a file "
-        "beside this one with the command that made it. Learning rates are tried on seed 0 and "
-        "the best on validation data is kept; that run is also seed 0's. Same epochs, patience "
-        "and order of the data for every cell. Processor's seconds are those of all threads of "
-        "the training alone, validation left out; peak memory is the process's. The int8 file "
-        "has batch 1 and any length, made the same way for every cell; latency is the median "
-        "of its thread's own time. The GRU is `gru_zoo.GRU` with its compiled kernel, LSTM and "
-        "plain RNN are Keras' layers as `fit` runs them, the Transformer is built of Keras' "
-        "`MultiHeadAttention`: times compare implementations as well as cells."
+        "`python -m recipes.compare`; every training runs in its own process, and its result is a "
+        "file next to this report that records the command. Learning rates are tuned on seed 0: "
+        "the best one on validation data is used for all seeds, and its run counts as seed 0. "
+        "All cells get the same epochs, patience and data order. CPU time is that of all threads "
+        "during training, without validation; peak memory is that of the process. The int8 file "
+        "has batch size 1 and any length, and is converted the same way for every cell; latency "
+        "is the median CPU time of its single thread. The GRU is `gru_zoo.GRU` with its compiled "
+        "kernel, LSTM and plain RNN are Keras layers as run by `fit`, and the Transformer is built "
+        "on Keras' `MultiHeadAttention`: times compare implementations as well as cells."
     )
     for made in sorted({_made(record) for record in results.values()}):
         yield ""
@@ -342,4 +344,5 @@ def _how(results: Results) -> Iterator[str]:
 def _made(record: dict) -> str:
     made = record["made"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    return f"Measured on {made['cores']} cores ({made['machine']}) with {versions}."
+    cores = f"{made['cores']} core{'s' * (made['cores'] != 1)}"
+    return f"Measured on {cores} ({made['machine']}) with {versions}."

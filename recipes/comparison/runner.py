@@ -1,7 +1,7 @@
-"""Runs the jobs of the table, each as a child process on a core, and keeps the results.
+"""Runs the trainings of the comparison, each as a child process on a core, and keeps the results.
 
-A job that was killed goes on from its recipe's last checkpoint. Two runners may share a folder: a
-job that one of them is at is left alone by the other.
+A training that was killed resumes from its recipe's last checkpoint. Two runners may share a
+folder: each skips the trainings that the other is working on.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Queue:
                     self.busy += 1
                     expected = sum(other.minutes for other in left)
                     at = f"{len(jobs) - len(left) + 1}/{len(jobs)}"
-                    say(f"[{at}, {expected:.0f} min of a core left] {job.key}")
+                    say(f"[{at}, about {expected:.0f} min left on one core] {job.key}")
                     return job
                 if not left or not self.busy:
                     return None
@@ -144,7 +144,7 @@ def _run_and_keep(
 ) -> None:
     with children.held(runs / "locks" / job.key) as lock:
         if lock is None:
-            say(f"  another process is at {job.key}")
+            say(f"  another process is running {job.key}")
         elif not (results / f"{job.key}.json").exists():
             record = run_job(job, runs, quick, lock)
             stored.keep(results, job.key, record)
@@ -239,7 +239,7 @@ def _long(job: Job) -> tuple[str, list[str]]:
 def _place(job: Job, folder: Path, resumed: bool) -> list[str]:
     """Return the words that say where a training leaves its files."""
     if not isinstance(job.subject, Task):
-        return [str(folder)]  # It is short, and starts anew.
+        return [str(folder)]  # It is short, and starts again.
     resume = ["--resume"] if resumed else []
     return ["--runs", str(folder.parent), "--name", folder.name, *resume]
 

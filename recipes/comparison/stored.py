@@ -1,4 +1,4 @@
-"""The finished cells of the table: one JSON file each, and what follows from them together."""
+"""Stored results: one JSON file per training, and their summaries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEEDED = (
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return every finished cell in a folder, by key.
+    """Return every finished training in a folder, by key.
 
     Raises:
         ValueError: a file there is no result, or is cut short; it is named.
@@ -32,9 +32,11 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
             record = json.loads(path.read_text(encoding="utf-8"))
             lacking = [name for name in _NEEDED if name not in record]
         except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-            raise ValueError(f"results must be whole files; {path} is not: {error}") from error
+            raise ValueError(
+                f"results must be complete JSON files; {path} is not: {error}"
+            ) from error
         if lacking:
-            raise ValueError(f"results must have {', '.join(lacking)}; {path} has not.")
+            raise ValueError(f"results must have {', '.join(lacking)}; {path} does not.")
         results[path.stem] = record
     return results
 
@@ -108,7 +110,7 @@ class Figures:
         return statistics.fmean(run["usage"][name] for run in self.runs)
 
     def a_pass(self) -> float:
-        """Return the processor's seconds between two validations, the median over all runs.
+        """Return the CPU seconds between two validations, the median over all runs.
 
         The first of a run is left out where there are others: programs are compiled in it.
         """

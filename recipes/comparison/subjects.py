@@ -1,4 +1,4 @@
-"""What is compared: the four tasks and the three long-sequence problems, and how much of each.
+"""What is compared: four tasks and three long-sequence problems, with their budgets.
 
 Budgets of parameters are those of the whole model; every cell gets the same epochs, patience and
 learning rates. Sizes are chosen so that everything takes at most eight hours on two cores.
@@ -30,9 +30,9 @@ class Task:
         flags: of the recipe's `train`, beside cell, parameters, learning rate, seed and place.
         quick: flags that are different with --quick.
         device_steps: length of the input that the device's file is made for.
-        minutes: cell -> what a run is expected to take on a core.
+        minutes: cell -> expected minutes of a run on one core.
         rates: learning rates, tried on seed 0; the best on validation data is every seed's.
-        chance: the metric of who has learnt nothing.
+        chance: the metric at chance level.
     """
 
     name: str
@@ -72,8 +72,8 @@ class Problem:
         parameters: of the whole model, whatever the cell.
         lengths: ascending; learning rates are tried on the first.
         flags: of `long_run.LongRun`, the same for every cell and length.
-        minutes: cell -> what a run is expected to take on a core, each length in turn.
-        chance: accuracy of who has learnt nothing.
+        minutes: cell -> expected minutes of a run on one core, for each length.
+        chance: accuracy at chance level.
         besides: steps of an example that its length does not count.
         rates: as a task's.
     """

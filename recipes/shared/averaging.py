@@ -26,7 +26,7 @@ def check(config: Any) -> None:
     """Look at the flags of a run that has `mean_of`, before anything is read.
 
     Raises:
-        ValueError: a flag of a training stands beside it, or one of a mean without it; or one of
+        ValueError: it is combined with a training flag, or `half` is used without it; or one of
             them reads in the other direction.
         FileNotFoundError: it names something that is neither a run nor a preset.
     """

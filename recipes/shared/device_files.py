@@ -14,7 +14,7 @@ def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
     there = [name for name in names if (out / name).exists()]
     if there and not overwrite:
         raise FileExistsError(
-            f"out must not contain {' or '.join(there)}; {out} does; --overwrite replaces files."
+            f"out must not contain {' or '.join(there)} without --overwrite; {out} does."
         )
 
 

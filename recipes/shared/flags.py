@@ -49,7 +49,9 @@ class ExportFlags(OutFlags):
 
     def __post_init__(self) -> None:
         if self.run and self.preset:
-            raise ValueError(f"run and preset are mutually exclusive; got {self.run}, {self.preset}.")
+            raise ValueError(
+                f"run and preset are mutually exclusive; got {self.run}, {self.preset}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

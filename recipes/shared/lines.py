@@ -15,7 +15,7 @@ def read_lines(file: Path | None, strict: bool = False) -> list[str]:
 
     Args:
         file: UTF-8; None reads standard input.
-        strict: refuse what is not UTF-8, instead of reading U+FFFD for it as a model does.
+        strict: reject what is not UTF-8, instead of reading U+FFFD for it as a model does.
 
     Raises:
         ValueError: a line is not UTF-8, and `strict`; the message names it.

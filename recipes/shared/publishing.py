@@ -147,8 +147,8 @@ def require_same_data(card: Card, source: Source) -> None:
     """Raise ValueError unless a card's scores are of the data that were read."""
     if source.sha256 != card.data["sha256"]:
         raise ValueError(
-            f"source must provide {card.data['name']} {card.data['version']}, which {card.name} was "
-            f"trained on; got {other_data(card.data, source.as_dict())}."
+            f"source must provide {card.data['name']} {card.data['version']}, which {card.name} "
+            f"was trained on; got {other_data(card.data, source.as_dict())}."
         )
 
 
@@ -172,8 +172,8 @@ def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
         if known["sha256"] != source.sha256:
             other = other_data(known, source.as_dict())
             raise ValueError(
-                f"source must provide {known['name']} {known['version']}, which {place} was trained "
-                f"on; got {other}, whose test split may overlap with its training data."
+                f"source must provide {known['name']} {known['version']}, which {place} was "
+                f"trained on; got {other}, whose test split may overlap with its training data."
             )
 
 
@@ -195,7 +195,9 @@ def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
     configs = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
     seeds = {run.config["seed"] for run in runs}
     if any(config != configs[0] for config in configs) or len(seeds) < len(runs):
-        raise ValueError("finished must be runs that differ only in their seed; these differ otherwise.")
+        raise ValueError(
+            "finished must be runs that differ only in their seed; these differ otherwise."
+        )
     _require_all_data(runs, preset)
     return runs
 
@@ -216,8 +218,8 @@ def require_same_task(preset: str, made: About | SimpleNamespace) -> None:
         before, after = getattr(there, what), getattr(made, what)
         if before != after:
             raise ValueError(
-                f"preset must be a new name, or that of a model with {what} {after!r}; {preset} has "
-                f"{before!r}."
+                f"preset must be a new name, or that of a model with {what} {after!r}; {preset} "
+                f"has {before!r}."
             )
 
 

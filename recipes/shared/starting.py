@@ -38,9 +38,9 @@ class RunFlags:
     name: str = ""
     """Name of the run; if empty, date and time, with a number appended if that is taken."""
     runs: Path = Path("runs")
-    """Folder for runs."""
+    """Parent folder of the run's own folder."""
     resume: bool = False
-    """Resume the run called NAME, or the most recent one if no name is given."""
+    """Resume the run given by --name, or the most recent one."""
     seed: int = 0
     """Random seed for weights, data order and dropout."""
 
@@ -97,7 +97,9 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
         ValueError: it is to be resumed, and was started with other flags, or has done more.
     """
     if config.name in (".", "..") or Path(config.name).name != config.name:
-        raise ValueError(f"name must be a plain folder name, created in {config.runs}; got {config.name!r}.")
+        raise ValueError(
+            f"name must be a plain folder name, created in {config.runs}; got {config.name!r}."
+        )
     fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in PLACE}
     if config.resume:
         run = _resumed(config, fixed)

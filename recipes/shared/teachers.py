@@ -45,7 +45,9 @@ def opinions(
 
     path = run.path / OPINIONS
     if not path.exists():
-        raise FileNotFoundError(f"teachers must be finished runs with predictions; {run.path} has no {path.name}.")
+        raise FileNotFoundError(
+            f"teachers must be finished runs with predictions; {run.path} has no {path.name}."
+        )
     with np.load(path, allow_pickle=False) as archive:
         said = dict(archive)
     for split, given in (splits or {}).items():

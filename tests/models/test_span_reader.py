@@ -105,7 +105,7 @@ def test_the_recipe_learns_answers_and_refuses(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("Oslo\t")
     for wrong, message in (
         (arguments, "question must be given by --question"),
-        (["export", "--run", str(run)], "a reader of spans has no exported form yet"),
+        (["export", "--run", str(run)], "span readers cannot be exported yet"),
     ):
         assert comprehension.main(wrong) == 2
         assert message in capsys.readouterr().err

@@ -59,7 +59,8 @@ class Trains:
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"), [(Trains, "--resume goes on"), (Flags, "what was finished is whole")]
+    ("flags", "said"),
+    [(Trains, "--resume continues"), (Flags, "files already written are complete")],
 )
 def test_an_interrupt_says_how_to_go_on_where_one_can(flags, said, capsys):
     def command(config):
@@ -75,7 +76,7 @@ def test_an_export_is_of_a_run_or_of_a_preset(recipe, capsys):
     with pytest.raises(SystemExit):
         command.main(["export", "--run", "runs/a", "--preset", "b"])
     said = capsys.readouterr()
-    assert "run and preset exclude each other; got runs/a, b" in said.out + said.err
+    assert "run and preset are mutually exclusive; got runs/a, b" in said.out + said.err
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,10 @@ def test_a_byte_order_mark_on_standard_input_is_no_word(monkeypatch, capsys):
     [
         (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
         (["train", "--hard", "16", "21"], "hard must be one of"),
-        ([*SQUAD, "--hops", "2"], "hops must be left alone with --dataset squad, .*; got 2"),
-        ([*SQUAD, "--repeat", "1"], "repeat must be left alone with --dataset squad"),
-        ([*SQUAD, "--hard", "3"], r"hard must be left alone .*; got \(3,\)"),
-        ([*SQUAD, "--supports", "0"], "supports must be left alone .*; got 0.0"),
+        ([*SQUAD, "--hops", "2"], "hops must keep its default with --dataset squad, .*; got 2"),
+        ([*SQUAD, "--repeat", "1"], "repeat must keep its default with --dataset squad"),
+        ([*SQUAD, "--hard", "3"], r"hard must keep its default .*; got \(3,\)"),
+        ([*SQUAD, "--supports", "0"], "supports must keep its default .*; got 0.0"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
         (["export", "--run", "nowhere"], "run must be a folder with a config.json"),
     ],
@@ -170,7 +170,7 @@ def test_what_no_reader_of_spans_takes_is_said_before_training(long, tmp_path, m
     run = RunFolder(tmp_path / "run", {"seed": 0})
     if long == "train":
         comprehension_squad.train(config, run)
-        assert "note: 1 of 3 training questions are left out" in capsys.readouterr().out
+        assert "note: 1 of 3 training questions are dropped" in capsys.readouterr().out
         assert taught[0]["steps_per_epoch"] == 2
         return
     said = f"{long} split: paragraph must have 1 to 800 words; 'a a .* of 'Ann' has 801"

@@ -118,15 +118,15 @@ def test_bad_sizes(flag, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--stop-after", "21"], "stop_after must be 0 to 20, all parts; got 21"),
+        (["--stop-after", "21"], "stop_after must be 0 to 20, the number of parts; got 21"),
         (["--mean-of", "nothing"], "run must be a folder with a config.json"),
         (
             ["--mean-of", "next_word_imdb_gru_small", "--pretrained", "other"],
-            "pretrained must not be given with mean_of",
+            "pretrained must not be used with mean_of",
         ),
         (["--mean-of", "sentiment_imdb_gru_small"], "mean_of must name a LanguageModel"),
-        (["--half"], "half must go with mean_of"),
-        (["--grow"], "pretrained must name what is to grow; got none"),
+        (["--half"], "half requires mean_of"),
+        (["--grow"], "grow requires pretrained, the model to grow; got none"),
         (
             ["--grow", "--pretrained", "next_word_imdb_gru_small", "--units", "300"],
             "units must be at least 384 to grow next_word_imdb_gru_small; got 300",

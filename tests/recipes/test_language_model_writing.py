@@ -114,8 +114,8 @@ def test_a_run_that_is_older_than_a_flag_can_be_resumed(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--tflite", "gone.tflite"], "tflite must be a file; gone.tflite is not there"),
-        (["--tflite", "a.tflite", "--run", "b"], "run must be left out where tflite is given"),
+        (["--tflite", "gone.tflite"], "tflite must be a file; gone.tflite does not exist"),
+        (["--tflite", "a.tflite", "--run", "b"], "run must not be used with tflite"),
         (["--run", "gone"], "run must be a folder with a config.json; got gone"),
         (["--length", "0"], "length must be an integer of at least 1; got 0"),
         (["--top-p", "2"], "top_p must be in (0, 1]; got 2.0"),

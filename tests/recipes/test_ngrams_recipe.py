@@ -29,7 +29,7 @@ def test_its_opinions_teach_a_student(place):
     done = recipe("ngrams", place, code=STEPS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("validation: accuracy") == 2 and "test: accuracy" in done.stdout
-    assert "teachers: their mean's validation accuracy" in done.stdout
+    assert "teachers: validation accuracy of their ensemble" in done.stdout
     run = place / "runs" / "ngrams" / "trigrams"
     with np.load(run / "opinions.npz") as said:
         assert sorted(said) == ["train", "validation"]
@@ -56,7 +56,7 @@ def test_a_run_is_fitted_from_the_start_until_it_is_finished(tmp_path, monkeypat
     monkeypatch.setattr("gru_zoo.models.ngrams.NGrams.fit", fit)
     train = ["train", "--name", "one", "--runs", str(tmp_path)]
     assert ngrams.main(train) == 130
-    assert "interrupted; --resume fits from the start" in capsys.readouterr().err
+    assert "interrupted; --resume fits an unfinished run" in capsys.readouterr().err
     for _ in range(2):
         assert ngrams.main([*train, "--resume"]) == 0
         assert "validation: accuracy 1.0000" in capsys.readouterr().out

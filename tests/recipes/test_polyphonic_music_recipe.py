@@ -80,7 +80,7 @@ def test_music_is_written(trained, tmp_path, capsys):
     assert clock == 16 * 480 and not sounding
     np.testing.assert_array_equal(roll[:7], small_music.pieces("testdata")[0][:7])
     assert polyphonic_music.main(["generate", *words.split()]) == 2
-    refusal = "out must hold no tune.mid and no tune.png, or use --overwrite"
+    refusal = "out must not contain tune.mid or tune.png without --overwrite"
     assert refusal in capsys.readouterr().err
 
 
@@ -91,11 +91,11 @@ def test_music_is_written(trained, tmp_path, capsys):
         ("--begin 0", "begin must be an integer of at least 1; got 0"),
         ("--temperature -1", "temperature must be 0 or more; got -1.0"),
         ("--temperature nan", "temperature must be 0 or more; got nan"),
-        ("--tempo 0", "tempo must be 4 to 6,000 frames a minute; got 0.0"),
-        ("--tempo 3", "tempo must be 4 to 6,000 frames a minute; got 3.0"),
+        ("--tempo 0", "tempo must be 4 to 6,000 frames per minute; got 0.0"),
+        ("--tempo 3", "tempo must be 4 to 6,000 frames per minute; got 3.0"),
         ("--out tune.mp3", "out must end in .mid; got tune.mp3"),
-        ("--tflite none.tflite", "tflite must be a file; none.tflite is not there"),
-        ("--tflite a.tflite --run b", "run must be left out where tflite is given; got b"),
+        ("--tflite none.tflite", "tflite must be a file; none.tflite does not exist"),
+        ("--tflite a.tflite --run b", "run must not be used with tflite; got b"),
         ("--run gone", "run must be a folder with a config.json; got gone"),
         ("--piece 5 --run {run}", "piece must be 0 to 4; got 5"),
         ("--model pos_ewt_gru_small", "model must name a model of music; pos_ewt_gru_small is"),
@@ -115,7 +115,10 @@ def test_another_recipes_run_is_named(tmp_path, monkeypatch, capsys):
     write_json("other/config.json", {"seed": 0, "vocabulary_size": 5})
     shutil.copy(models_folder() / "pos_ewt_gru_small" / "model.keras", "other")
     assert polyphonic_music.main(["generate", "--run", "other"]) == 2
-    assert "run must be one of recipes.polyphonic_music; other has" in capsys.readouterr().err
+    assert (
+        "run must be a run of recipes.polyphonic_music; the flags of other"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +183,7 @@ def test_files_alone_and_a_preset_again(published, tmp_path, monkeypatch, capsys
     assert polyphonic_music.main(words) == 0
     assert (tmp_path / "model_int8.tflite").is_file()
     assert polyphonic_music.main(words) == 2
-    assert "or use --overwrite" in capsys.readouterr().err
+    assert "without --overwrite" in capsys.readouterr().err
     assert polyphonic_music.main(["export", "--preset", NAME]) == 0
     assert f"exported {NAME} again: 2 files" in capsys.readouterr().out
     assert (tmp_path / "zoo" / NAME / "model.keras").read_bytes() == before

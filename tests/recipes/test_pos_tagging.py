@@ -135,10 +135,10 @@ def test_units_for_a_number_of_parameters():
         (["train", "--units", "0"], "units must be an integer of at least 1; got 0"),
         (["train", "--treebank", "en_ewtt"], "treebank must be one of "),
         (["train", "--word-dropout", "-1"], "word_dropout must be a number of at least 0; got -1"),
-        (["predict", " ", "--run", "."], "texts must be one sentence or more"),
+        (["predict", " ", "--run", "."], "texts must contain at least one word"),
         (["predict", "a", "--model", "pos_none"], "name must be one of the zoo's models"),
         (["predict", "--file", "none.conllu"], "file must exist; got 'none.conllu'"),
-        (["predict", "a", "--file", "b"], "texts must be left out with --file; got 'a'"),
+        (["predict", "a", "--file", "b"], "texts must not be used with --file; got 'a'"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
         (["publish", "nowhere"], "run must be a folder with a config.json"),
     ],
@@ -184,9 +184,7 @@ def test_overlong_sentences_are_left_out_of_training_alone(tmp_path, monkeypatch
     arguments = ["train", "--name", "one", "--runs", str(tmp_path / "runs"), "--no-export"]
     where[:] = ["train", "test"]
     assert pos_tagging.main(arguments) == 2
-    said = (
-        "error: treebank must have test sentences of at most 200 words, as many as a tagger takes"
-    )
+    said = "error: treebank must have test sentences of at most 200 words, the maximum of a tagger"
     assert f"{said}; en_ewt has one of 201." in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
     where[:] = ["train", "train"]

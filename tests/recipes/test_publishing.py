@@ -111,7 +111,7 @@ def test_a_preset_that_a_run_began_with_is_made_first(tmp_path, monkeypatch):
 def test_a_smoke_test_replaces_no_preset(finished):
     run = finished("a", 0, 0.8, 0.9, limit=64)
     preset = "sentiment_imdb_gru_supervised"
-    with pytest.raises(ValueError, match=f"runs with --limit 64, .*; {preset} is there already"):
+    with pytest.raises(ValueError, match=f"runs with --limit 64, .*; {preset} already exists"):
         together("some", [run], Flags(), preset)
     assert together("some", [run], Flags(), "another_name").best.path == run
     assert together("some", [finished("b", 0, 0.8, 0.9)], Flags(), preset).metric == "accuracy"
@@ -120,11 +120,11 @@ def test_a_smoke_test_replaces_no_preset(finished):
 def test_runs_that_differ_in_more_than_their_seed_are_refused(finished):
     one = finished("a", 0, 0.8, 0.9)
     for other in (finished("b", 1, 0.8, 0.9, units=5), finished("c", 0, 0.8, 0.9)):
-        with pytest.raises(ValueError, match="must be runs that differ in their seed only"):
+        with pytest.raises(ValueError, match="must be runs that differ only in their seed"):
             together("some", [one, other], Flags())
-    with pytest.raises(ValueError, match="must be the folders of one run or more; got none"):
+    with pytest.raises(ValueError, match="must name at least one run folder; got none"):
         together("some", [], Flags())
-    with pytest.raises(ValueError, match="must be runs of one metric"):
+    with pytest.raises(ValueError, match="must be runs with the same metric"):
         together("some", [one, finished("d", 1, 30.0, 30.0, metric="bleu")], Flags())
 
 
@@ -137,16 +137,16 @@ def test_data_are_told_by_their_content_and_not_by_their_name(tmp_path):
     run = RunFolder(tmp_path / "run", {"seed": 0})
     run.pin_data(source().as_dict())
     require_seen([run.path, None, ""], source(name="renamed"))
-    with pytest.raises(ValueError, match="give imdb 1, .*; got other contents of train,"):
+    with pytest.raises(ValueError, match="provide imdb 1, .*; got other contents of train,"):
         require_seen([run.path], source(sha256={"train": "01"}))
     preset = card("sentiment_imdb_gru_small")
     same = source(sha256=preset.data["sha256"])
     require_same_data(preset, same)
     require_seen(["sentiment_imdb_gru_small"], same)
     named = source(name=preset.data["name"])
-    with pytest.raises(ValueError, match="source must give imdb_reviews"):
+    with pytest.raises(ValueError, match="source must provide imdb_reviews"):
         require_same_data(preset, named)
-    with pytest.raises(ValueError, match="which sentiment_imdb_gru_small has learnt from"):
+    with pytest.raises(ValueError, match="which sentiment_imdb_gru_small was trained on"):
         require_seen(["sentiment_imdb_gru_small"], named)
 
 
@@ -189,4 +189,4 @@ def test_what_reads_backwards_is_not_used_forwards(
     write_json(tmp_path / "back" / "config.json", config)
     assert recipe.main(arguments.split()) == 2
     said = capsys.readouterr().err
-    assert f"error: {flag} must be one that reads forwards; back reads backwards" in said
+    assert f"error: {flag} must be a forward model; back was trained with --backward" in said

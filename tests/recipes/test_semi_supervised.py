@@ -58,7 +58,7 @@ def test_the_test_split_is_read_when_asked(place, runs):
     both = [str(runs / name) for name in ("teacher", "student")]
     done = recipe_here("semi_supervised", place, "evaluate", *both)
     assert done.returncode == 0, done.stderr
-    assert "mean of 2 runs: accuracy" in done.stdout
+    assert "ensemble of 2 runs: accuracy" in done.stdout
 
 
 @pytest.mark.slow
@@ -171,7 +171,9 @@ def test_what_has_learnt_from_other_data_is_no_beginning(place, flag):
     flags = f"--name seen --source packaged --limit 200 {flag} {preset}".split()
     done = recipe_here("semi_supervised", place, "train", *flags)
     assert done.returncode == 2
-    assert f"source must give imdb_reviews (TFDS) 1.0.0, which {preset} has learnt" in done.stderr
+    assert (
+        f"source must provide imdb_reviews (TFDS) 1.0.0, which {preset} was trained" in done.stderr
+    )
     assert not (place / "runs" / "semi_supervised" / "seen").exists()
 
 
@@ -205,7 +207,7 @@ def test_words_are_hidden_by_how_rare_they_are_in_the_labelled_reviews():
     assert hide.unknown == 2 and hide.rates.tolist() == [0, 0, 0, 0.5, 0.75, 0.75]
     assert reviews.word_dropout(Model, ids, 0.0) is None
     Model.tokenizer.vocabulary = ("[PAD]", "[UNK]", "a")
-    with pytest.raises(ValueError, match="word_dropout must be 0 for a model of word pieces; got"):
+    with pytest.raises(ValueError, match="word_dropout must be 0 for a WordPiece model; got"):
         reviews.word_dropout(Model, ids, 3.0)
 
 
@@ -220,14 +222,14 @@ def test_words_are_hidden_by_how_rare_they_are_in_the_labelled_reviews():
         (["--words", "none"], "run must be a folder with a config.json; got none"),
         (
             ["--words", "none", "--pretrained", "sentiment_imdb_gru_small"],
-            "words must be left out with pretrained, which has its own; got none",
+            "words must not be used with pretrained, which has its own; got none",
         ),
         (["--adversarial", "-0.3"], "adversarial must be 0 or more; got -0.3"),
         (["--virtual-adversarial", "-1"], "virtual_adversarial must be 0 or more; got -1.0"),
         (["--temperature", "0"], "temperature must be a number above 0; got 0.0"),
         (
             ["--mean-of", "none", "--virtual-adversarial", "0.2"],
-            "virtual_adversarial must not be given with mean_of, which trains nothing; got 0.2",
+            "virtual_adversarial must not be used with mean_of, which does not train; got 0.2",
         ),
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
@@ -253,13 +255,17 @@ def test_a_run_of_another_recipe_is_named(arguments, tmp_path, monkeypatch, caps
     RunFolder(tmp_path / "other", {"seed": 0, "units": 5})
     assert semi_supervised.main(arguments) == 2
     said = capsys.readouterr().err
-    assert "run must be one of recipes.semi_supervised; other has other flags" in said
+    assert "run must be a run of recipes.semi_supervised; the flags of other differ" in said
 
 
 @pytest.mark.parametrize(
     ("flags", "preset", "message"),
     [
-        ({"units": 6}, "mine", "finished must be runs that differ in their seed only; they do not"),
+        (
+            {"units": 6},
+            "mine",
+            "finished must be runs that differ only in their seed; these differ",
+        ),
         ({}, "pos_ewt_gru_small", "preset must be a new name, or that of a model of task 'text-cl"),
     ],
 )

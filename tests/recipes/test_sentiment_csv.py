@@ -44,17 +44,17 @@ def test_rows_are_read_wherever_their_columns_are(tmp_path):
         (["text,labels", "a,positive"], "one column 'label' .* Did you mean 'labels'"),
         (["text,label"], "must have rows below"),
         ([""], "line 1: must have one column 'text' .* it has none"),
-        (["text,label", "a,positive", "b"], "line 3: must have 2 values, one a column; got 1"),
+        (["text,label", "a,positive", "b"], "line 3: must have 2 values, one per column; got 1"),
         (["text,label", "a,positive", '"b"x,negative'], "line 3: must be comma-separated values"),
         (["text,label", "a,positive", 'b,"negative', "c,positive"], "line 3: must be comma-"),
-        (["text,label", "a,positive,c"], "line 2: must have 2 values, one a column; got 3"),
+        (["text,label", "a,positive,c"], "line 2: must have 2 values, one per column; got 3"),
         (
             ["text,label", '"a', 'a",positive', "b,positiv"],
             "line 4: label must be one of .*'negative', 'positive'; got 'positiv'. Did you mean",
         ),
         (["text,label", "a,positive", "  ,negative"], "line 3: text must not be empty"),
         (["text,label", '"a,positive'], "must be comma-separated values"),
-        (["text,label", "a,positive", "b,positive"], "two labels or more; all 2 are 'positive'"),
+        (["text,label", "a,positive", "b,positive"], "at least two labels; all 2 are 'positive'"),
     ],
 )
 def test_an_error_names_line_and_column(tmp_path, lines, message):
@@ -161,13 +161,13 @@ def test_what_cannot_be_exported_is_not_trained_first(tmp_path, monkeypatch, cap
     words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "text"], 6)
     pieces = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "text"], 6)
     for tokenizer, cell, what in (
-        (words, "lstm", "is of cell 'lstm'"),
-        (pieces, "gru", "is of word pieces"),
+        (words, "lstm", "has cell 'lstm'"),
+        (pieces, "gru", "uses WordPiece"),
     ):
         SequenceClassifier(tokenizer, LABELS, embedding_dim=4, units=5, cell=cell).save("it.keras")
         train = f"train --from it.keras --csv mine.csv --name {cell}".split()
         assert sentiment.main(train) == 2
-        assert f"; it.keras {what}, which --no-export trains" in capsys.readouterr().err
+        assert f"; it.keras {what}, which can be trained with --no" in capsys.readouterr().err
         assert not (tmp_path / "runs" / "sentiment" / cell).exists()
         assert sentiment.main([*train, "--no-export"]) == 0
     assert len(taught) == 2
@@ -191,7 +191,7 @@ def test_equal_texts_are_counted_in_every_part_of_the_table(start, tmp_path, mon
     path = write(tmp_path / "mine.csv", "text,label", *rows)
     words = f"--from start.keras --csv {path} --held-out 0.3 --name mine".split()
     assert sentiment.main(["train", *words]) == 0
-    assert f"note: 20 texts of {path} stand there with more than" in capsys.readouterr().out
+    assert f"note: 20 texts of {path} occur with more than" in capsys.readouterr().out
 
 
 def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
@@ -210,7 +210,7 @@ def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
         run = RunFolder(f"runs/sentiment/{name}", flags)
         run.pin_data(sentiment_csv.parts_of(tmp_path / "mine.csv", parts, 0.1)[1].as_dict())
         start.save(run.path / "model.keras")
-    said = "error: held_out must be 0.1, with which runs/sentiment/first was trained on a part of"
+    said = "error: held_out must be 0.1, as in runs/sentiment/first, so that its training data from"
 
     def train(start, *words):
         return sentiment.main(["train", "--name", f"of{len(words)}", "--from", start, *words])
@@ -218,10 +218,10 @@ def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
     shutil.copy("mine.csv", "copy.csv")
     for place in ("runs/sentiment/first", "runs/sentiment/first/model.keras"):
         assert train(place, "--csv", "copy.csv", "--held-out", "0.3") == 2
-        assert f"{said} copy.csv, " in capsys.readouterr().err
+        assert f"{said} copy.csv is not tested on" in capsys.readouterr().err
     words = ["--csv", "mine.csv", "--text-column", "other"]
     assert train("runs/sentiment/first", *words) == 2
-    assert "text_column must be 'text', with which" in capsys.readouterr().err
+    assert "text_column must be 'text', as in" in capsys.readouterr().err
     # One that has gone on with another table has learnt from the first one's all the same.
     write_json(run.path / "data.json", {**run.data(), "sha256": {"another.csv": "0"}})
     assert train("runs/sentiment/second", "--csv", "mine.csv", "--held-out", "0.3") == 2
@@ -233,16 +233,16 @@ def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--csv mine.csv", "from and csv must come together"),
-        ("--from start.keras", "from and csv must come together"),
-        ("--from start.keras --csv none.csv", "csv must be a file; none.csv is not there"),
+        ("--csv mine.csv", "from and csv must be used together"),
+        ("--from start.keras", "from and csv must be used together"),
+        ("--from start.keras --csv none.csv", "csv must be a file; none.csv does not exist"),
         ("--from none.keras --csv mine.csv", "none.keras does not exist"),
         ("--from nothing --csv mine.csv", "name must be one of the zoo's models"),
-        ("--from start.keras --csv mine.csv --units 6", "units must be left alone with --from"),
+        ("--from start.keras --csv mine.csv --units 6", "units must keep its default with --from"),
         ("--from start.keras --csv mine.csv", "line 2: label must be one of the model's labels"),
         ("--cell lstm", "cell must be one of 'gru', 'keras_gru' to be exported; got 'lstm'"),
         ("--held-out 1.5", "held_out must be a number in"),
-        ("--from start.keras --csv mine.csv --limit 5", "limit must be left alone with --csv"),
+        ("--from start.keras --csv mine.csv --limit 5", "limit must keep its default with --csv"),
         ("--from pos_ewt_gru_small --csv mine.csv", "from must name a SequenceClassifier; pos_ewt"),
     ],
 )

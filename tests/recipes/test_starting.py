@@ -79,7 +79,7 @@ def test_a_training_that_has_left_nothing_leaves_no_folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["../a", "a/b", "..", ".", "/tmp/a"])
 def test_a_run_is_a_folder_among_the_runs(tmp_path, name):
-    message = "name must be that of a folder in"
+    message = "name must be a plain folder name, created in"
     with pytest.raises(ValueError, match=message), start_run(RunFlags(name=name, runs=tmp_path)):
         pytest.fail("it was started")
     assert not list(tmp_path.iterdir())
@@ -135,7 +135,7 @@ def test_what_is_done_is_not_stopped_before(train, tmp_path):
         run.history += [{"epoch": number, "val_loss": 0.5} for number in (1, 2)]
         run.save_checkpoint({"a": np.ones(3)})
     fewer = dataclasses.replace(flags, stop_after=1, resume=True)
-    message = "stop_after must be 0 or at least 2, as many as the run in .* has done; got 1"
+    message = "stop_after must be 0 or at least 2, which the run in .* has already completed; got 1"
     with pytest.raises(ValueError, match=message), start_run(fewer):
         pytest.fail("it was resumed")
     assert RunFolder.open(run.path).config["stop_after"] == 2
@@ -151,5 +151,5 @@ def test_another_recipes_run_is_named(train, tmp_path):
     assert flags_of(run, train) == dataclasses.replace(train(), seed=3)
     write_json(tmp_path / "config.json", {"seed": 3, "of_another": 1})
     recipe = train().runs.name
-    with pytest.raises(ValueError, match=f"run must be one of recipes.{recipe}; .*of_another"):
+    with pytest.raises(ValueError, match=f"run must be a run of recipes.{recipe}; .*of_another"):
         flags_of(RunFolder.open(tmp_path), train)

@@ -44,9 +44,11 @@ def test_opinions_are_of_the_reviews_that_are_to_be_learnt(tmp_path):
     three = Reviews(np.array([b"a", b"b", b"c"], object), np.array([0, 1, 1]))
     np.testing.assert_array_equal(teachers.opinions(run, {"train": three})["train"], said["train"])
     two = Reviews(three.texts[:2], three.labels[:2])
-    with pytest.raises(ValueError, match="teachers must know the 2 train reviews.*speaks of 3"):
+    with pytest.raises(
+        ValueError, match="teachers must have predictions for the 2 train reviews.* has 3"
+    ):
         teachers.opinions(run, {"train": two})
-    with pytest.raises(ValueError, match="3 unsupervised reviews.*speaks of 0"):
+    with pytest.raises(ValueError, match="3 unsupervised reviews.* has 0"):
         teachers.opinions(run, {"train": three, "unsupervised": three})
 
 

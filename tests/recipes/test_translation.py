@@ -159,7 +159,7 @@ def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "texts must be one sentence or more with a word in it; got none"),
+        ("", "texts must contain at least one word; got none"),
         ("日本語", "texts must have a character that the model knows; number 1 has none"),
         ("Haus " * 96, "texts must have at most 95 subwords; number 1 has"),
     ],

@@ -67,7 +67,7 @@ def test_quick_and_full_results_do_not_mix(tmp_path, results, capsys):
     put(tmp_path, results)
     assert compare.main(["--quick", "--plan", "--results", str(tmp_path)]) == 2
     message = capsys.readouterr().err
-    assert "results must be a folder of --quick results" in message and "full ones" in message
+    assert "results must be a folder of --quick results" in message and "a full one" in message
 
 
 def test_quick_and_full_trainings_do_not_mix(monkeypatch):
@@ -93,7 +93,10 @@ def test_quick_and_full_trainings_do_not_mix(monkeypatch):
 def test_a_corrupt_result_is_named(tmp_path, capsys):
     (tmp_path / "sentiment-gru.json").write_text('{"quick": fal')
     assert compare.main(["--report", "--results", str(tmp_path)]) == 2
-    assert f"results must be whole files; {tmp_path}/sentiment-gru.json" in capsys.readouterr().err
+    assert (
+        f"results must be complete JSON files; {tmp_path}/sentiment-gru.json"
+        in capsys.readouterr().err
+    )
     (tmp_path / "sentiment-gru.json").write_text("{}")
     assert compare.main(["--plan", "--results", str(tmp_path)]) == 2
     assert "results must have quick, subject, cell" in capsys.readouterr().err
@@ -105,16 +108,16 @@ def test_a_corrupt_result_is_named(tmp_path, capsys):
         (["--task", "sentimnt"], "task must be one of 'sentiment', "),
         (["--cells", "grru"], "cells must be one of 'gru', 'lstm', 'rnn', 'transformer'; got 'gr"),
         (["--seeds", "-1"], "seeds must be an integer of at least 1; got -1"),
-        (["--advise", "--length", "-3"], "length must be a number from 0; got -3"),
-        (["--minutes", "nan"], "minutes must be a number from 0; got nan"),
-        (["--max-latency-ms", "nan"], "max_latency_ms must be a number from 0; got nan"),
-        (["--task", "adding", "adding"], "task must be different names; got adding adding"),
-        (["--cells", "gru", "gru"], "cells must be different names; got gru gru"),
+        (["--advise", "--length", "-3"], "length must be a number of at least 0; got -3"),
+        (["--minutes", "nan"], "minutes must be a number of at least 0; got nan"),
+        (["--max-latency-ms", "nan"], "max_latency_ms must be a number of at least 0; got nan"),
+        (["--task", "adding", "adding"], "task must not name anything twice; got adding adding"),
+        (["--cells", "gru", "gru"], "cells must not name anything twice; got gru gru"),
         (["--cells"], "cells must be one or more of gru, lstm"),
         (["--advise", "--cells", "gru"], "cells must be two or more to choose from; got gru"),
         (["--results", __file__, "--plan"], "test_plan.py is a file"),
-        (["--advise", "--plan"], "plan, report and advise exclude each other"),
-        (["--advise", "--results", "nowhere"], "results must be a folder with finished cells"),
+        (["--advise", "--plan"], "plan, report and advise are mutually exclusive"),
+        (["--advise", "--results", "nowhere"], "results must be a folder with finished trainings"),
     ],
 )
 def test_bad_input_is_named_before_work_starts(arguments, message, tmp_path, monkeypatch, capsys):

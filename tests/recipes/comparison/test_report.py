@@ -64,22 +64,22 @@ def test_a_difference_counts_beyond_its_confidence_interval():
 def test_advice_takes_the_fastest_of_those_that_are_level(results):
     found, silent = advice.choices(results, [SENTIMENT], CELLS)
     assert [choice.cell for choice in found] == ["gru"] and silent == []
-    assert "gru (-0.10 against lstm, within the seeds' spread" in found[0].text()
+    assert "gru (-0.10 vs. lstm, not significant" in found[0].text()
     found, _ = advice.choices(results, [SENTIMENT], CELLS, max_latency_ms=1.5)
     assert found[0].cell == "rnn" and len(found[0].outside) == 3
     assert advice.choices(results, [SENTIMENT], CELLS, max_latency_ms=0.5)[0] == []
     _, silent = advice.choices(results, [SENTIMENT], CELLS, max_parameters=1000)
-    assert silent == [f"Sentiment, IMDB: measured at {SENTIMENT.parameters:,} parameters only."]
+    assert silent == [f"Sentiment, IMDB: measured only at {SENTIMENT.parameters:,} parameters."]
 
 
 def test_advice_for_a_length_reads_the_next_one_and_its_own_latency(results):
     found, silent = advice.choices(results, [SENTIMENT, ADDING], CELLS, length=300)
     assert [choice.where for choice in found] == ["Adding problem, 500 steps"]
-    assert silent == ["Sentiment, IMDB: its sequences have 200 steps."]
+    assert silent == ["Sentiment, IMDB: measured only up to 200 steps."]
     assert found[0].cell == "gru" and found[0].latencies["lstm"] == pytest.approx(6)
-    assert "Latencies of 300 steps are computed from those of 100, 500, 2000." in found[0].note
+    assert "Latencies at 300 steps are estimated from those at 100, 500, 2000." in found[0].note
     found, _ = advice.choices(results, [SENTIMENT, ADDING], CELLS, length=100)
-    assert found[0].note == "Latencies are those of 200 steps."
+    assert found[0].note == "Latencies are for 200 steps."
     assert "Latencies" not in found[1].note
     found, _ = advice.choices(results, [ADDING], CELLS, length=1500)
     assert found[0].cell == "lstm" and "2000 steps" in found[0].where
@@ -93,17 +93,17 @@ def test_advice_never_invents(results):
         each["device"] = None
     found, silent = advice.choices(results, [ADDING], CELLS, length=300, max_latency_ms=2)
     assert found == [] and silent == [
-        "Adding problem, 500 steps: no cell that learns it is within 2 ms."
+        "Adding problem, 500 steps: no cell above chance is within 2 ms."
     ]
     lines = advice.advise({}, [SENTIMENT, ADDING], CELLS, length=100)
-    assert lines[0].startswith("No answer") and "not measured yet" in lines[-1]
+    assert lines[0].startswith("No recommendation") and "not measured yet" in lines[-1]
 
 
 def test_what_nobody_learns_is_no_reason_to_choose():
     hopeless = whole(ADDING, lambda job: 0.09 + 0.01 * CELLS.index(job.cell))
     found, silent = advice.choices(hopeless, [ADDING], CELLS, length=100)
     assert found == [] and silent == [
-        "Adding problem, 100 steps: no cell learns it with this effort (best 12.00 % ± 0.00)."
+        "Adding problem, 100 steps: no cell is above chance (best 12.00 % ± 0.00)."
     ]
     judged = {claim.said: claim for claim in claims.judge(hopeless, [ADDING])}
     claim = judged["Sequences over 1,000 steps favour LSTM"]
@@ -127,7 +127,7 @@ def test_a_cell_that_guesses_is_not_taken_though_the_best_one_is_unsteady():
     assert {one.cell for one in judging.level_with_best(every)} == set(CELLS)
     found, _ = advice.choices(unsteady, [ADDING], CELLS, length=100)
     assert found[0].cell == "gru" and [one.cell for one in found[0].figures] == ["gru"]
-    assert "rnn guesses (12.50 % ± 0.00)." in found[0].text()
+    assert "rnn is at chance (12.50 % ± 0.00)." in found[0].text()
 
 
 def test_advice_on_the_command_line_takes_no_tensorflow(tmp_path, results):
@@ -145,8 +145,8 @@ def test_advice_on_the_command_line_takes_no_tensorflow(tmp_path, results):
     )
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
-    assert first == "Take gru: chosen in 1 of 1 measurements."
-    assert "transformer with 12.00 ms" in done.stdout and "lstm with 6.00 ms" in done.stdout
+    assert first == "Recommended: gru, chosen in 1 of 1 comparisons."
+    assert "transformer (12.00 ms)" in done.stdout and "lstm (6.00 ms)" in done.stdout
     assert "not measured yet" in rest[-1]
     assert time.monotonic() - started < 30  # a hang, not a speed, is what this line catches
 
@@ -185,7 +185,7 @@ def test_an_unfinished_report_says_so_and_invents_nothing(tmp_path, results):
     assert "- sentiment: 1 of 20" in text and "- digits: " in text
     assert "| Machine Translation | 95 % / 96 % | not measured yet |" in text
     assert "| Sentiment Analysis | 92 % / 92 % | 86.50 % ± 0.71, 2 seeds (accuracy) |" in text
-    assert "each had 0.5 cores on average" in text and "nan" not in text
+    assert "each used 0.5 cores on average" in text and "nan" not in text
     assert (tmp_path / "time.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.glob("*.png")} == {
         f"{name}.png" for name in ("time", "latency", "length", "gates")
@@ -197,7 +197,7 @@ def test_a_report_of_nothing_has_no_figures_and_no_old_pictures(tmp_path):
     (tmp_path / "time.png").write_bytes(b"old")
     jobs = plan(subjects.every_subject(True), CELLS, 1, {})
     text = report.write(jobs, {}, tmp_path, quick=True).read_text()
-    assert "Unfinished: 0 of" in text and "A quick look" in text
+    assert "Unfinished: 0 of" in text and "Quick run" in text
     assert "png" not in text and not (tmp_path / "time.png").exists()
 
 
