@@ -282,7 +282,7 @@ def _print_tasks(run: RunFolder, tasks: dict[int, float]) -> None:
 
     metrics = run.metrics()
     table = Table(title=f"comprehension: {metrics['scored_on']}", title_justify="left")
-    for heading in ("task", "what", "accuracy"):
+    for heading in ("task", "description", "accuracy"):
         table.add_column(heading, justify="right" if heading == "accuracy" else "left")
     for task, share in tasks.items():
         mark = " (failed)" if share < FAILED else ""
@@ -336,7 +336,7 @@ def export(config: Train, run: RunFolder) -> None:
     training, _ = read("train", config)
     command = publishing.command("comprehension", run, type(config)())
     card = comprehension_export.write_artifact(run, model, training, test, given, config, command)
-    report.print_run("comprehension", run, card.exports)
+    report.print_run("comprehension", run, card)
 
 
 def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:

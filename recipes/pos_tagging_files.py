@@ -65,7 +65,7 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence], overwrite: b
         ValueError: the model's cell has no such files.
         check.Refused: a file does not do what the model does; it is not left there.
     """
-    write_parts(out, _parts(model, test), "a sentence", overwrite)
+    write_parts(out, _parts(model, test), "sentence", overwrite)
 
 
 def write_again(name: str) -> Card:

@@ -135,14 +135,14 @@ def _verify(config: argparse.Namespace) -> int:
         # One that is damaged hides nothing of the others.
         try:
             about, folder, lacking = _at_hand(name)
-            shown.add_row(name, f"{len(about.files)} files", "", "checksums are the card's")
+            shown.add_row(name, f"{len(about.files)} files", "", "checksums match the card")
             if lacking:
                 shown.add_row("", "the others", "", escape(lacking))
             runs = {"model.keras", "golden.npz"} <= set(about.files) and not config.checksums
             for result in replay(about, folder) if runs else []:
                 bad += bool(result.wrong)
                 untold += bool(result.untold)
-                verdict = _red(result.wrong) or escape(result.untold) or "as it was"
+                verdict = _red(result.wrong) or escape(result.untold) or "unchanged"
                 difference = "" if result.untold else f"{result.difference:.1e}"
                 shown.add_row("", result.file, difference, verdict)
         except ImportError as error:

@@ -67,13 +67,14 @@ def _row(card: Card) -> tuple[str, ...]:
     metric = METRICS[card.metric]
     sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
     seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
-    what = " per seed, the last step" if card.goes_on() else " per seed"
+    what = " per seed" if len(card.scores) > 1 else ""
+    what += ", the last step" if card.goes_on() else ""
     # Averaging runs sums the times of their trainings.
-    what = ", the last step, all its trainings" if card.is_average() else what
+    what += ", all its trainings" if card.is_average() else ""
     # Perplexities compare over one vocabulary only.
     size = card.configuration["tokens"] if card.metric == "perplexity" else 0
     words = f" ({size:,}-word vocabulary)" if size else ""
-    # Two are enough in a table: cards list others' results from the weakest to the strongest.
+    # Two are enough in a table: the first and the last that the card lists.
     published = [*card.published[:1], *card.published[1:][-1:]]
     return (
         f"[`{card.name}`](saved_models/{card.name}/README.md)",

@@ -44,7 +44,7 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
         out: folder they go to.
         parts: "files", "compare" and "assets", as for `gru_zoo.artifacts.folder.publish`; files
             are scored by accuracy.
-        one: what the latency is of, such as "a sentence".
+        one: what the latency is of, such as "sentence".
         overwrite: whether files that are there are replaced.
 
     Raises:
@@ -59,8 +59,8 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
         print(
             f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB, "
             f"accuracy {100 * record['metric']:.2f} %, "
-            f"largest difference {record['largest_difference']:.1e}, "
-            f"{record['latency_ms']:.2f} ms {one}"
+            f"max. abs. difference {record['largest_difference']:.1e}, "
+            f"{record['latency_ms']:.2f} ms per {one}"
         )
     for name, content in parts["assets"].items():
         with write_beside(out / "assets" / name) as partial:

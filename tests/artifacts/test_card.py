@@ -79,8 +79,8 @@ def test_readme_tells_the_shipped_figure_and_the_spread(card):
     assert "value: 0.9200" in text
     assert "**Accuracy:** 92.00 % on 200 rows: the test split" in text
     assert "91.00 ± 1.41 % (2 seeds)" in text  # standard deviation by hand: sqrt(2)
-    assert "| 1 (these weights) | 92.00 % | 93.00 % | 2 | 40 s |" in text
-    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms |" in text
+    assert "| 1 (this model) | 92.00 % | 93.00 % | 2 | 40 s |" in text
+    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms per text |" in text
 
 
 def test_before_it_is_published_it_is_loaded_by_its_path(card):
@@ -114,16 +114,16 @@ def test_the_text_says_which_trainings_weights_they_are(card):
     further = "python -m recipes.a train --from two_words_gru"
     for trained, wanted in (
         (runs[:1], "One seed was trained."),
-        (runs, "are the mean of those"),
+        (runs, "are the average of several"),
         ([runs[0], rounded], "One seed was trained."),
-        ([*runs, rounded], "are the mean of those"),
+        ([*runs, rounded], "are the average of several"),
         ([*runs, further], "One seed was trained."),
         ([further], "One seed was trained."),
     ):
         commands = [*trained, "python -m recipes.a publish runs/a/b --preset c"]
         text = readme(dataclasses.replace(one, commands=commands))
         assert wanted in text
-        assert ("without that of what it began with" in text) == (trained != runs[:1])
+        assert ("excluding the models it was initialised from" in text) == (trained != runs[:1])
 
 
 def test_the_text_says_what_files_were_scored_on(card):
