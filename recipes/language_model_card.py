@@ -49,7 +49,9 @@ ABOUT = {
                 "source": "Bai et al. 2018",
             },
         ),
-        "limits": ("It was trained on a million characters by one author and knows no other language.",),
+        "limits": (
+            "It was trained on a million characters by one author and knows no other language.",
+        ),
     },
 }
 

@@ -73,7 +73,9 @@ def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
         "configuration": {"treebank": treebank, **tagger_configuration(model)},
         "published": PUBLISHED if treebank == "en_ewt" else (),
         "measured": [
-            Section("Per-tag results", _HEADS, _rows(tags), "Keras model, on the split named above.")
+            Section(
+                "Per-tag results", _HEADS, _rows(tags), "Keras model, on the split named above."
+            )
         ],
         "limits": [
             f"It takes at most {LENGTHS[-1]} words per sentence.",

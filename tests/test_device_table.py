@@ -36,7 +36,7 @@ def test_the_largest_difference_of_all_outputs_is_shown(tmp_path, monkeypatch):
     (tmp_path / "arm.json").write_text(json.dumps({"records": records}))
     monkeypatch.setattr(device_table, "RESULTS", tmp_path)
     (row,) = device_table._emulated("mine", {"int8": 1500})
-    assert row[2:6] == ("LiteRT on a / b, step", "2 KB", "–", "5.0e-01 / 1.0e+00 (from x86)")
+    assert row[2:6] == ("LiteRT on a / b, step", "2 KB", "–", "5.0e-01 / 1.0e+00 (vs x86)")
 
 
 def test_what_is_written_is_not_stale(made, tmp_path, monkeypatch):

@@ -239,7 +239,9 @@ def _use(card: Card) -> str:
         variant = "int8" if "int8" in lite else lite[0]
         lines.append(f'lite = load("{_place(card)}", format="tflite", variant="{variant}")')
     if card.metric == "nll":
-        lines.insert(2, "model.predict(frames[None])  # [1, time, features], 0 or 1: the next frames")
+        lines.insert(
+            2, "model.predict(frames[None])  # [1, time, features], 0 or 1: the next frames"
+        )
         lines.append('lite.push(frame)["outputs"]  # one frame of a stream, [features]')
     return "\n".join(["## Use", "", "```python", *lines, "```", ""])
 

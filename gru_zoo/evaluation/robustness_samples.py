@@ -135,6 +135,7 @@ UNUSUAL = {
     "PRAISE IN CAPITALS": "A WARM, FUNNY FILM WITH A WONDERFUL CAST.",
     "praise with typos": "A wram, funy flim with a wonderfull csat.",
     "8,000 words of praise": "A warm, funny film with a wonderful cast. " * 1000,
-    "480 words of praise, then 4,800 of criticism": "A warm, funny film with a wonderful cast. " * 60
+    "480 words of praise, then 4,800 of criticism": "A warm, funny film with a wonderful cast. "
+    * 60
     + "A dull, clumsy film with a wooden cast. " * 600,
 }
