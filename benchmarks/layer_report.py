@@ -157,7 +157,7 @@ def _draw(cells: Cells, path: Path) -> None:
         panel.set_xlabel("time steps")
         what = "forward" if mode == "forward" else "training step"
         peer = "Keras' default" if name == "keras" else "the faster of default and XLA"
-        panel.set_title(f"{what}, vs {peer}")
+        panel.set_title(f"{what}\nvs {peer}", fontsize=11)
     bar = figure.colorbar(image, ax=panels, label="speedup over keras.layers.GRU")
     ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])

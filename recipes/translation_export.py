@@ -160,6 +160,6 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
             "alpha": config.alpha,
         },
         published=PUBLISHED,
-        measured=[Section("Training", columns, history, text)],
+        measured=[Section("Learning curve", columns, history, text)],
         limits=[limit.format(captions=captions) for limit in LIMITS],
     )

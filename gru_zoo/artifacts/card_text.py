@@ -140,7 +140,7 @@ def _chosen(card: Card) -> str:
     if len(card.scores) > 1:
         return "The seed was chosen on validation data."
     if card.is_average():
-        return "The weights are the average of several trainings' weights."
+        return "The weights are the average of several trainings."
     return "One seed was trained."
 
 
