@@ -282,7 +282,7 @@ def _print_tasks(run: RunFolder, tasks: dict[int, float]) -> None:
 
     metrics = run.metrics()
     table = Table(title=f"comprehension: {metrics['scored_on']}", title_justify="left")
-    for heading in ("task", "description", "accuracy"):
+    for heading in ("task", "name", "accuracy"):
         table.add_column(heading, justify="right" if heading == "accuracy" else "left")
     for task, share in tasks.items():
         mark = " (failed)" if share < FAILED else ""

@@ -151,7 +151,7 @@ def _about(
             "answers": list(model.answers),
         },
         published=PUBLISHED,
-        measured=[Section("Per-task results", ["task", "description", "accuracy"], rows, text)],
+        measured=[Section("Per-task results", ["task", "name", "accuracy"], rows, text)],
         limits=_limits(config, training),
     )
 

@@ -11,7 +11,7 @@ Command:  python -m recipes.language_model
               --units 256 --dropout 0.2 --epochs 15 --parts 1
 Papers:   pretraining by this task lifts an LSTM on IMDB from 86.5 to 92.8 % (Dai and Le 2015).
           On characters of Penn Treebank, another text, a GRU of 3 million parameters reaches 1.37
-          bits per character (Bai et al. 2018).
+          bits a character (Bai et al. 2018).
 """
 
 from __future__ import annotations

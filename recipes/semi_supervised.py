@@ -7,7 +7,7 @@ Steps:    each is a run of this recipe, and a line of the ablation:
           --pretrained RUN    weights begin as a language model's (Dai and Le 2015); or a preset's
           --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
           --teachers RUN ...  learn what trained classifiers say (distillation, Hinton et al. 2015)
-          --mean-of RUN ...   weight average of runs that began alike (Wortsman et al. 2022)
+          --mean-of RUN ...   mean of the weights of runs that began alike (Wortsman et al. 2022)
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
 Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
 """
