@@ -52,7 +52,7 @@ class Section:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(
-                    f"rows must have {len(self.columns)} cells, one a column; got {list(row)!r}."
+                    f"rows must have {len(self.columns)} cells, one per column; got {list(row)!r}."
                 )
 
 
@@ -146,7 +146,7 @@ class Card(About):
 
     Args:
         model: `{"class", "parameters"}` of the Keras model.
-        exports: one record a file: file, variant, bytes, metric, largest_difference, latency_ms.
+        exports: one record per file: file, variant, bytes, metric, largest_difference, latency_ms.
         versions: of the packages that made it.
         commit: of the repository that made it, empty if it was none.
         machine: what it was exported on.

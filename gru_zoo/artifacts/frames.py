@@ -29,7 +29,7 @@ from gru_zoo.export.tflite_file import tflite
 # before it: 2e-5 was seen at 1,800. The exporter's own comparison, of some steps, is narrower.
 _LONG = 1e-4
 _SHARE = 0.01  # by which the loss of an integer-only file may differ
-# Of a model of frames; "int16x8" is one step in integers, for a microcontroller too: in the 8 bits
+# Of a model of frames; "int16x8" is one integer-only step, for a microcontroller too: in the 8 bits
 # of "int8_full" a probability below 1/512 is none at all, and most of a frame's are.
 SHIPPED_OF_FRAMES = ("saved_model", "float32", "float16", "int8", "int16x8")
 
