@@ -83,7 +83,7 @@ class Config:
     minutes: float = 1e9
     """Start no configuration after so many minutes."""
     memory: bool = True
-    """Also measure the training step's peak memory, in the middle and at the end of the grid."""
+    """Also measure the peak memory of a training step, at the grid's middle and largest shapes."""
 
     # Files.
     results: Path = Path("benchmarks/results/layer_speed.json")
