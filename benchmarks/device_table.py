@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.micro_readme import off_litert
 from gru_zoo.artifacts.card_text import table
+from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.files import write_beside
 from gru_zoo.zoo import table as readme
@@ -25,7 +26,15 @@ from recipes.shared import cli
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 WHOLE = RESULTS / "devices.md"
-HEADINGS = ("model", "variant", "runtime", "size", "one input", "largest difference", "test split")
+HEADINGS = (
+    "model",
+    "variant",
+    "runtime",
+    "size",
+    "latency",
+    "max. abs. difference (vs Keras unless noted)",
+    "test score",
+)
 # The README's rows: those of this preset, and those of models that are no presets.
 SHOWN = "sentiment_imdb_gru_small"
 BEGIN = "<!-- devices: made by `python -m benchmarks.device_table --write` -->"
@@ -34,17 +43,16 @@ Row = tuple[str, ...]
 
 
 def rows() -> Iterator[Row]:
-    """Yield the rows of the table, a cell each heading; a dash where nothing is to be said."""
+    """Yield the rows of the table, a cell per heading; a dash where nothing is to be said."""
     for path in sorted(ROOT.glob("saved_models/*/card.json")):
         card = json.loads(path.read_text(encoding="utf-8"))
         yield from _exported(card)
-        sizes: dict[str, int] = {}
-        for export in card["exports"]:  # A variant of a translator has two files.
-            sizes[export["variant"]] = sizes.get(export["variant"], 0) + export["bytes"]
+        sizes = {_variant(export): export["bytes"] for export in card["exports"]}
         for record in _records("browser.json", card["name"]):
+            run = {"file": record["variant"], "latency_ms": record["ms"]}
             yield (
                 *(card["name"], record["variant"], "LiteRT.js in Chromium"),
-                *(_kilobytes(sizes[record["variant"]]), f"{record['ms']:.2f} ms"),
+                *(_kilobytes(sizes[record["variant"]]), latency(run, card["task"])),
                 f"{record['from_keras']:.1e}",
                 METRICS[card["metric"]].show(record["accuracy"]),
             )
@@ -54,7 +62,7 @@ def rows() -> Iterator[Row]:
         runtime = f"TFLM, arena {record['arena_bytes']:,} bytes" if "arena_bytes" in record else ""
         difference = "–"
         if runtime:
-            difference = f"{off_litert(record, 'own_states'):.1e} (from LiteRT)"
+            difference = f"{off_litert(record, 'own_states'):.1e} (vs LiteRT)"
         yield (
             *(f"{record['model']} step", record["variant"], runtime or "TFLM: does not run"),
             *(_kilobytes(record["file_bytes"]), "–", difference, "–"),
@@ -68,34 +76,47 @@ def _exported(card: dict[str, Any]) -> Iterator[Row]:
         "onnx": "ONNX Runtime",
     }
     for export in card["exports"]:
-        part = "" if export["file"].startswith(("model", "saved")) else export["file"].split("_")[0]
-        latency, metric = export["latency_ms"], export["metric"]
+        metric = export["metric"]
         partly = f" ({export['scored_on']})" if "scored_on" in export else ""
         yield (
-            *(card["name"], f"{part} {export['variant']}".strip()),
+            *(card["name"], _variant(export)),
             *(runtimes.get(export["variant"], "LiteRT, x86"), _kilobytes(export["bytes"])),
-            "–" if latency is None else f"{latency:.2f} ms",
+            latency(export, card["task"]) or "–",
             f"{export['largest_difference']:.1e}",
             "–" if metric is None else METRICS[card["metric"]].show(metric) + partly,
         )
 
 
+def _variant(export: dict[str, Any]) -> str:
+    """Return a file's variant, after its part where the model is in two files."""
+    first = export["file"].split("_")[0]
+    part = f"{first} " if first in ("encoder", "decoder") else ""
+    return f"{part}{export['variant']}"
+
+
 def _emulated(model: str, sizes: dict[str, int]) -> Iterator[Row]:
-    """Yield a row a variant and signature: the largest difference of any of its outputs."""
+    """Yield a row per variant and signature: the largest difference of any of its outputs.
+
+    Args:
+        model: its name.
+        sizes: bytes by variant; a translator's by part too, which its signatures are named as.
+    """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for record in _records("arm.json", model):
         groups.setdefault((record["variant"], record["signature"]), []).append(record["cpus"])
     for (variant, signature), found in groups.items():
         worst = [max(one[cpu]["from_x86"] for one in found) for cpu in found[0]]
+        part = f"{signature} {variant}"
+        name = part if part in sizes else variant
         yield (
-            *(model, variant, f"LiteRT on {' / '.join(found[0])}, {signature}"),
-            *(_kilobytes(sizes[variant]), "–"),
-            *(f"{' / '.join(f'{one:.1e}' for one in worst)} (from x86)", "–"),
+            *(model, name, f"LiteRT on {' / '.join(found[0])}, {signature}"),
+            *(_kilobytes(sizes[name]), "–"),
+            *(f"{' / '.join(f'{one:.1e}' for one in worst)} (vs x86)", "–"),
         )
 
 
 def _steps() -> Iterator[Row]:
-    """Yield what streams in integers reach, step by step."""
+    """Yield what integer-only streams reach, step by step."""
     path = RESULTS / "integer_streaming.json"
     if not path.exists():
         return

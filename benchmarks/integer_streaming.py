@@ -1,4 +1,4 @@
-"""Do steps in integers hold? A sentiment stream of 1,000 words, in float32, int8 and int16.
+"""Do integer-only steps hold? A sentiment stream of 1,000 words, in float32, int8 and int16.
 
     python -m benchmarks.integer_streaming                  # TFDS_DATA_DIR for IMDB; 20 minutes
     python -m benchmarks.integer_streaming --variants int4  # one anew, the others as they were
@@ -45,7 +45,7 @@ LONGEST = 20
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Compare a step in integers with the step in float32."""
+    """Compare an integer-only step with the step in float32."""
 
     # Data.
     steps: int = 1000

@@ -1,4 +1,4 @@
-"""The README's part on TFLite latencies: a table of the files, and aims beside measurements."""
+"""The README's part on TFLite latencies: a table of the files, and targets with measurements."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _COLUMNS = (
     "file",
     "KB",
     "whole sequence, ms",
-    "ONNX Runtime / it",
-    "Keras' file / it",
+    "speedup over ONNX Runtime",
+    "speedup over Keras' export",
     "step, µs",
-    "interpreter's memory, KB",
+    "interpreter memory, KB",
 )
 _AT_LEAST = (
-    ("keyword", "onnxruntime / float32", "times as fast as ONNX Runtime", 1.0),
-    ("keyword", "onnxruntime / int8", "times as fast as ONNX Runtime (float32)", 1.7),
-    ("sentiment", "onnxruntime / float32", "times as fast as ONNX Runtime", 1 / 1.3),
-    ("sentiment", "onnxruntime / int8", "times as fast as ONNX Runtime (float32)", 1.0),
-    ("keyword", "keras / float32", "times as fast as the file of Keras' layer", 1.3),
-    ("sentiment", "keras / float32", "times as fast as the file of Keras' layer", 1.3),
+    ("keyword", "onnxruntime / float32", "speedup over ONNX Runtime", 1.0),
+    ("keyword", "onnxruntime / int8", "speedup over ONNX Runtime (float32)", 1.7),
+    ("sentiment", "onnxruntime / float32", "speedup over ONNX Runtime", 1 / 1.3),
+    ("sentiment", "onnxruntime / int8", "speedup over ONNX Runtime (float32)", 1.0),
+    ("keyword", "keras / float32", "speedup over Keras' export", 1.3),
+    ("sentiment", "keras / float32", "speedup over Keras' export", 1.3),
 )
 
 
@@ -37,9 +37,10 @@ def section(record: Mapping[str, Any]) -> str:
     versions = record["versions"]
     parts = [
         table(_COLUMNS, list(_rows(record))),
-        f"One step of the keyword model's two matrix products alone: {step['us']['products']:.2f} "
-        f"µs; the whole step is {step['over_products']:.2f} times that.\n"
-        f"All steps' states, GRU(128) over T steps: {lengths}; time grows as T^"
+        f"The two matrix products of the keyword model's step alone take "
+        f"{step['us']['products']:.2f} µs; the whole step takes {step['over_products']:.2f} times "
+        "that.\n"
+        f"The states of all steps, GRU(128) over T steps: {lengths}; the time grows as T^"
         f"{every['exponent']:.2f}.\n"
         f"Measured on {record['cpu']}, {record['date']}, LiteRT {versions['ai-edge-litert']}, "
         f"ONNX Runtime {versions['onnxruntime']}.",
@@ -51,18 +52,18 @@ def section(record: Mapping[str, Any]) -> str:
 
 
 def _elsewhere(others: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table of the aims, a column for each other processor."""
+    """Return a table of the targets, a column for each other processor."""
     columns = [[*_at_least(record), *_at_most(record)] for record in others]
     least = len(_AT_LEAST)
     rows = []
-    for number, aims in enumerate(zip(*columns, strict=True)):
+    for number, targets in enumerate(zip(*columns, strict=True)):
         cells = []
-        for _, wanted, value in aims:
-            met = value >= wanted if number < least else value <= wanted
+        for _, required, value in targets:
+            met = value >= required if number < least else value <= required
             cells.append(f"{value:.2f}{'' if met else ', **not met**'}")
-        rows.append((aims[0][0], *cells))
+        rows.append((targets[0][0], *cells))
     heads = [f"{record['cpu']}, {record['date']}" for record in others]
-    return table(("aim", *heads), rows)
+    return table(("target", *heads), rows)
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -87,14 +88,23 @@ def _ratio(model: Mapping[str, Any], key: str) -> str:
 
 
 def _at_least(record: Mapping[str, Any]) -> Iterator[Aim]:
-    for name, key, said, wanted in _AT_LEAST:
+    for name, key, said, required in _AT_LEAST:
         variant = key.split(" / ")[1]
-        yield f"{name}, {variant}, {said}", round(wanted, 2), record["models"][name]["ratios"][key]
+        ratio = record["models"][name]["ratios"][key]
+        yield f"{name}, {variant}, {said}", round(required, 2), ratio
 
 
 def _at_most(record: Mapping[str, Any]) -> Iterator[Aim]:
     size = record["models"]["keyword"]["bytes"]
-    yield "keyword, a step, times its matrix products", 2.0, record["step"]["over_products"]
-    yield "keyword, int8 file, of the float32 file", 0.27, size["int8"] / size["float32"]
+    yield (
+        "keyword, time per step relative to its matrix products",
+        2.0,
+        record["step"]["over_products"],
+    )
+    yield "keyword, int8 file size relative to float32", 0.27, size["int8"] / size["float32"]
     # Linear; a tenth is what a fit over five lengths may be off.
-    yield "all steps' states, exponent of the length", 1.1, record["all_steps"]["exponent"]
+    yield (
+        "states of all steps, exponent of the time in the length",
+        1.1,
+        record["all_steps"]["exponent"],
+    )

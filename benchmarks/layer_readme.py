@@ -1,4 +1,4 @@
-"""The README's part on speed: peers, aims and variants, from what the benchmarks measured."""
+"""The README's part on speed: peers, targets and variants, from what the benchmarks measured."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ END = "<!-- end of speed -->"
 PEERS = {
     "keras": "`keras.layers.GRU`, as predict and fit run it",
     "keras_xla": "`keras.layers.GRU`, `jit_compile=True`",
-    BETTER: "the better of these two, cell by cell",
-    BOTH_BETTER: "the same, ours with `jit_compile=True` too where it is faster at one row",
+    BETTER: "the faster of these two in each configuration",
+    BOTH_BETTER: "the same, ours with `jit_compile=True` too where that is faster at batch 1",
     "torch": "`torch.nn.GRU`",
     "jax": "Flax / JAX scan under jit",
     "onnx": "ONNX Runtime's fused operator",
@@ -29,14 +29,16 @@ VARIANTS = {
     "bidirectional": "bidirectional",
 }
 MODES = ("forward", "train")
-# How many times as fast as a peer we aim to be, on average; and in the slowest cell.
+FIGURES = ("geometric mean", "worst case")
+FASTER = "the faster of Keras' default and XLA"
+# The speedup over a peer that is required, on average; and in the worst case.
 MEANS = (
     ("train", "keras", 2.3),
     ("train", "torch", 2.3),
     ("forward", "keras", 1.6),
     ("forward", "onnx", 1.0),
 )
-SLOWEST = {"train": 1.0, "forward": 0.95}
+WORST = {"train": 1.0, "forward": 0.95}
 _ROUNDS = 20
 _FEATURES = 64  # of records that do not say
 
@@ -65,16 +67,16 @@ def _introduction(record: dict[str, Any]) -> str:
     shapes = [{int(key.split("/")[place]) for key in cells} for place in (2, 3, 4)]
     batch, steps, units = (", ".join(map(str, sorted(sizes))) for sizes in shapes)
     few = [f"{_shape(key)} {key.split('/')[1]}" for key in cells if cells[key]["rounds"] < _ROUNDS]
-    fewer = f" (fewer in {len(few)} cells: {'; '.join(few)})" if few else ""
+    fewer = f" (fewer in {'; '.join(few)})" if few else ""
     return (
-        f"How many times as fast as its peers `gru_zoo.GRU` is on {record['cores']} cores "
+        f"Speedup of `gru_zoo.GRU` over its peers on {record['cores']} cores "
         f"({record['cpu']}, TensorFlow {record['versions']['tensorflow']}, {record['date']}):\n"
-        f"geometric mean over batch {batch} x {steps} steps x {units} units with "
-        f"{record.get('features', _FEATURES)} inputs, and "
-        f"the slowest cell (batch, steps, units).\n"
-        f"Medians over {_ROUNDS} rounds{fewer}; contenders take turns in one process, in a new "
-        "order each round, each with a thread a core.\nThreads of ONNX Runtime and of OpenMP, "
-        "which PyTorch uses, are told not to spin while they wait: all share the cores.\nKeras' "
+        f"geometric mean over batch sizes {batch} x {steps} time steps x {units} units with "
+        f"{record.get('features', _FEATURES)} input features, and "
+        f"the worst case (batch, steps, units).\n"
+        f"Medians over {_ROUNDS} rounds{fewer}; the layers take turns in one process, in a new "
+        "order each round, each with one thread per core.\nThreads of ONNX Runtime and of OpenMP, "
+        "which PyTorch uses, are set not to spin while they wait: all share the cores.\nKeras' "
         "default is what `predict` and `fit` run on a CPU, without XLA; so is ours."
     )
 
@@ -84,18 +86,18 @@ def _shape(key: str) -> str:
 
 
 def _found(cells: Cells, variant: str, mode: str, peer: str) -> dict[str, float]:
-    """Return key -> how many times as fast as the peer we are."""
+    """Return key -> our speedup over the peer."""
     chosen = layer_report.chosen(cells, variant, mode)
     every = {key: layer_report.ratios_of(cell) for key, cell in chosen.items()}
     return {key: ratios[peer] for key, ratios in every.items() if peer in ratios}
 
 
 def _pair(found: dict[str, float]) -> tuple[str, str]:
-    """Return the mean and the slowest cell, as a table shows them."""
+    """Return the geometric mean and the worst case, as a table shows them."""
     if not found:
         return "", ""
-    slowest = min(found, key=found.get)
-    return f"{timing.geometric_mean(found.values()):.2f}", f"{found[slowest]:.2f} {_shape(slowest)}"
+    worst = min(found, key=found.get)
+    return f"{timing.geometric_mean(found.values()):.2f}", f"{found[worst]:.2f} {_shape(worst)}"
 
 
 def _peers(cells: Cells) -> str:
@@ -103,7 +105,8 @@ def _peers(cells: Cells) -> str:
         (said, *(part for mode in MODES for part in _pair(_found(cells, "plain", mode, peer))))
         for peer, said in PEERS.items()
     ]
-    return table(("peer", "forward", "slowest cell", "training step", "slowest cell"), rows)
+    heads = [f"{_pass(mode)}, {figure}" for mode in MODES for figure in FIGURES]
+    return table(("peer", *heads), rows)
 
 
 def _variants(cells: Cells) -> str:
@@ -116,37 +119,37 @@ def _variants(cells: Cells) -> str:
                 rows.append((said, mode, str(len(modes[0])), *figures))
     if not rows:
         return ""
-    headings = ("variant", "pass", "cells", "Keras' default", "slowest cell")
+    peers = ("Keras' default", FASTER)
+    heads = [f"vs {peer}, {figure}" for peer in peers for figure in FIGURES]
     steps = sorted({int(key.split("/")[3]) for key in cells if key.split("/")[0] in VARIANTS})
-    said = f"Variants, at {' and '.join(map(str, steps))} steps, against Keras:"
-    made = table((*headings, "Keras' better mode", "slowest cell"), rows)
-    return f"{said}\n\n{made}"
+    said = f"Speedup of the variants over Keras, at {' and '.join(map(str, steps))} steps:"
+    return f"{said}\n\n{table(('variant', 'pass', 'configurations', *heads), rows)}"
 
 
 def _aims(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
-    """Return what was aimed at beside what was measured, met or not."""
+    """Return the targets beside what was measured, met or not."""
     return aims_table(_at_least(record["cells"], epoch), _at_most(record))
 
 
 def _at_least(cells: Cells, epoch: dict[str, Any] | None) -> Iterator[Aim]:
-    """Yield each aim of speed, the figure wanted, and the figure measured."""
-    for mode, peer, wanted in MEANS:
+    """Yield each target of speed, the figure required, and the figure measured."""
+    for mode, peer, required in MEANS:
         found = _found(cells, "plain", mode, peer)
         if found:
             mean = timing.geometric_mean(found.values())
-            yield f"{_pass(mode)}, mean, times {PEERS[peer]}", wanted, mean
-    for mode, wanted in SLOWEST.items():
+            yield f"{_pass(mode)}, geometric mean speedup over {PEERS[peer]}", required, mean
+    for mode, required in WORST.items():
         found = _found(cells, "plain", mode, BETTER)
         if found:
-            said = f"{_pass(mode)}, slowest cell, times Keras' better mode"
-            yield said, wanted, min(found.values())
+            said = f"{_pass(mode)}, worst-case speedup over {FASTER}"
+            yield said, required, min(found.values())
     for mode in MODES:
         for key, cell in layer_report.chosen(cells, "plain", mode).items():
             if key.split("/")[2::2] == ["128", "256"]:
-                said = f"{_pass(mode)} {_shape(key)}, share of a product's rate"
+                said = f"{_pass(mode)} {_shape(key)}, fraction of matmul throughput"
                 yield said, 0.7, cell["share_of_product_rate"]
     if epoch:
-        said = "an epoch of `recipes.sentiment`, times `keras.layers.GRU`"
+        said = "one epoch of `recipes.sentiment`, speedup over `keras.layers.GRU`"
         yield f"{said}, once compiled", 1.7, epoch["times_as_fast"]
         # Tracing, compiling and one batch of each length, which the first epoch has besides.
         whole = [epoch["seconds"][who] + s for who, s in epoch["first_batches_seconds"].items()]
@@ -154,21 +157,22 @@ def _at_least(cells: Cells, epoch: dict[str, Any] | None) -> Iterator[Aim]:
 
 
 def _at_most(record: dict[str, Any]) -> Iterator[Aim]:
-    """Yield the aims of memory and of compilation, the figure wanted, and the figure measured."""
+    """Yield the targets of memory and compilation, the figure required, and the figure measured."""
     memory = record["memory"]
     for key, peak in memory.items():
         peer, _, sizes = key.partition(":")
         keras = memory.get(f"keras:{sizes}")
         if peer == OURS and peak and keras:
-            yield f"peak memory of a training step {_sizes(sizes)}, of Keras'", 1, peak / keras
+            said = f"peak memory of a training step {_sizes(sizes)}, relative to Keras"
+            yield said, 1, peak / keras
     for mode in MODES:
         found = layer_report.first_calls(record["cells"], mode)
         if found:
             most = max(found, key=found.get)
-            said = f"first call with compilation, {_pass(mode)}"
+            said = f"first call with compilation, {_pass(mode)}, relative to Keras with XLA"
             mean = timing.geometric_mean(found.values())
-            yield f"{said}, mean, of Keras' with XLA", 1.5, mean
-            yield f"{said}, most, of Keras' with XLA {_shape(most)}", 1.5, found[most]
+            yield f"{said}, geometric mean", 1.5, mean
+            yield f"{said}, worst case {_shape(most)}", 1.5, found[most]
 
 
 def _sizes(text: str) -> str:
@@ -180,26 +184,26 @@ def _pass(mode: str) -> str:
 
 
 def _losses(cells: Cells) -> str:
-    """Return the cells in which a mode of Keras is faster than we may be slow."""
+    """Return the configurations in which a mode of Keras is faster than we may be slow."""
     lines = []
-    for mode, least in SLOWEST.items():
+    for mode, least in WORST.items():
         found = _found(cells, "plain", mode, BETTER)
         below = sorted((ratio, key) for key, ratio in found.items() if ratio < least)
         named = ", ".join(f"{_shape(key)} {ratio:.2f}" for ratio, key in below) or "none"
         lines.append(
-            f"- {_pass(mode)}, below {least:g} of Keras' better mode: {len(below)} of "
-            f"{len(found)} cells: {named}."
+            f"- {_pass(mode)}, speedup below {least:g} over {FASTER}: {len(below)} of "
+            f"{len(found)} configurations: {named}."
         )
     return "\n".join(lines)
 
 
 def _costs(record: dict[str, Any]) -> str:
     growth = []
-    for axis, name in ((2, "batch (32 to 128 rows)"), (3, "time")):
+    for axis, name in ((2, "batch size (32 to 128)"), (3, "time steps")):
         found = layer_report.exponents(record["cells"], axis)
         if found:
-            growth.append(f"as {name} to the power {min(found):.2f} to {max(found):.2f}")
-    lines = [f"Training time grows {' and '.join(growth)}."] if growth else []
+            growth.append(f"with {name} to the power {min(found):.2f} to {max(found):.2f}")
+    lines = [f"Training time scales {' and '.join(growth)}."] if growth else []
     peaks: dict[str, list[str]] = {}
     for key, peak in record["memory"].items():
         peer, _, sizes = key.partition(":")

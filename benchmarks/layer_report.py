@@ -1,4 +1,4 @@
-"""What benchmarks/layer_speed.py measured: a summary, a table of every cell, and a picture."""
+"""What benchmarks/layer_speed.py measured: a summary, a table of every configuration, a picture."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from benchmarks import timing
 from gru_zoo.files import write_beside
 
 OURS = "gru_zoo"
-BETTER, BOTH_BETTER = "keras, better mode", "keras, better mode; ours too"
+# Peers of their own: the faster of Keras' two modes; the same while we may choose between ours too.
+BETTER, BOTH_BETTER = "faster of keras and keras_xla", "the same, faster of gru_zoo and gru_zoo_xla"
 NOT_PEERS = ("gru_zoo_xla", "empty")  # our own other mode, and no GRU at all
 
 Cells = dict[str, dict[str, Any]]
 
 
 def write(record: dict[str, Any], results: Path) -> None:
-    """Print the summary, and write it with all cells beside `results`, and the picture.
+    """Print the summary, and write it with all configurations beside `results`, and the
+    picture.
 
     Args:
         record: what layer_speed.py keeps.
@@ -32,7 +34,7 @@ def write(record: dict[str, Any], results: Path) -> None:
 
 
 def ratios_of(cell: dict[str, Any]) -> dict[str, float]:
-    """Return peer -> how many times as fast we are, Keras' better mode among the peers."""
+    """Return peer -> our speedup over it, the faster of Keras' default and XLA among the peers."""
     ratios = {name: ratio for name, ratio in cell["ratios"].items() if name not in NOT_PEERS}
     if {"keras", "keras_xla"} <= set(ratios):
         ratios[BETTER] = min(ratios["keras"], ratios["keras_xla"])
@@ -41,18 +43,20 @@ def ratios_of(cell: dict[str, Any]) -> dict[str, float]:
 
 
 def chosen(cells: Cells, variant: str, mode: str) -> Cells:
-    """Return the cells of a variant and a pass."""
+    """Return the configurations of a variant and a pass."""
     return {key: cell for key, cell in cells.items() if key.startswith(f"{variant}/{mode}/")}
 
 
 def _summary(record: dict[str, Any]) -> Iterable[str]:
     cells = record["cells"]
-    yield f"{record.get('cpu')}, {record.get('cores')} cores, one thread a core, {record['date']}."
+    cores = f"{record.get('cores')} cores, one thread per core"
+    yield f"{record.get('cpu')}, {cores}, {record['date']}."
     rounds = [cell["rounds"] for cell in cells.values()]
     few = [f"{key} ({cell['rounds']})" for key, cell in cells.items() if cell["rounds"] < 20]
-    yield f"{len(cells)} cells of {max(rounds, default=0)} rounds; fewer in: {few or 'none'}."
+    few = ", ".join(few) or "none"
+    yield f"{len(cells)} configurations, {max(rounds, default=0)} rounds each; fewer in: {few}."
     yield ""
-    yield "| variant | pass | cells | peer | times as fast, mean | lowest | in the cell |"
+    yield "| variant | pass | configurations | peer | speedup, geometric mean | worst case | at |"
     yield "|---|---|---|---|---|---|---|"
     for variant in dict.fromkeys(key.split("/")[0] for key in cells):
         for mode in ("forward", "train"):
@@ -68,7 +72,7 @@ def _summary(record: dict[str, Any]) -> Iterable[str]:
 
 
 def _facts(record: dict[str, Any]) -> Iterable[str]:
-    """Yield the lines on growth, the product's rate, compilation and memory."""
+    """Yield the lines on scaling, matmul throughput, compilation and memory."""
     cells = record["cells"]
     for axis, name in ((2, "batch"), (3, "time")):
         found = exponents(cells, axis)
@@ -77,14 +81,14 @@ def _facts(record: dict[str, Any]) -> Iterable[str]:
     for key, cell in cells.items():
         if key.startswith("plain/") and "/128/" in key and key.endswith("/256"):
             share = cell["share_of_product_rate"]
-            yield f"- {key}: {share:.0%} of the rate of a 2048 x 2048 product"
+            yield f"- {key}: {share:.0%} of the throughput of a 2048 x 2048 matmul"
     for mode in ("forward", "train"):
         found = first_calls(cells, mode)
         if found:
             mean, most = timing.geometric_mean(found.values()), max(found, key=found.get)
             yield (
-                f"- first call, {mode}, compilation included: {mean:.2f} of Keras' with XLA,"
-                f" most {found[most]:.2f} in {most}"
+                f"- first call, {mode}, compilation included, relative to Keras with XLA: "
+                f"geometric mean {mean:.2f}, worst case {found[most]:.2f} ({most})"
             )
     for key, peak in record["memory"].items():
         size = "missing" if peak is None else f"{peak / 1e6:.0f} MB"
@@ -92,7 +96,7 @@ def _facts(record: dict[str, Any]) -> Iterable[str]:
 
 
 def first_calls(cells: Cells, mode: str) -> dict[str, float]:
-    """Return key -> how long our first call takes, compilation included, in those of Keras' XLA."""
+    """Return key -> our first call's time, compilation included, relative to Keras with XLA."""
     firsts = {
         key: cell["first_call_s"]
         for key, cell in chosen(cells, "plain", mode).items()
@@ -102,7 +106,7 @@ def first_calls(cells: Cells, mode: str) -> dict[str, float]:
 
 
 def exponents(cells: Cells, axis: int) -> list[float]:
-    """Return our training time's exponents in batch (axis 2) or time (axis 3), a line a fit."""
+    """Return our training time's exponents in batch (axis 2) or time (axis 3), one per fit."""
     lines: dict[tuple, list[tuple[int, float]]] = {}
     for key, cell in chosen(cells, "plain", "train").items():
         parts = key.split("/")
@@ -113,9 +117,9 @@ def exponents(cells: Cells, axis: int) -> list[float]:
 
 
 def _every_cell(cells: Cells) -> Iterable[str]:
-    """Yield a table of milliseconds, a row a cell."""
+    """Yield a table of milliseconds, a row per configuration."""
     names = list(dict.fromkeys(name for cell in cells.values() for name in cell["ms"]))
-    yield "Milliseconds, medians:"
+    yield "Median times in milliseconds:"
     yield ""
     yield "| variant/pass/batch/time/units | " + " | ".join(names) + " |"
     yield "|---" * (1 + len(names)) + "|"
@@ -125,7 +129,7 @@ def _every_cell(cells: Cells) -> Iterable[str]:
 
 
 def _draw(cells: Cells, path: Path) -> None:
-    """Draw how many times as fast as Keras we are, a panel a pass and mode, a cell a shape."""
+    """Draw our speedup over Keras, a panel per pass and mode, a cell per shape."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -152,8 +156,9 @@ def _draw(cells: Cells, path: Path) -> None:
         panel.set_yticks(range(len(rows)), [f"batch {b}, {u} units" for b, u in rows])
         panel.set_xlabel("time steps")
         what = "forward" if mode == "forward" else "training step"
-        panel.set_title(f"{what} / {'Keras, default' if name == 'keras' else name}")
-    bar = figure.colorbar(image, ax=panels, label="times as fast as keras.layers.GRU")
+        peer = "Keras' default" if name == "keras" else "the faster of default and XLA"
+        panel.set_title(f"{what}\nvs {peer}", fontsize=11)
+    bar = figure.colorbar(image, ax=panels, label="speedup over keras.layers.GRU")
     ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.ax.minorticks_off()

@@ -1,16 +1,16 @@
 """How fast is our GRU? The layer against its peers, over a grid of shapes, on this machine's CPU.
 
-    python -m benchmarks.layer_speed                  # all; goes on where it stopped
-    python -m benchmarks.layer_speed --minutes 8      # begins no further cell after 8 minutes
+    python -m benchmarks.layer_speed                  # all; resumes where it stopped
+    python -m benchmarks.layer_speed --minutes 8      # starts no configuration after 8 minutes
     python -m benchmarks.layer_speed --batch 32 --time 200 --units 128 --results /tmp/one.json
     python -m benchmarks.layer_speed --report-only    # tables and picture of the results
     python -m benchmarks.layer_speed --report-only --write    # also into README.md
 
-Forward is what `predict` runs and train what `fit` runs, weight gradients included. Contenders
+Forward is what `predict` runs and train what `fit` runs, weight gradients included. The layers
 take turns in one process, in a new order each round, each with the library's own number of threads
-(one a core); a ratio is the median over the rounds of theirs / ours. Peak memory is measured in a
-process of its own. Every finished cell is kept in the results file with what it was measured of;
-cells of another machine, other versions or other code are measured anew.
+(one per core); a speedup is the median over the rounds of theirs / ours. Peak memory is measured
+in a process of its own. Every finished configuration is kept in the results file with what it was
+measured of; those of another machine, other versions or other code are measured anew.
 Needs the extra `bench`, and torch, jax and flax for those peers; a missing one is named.
 """
 
@@ -77,13 +77,13 @@ class Config:
 
     # Care.
     runs: int = 20
-    """Rounds per cell; a ratio's median is over them."""
+    """Rounds per configuration; a speedup is the median over them."""
     seconds: float = 1e9
-    """A cell that has taken so long stops after its third round or later."""
+    """A configuration that has taken so long stops after its third round or later."""
     minutes: float = 1e9
-    """Begin no further cell after so many minutes."""
+    """Start no configuration after so many minutes."""
     memory: bool = True
-    """Also measure the training step's peak memory, at the grid's middle and largest cells."""
+    """Also measure the peak memory of a training step, at the grid's middle and largest shapes."""
 
     # Files.
     results: Path = Path("benchmarks/results/layer_speed.json")
@@ -163,7 +163,7 @@ def _measure(config: Config, record: dict[str, Any]) -> None:
         if case.key in record["cells"]:
             continue
         if time.monotonic() - began > 60 * config.minutes:
-            print("time is up; the same command goes on here", file=sys.stderr)
+            print("time is up; the same command resumes here", file=sys.stderr)
             return
         record["cells"][case.key] = cell = _cell(case, config)
         record["date"] = timing.machine(PACKAGES)["date"]
@@ -181,7 +181,7 @@ def _measure(config: Config, record: dict[str, Any]) -> None:
 
 
 def _cell(case: Case, config: Config) -> dict[str, Any]:
-    """Build every contender of one cell, time them in turns, and return the figures."""
+    """Build every layer of one configuration, time them in turns, and return the figures."""
     import keras
     import tensorflow as tf
 

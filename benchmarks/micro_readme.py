@@ -9,7 +9,13 @@ from gru_zoo.artifacts.card_text import table as markdown
 
 BEGIN = "<!-- microcontroller: made by `python -m benchmarks.microcontroller --write` -->"
 END = "<!-- end of microcontroller -->"
-_COLUMNS = ("step", "variant", "file", "smallest arena", "answers off LiteRT's", "over the stream")
+_COLUMNS = (
+    "step",
+    "variant",
+    "file size",
+    "smallest arena",
+    "max. output error vs LiteRT, single step",
+)
 
 
 def table(records: Sequence[dict[str, Any]]) -> str:
@@ -24,11 +30,12 @@ def table(records: Sequence[dict[str, Any]]) -> str:
             found = f"{record['arena_bytes']:,} bytes", *off
         size = f"{record['file_bytes'] / 1e3:,.0f} KB"
         rows.append((record["model"], record["variant"], size, *found))
-    return markdown(_COLUMNS, rows)
+    steps = max((record["steps"] for record in records if "steps" in record), default=0)
+    return markdown((*_COLUMNS, f"{steps}-step stream"), rows)
 
 
 def off_litert(record: dict[str, Any], states: str) -> float:
-    """Return the largest difference between TFLM's and LiteRT's answers, states not counted.
+    """Return the max. abs. difference between TFLM's and LiteRT's outputs, states not counted.
 
     Args:
         record: of a step that ran.

@@ -3,10 +3,10 @@
     python -m benchmarks.tflite_latency --prepare-only      # make the files, minutes
     python -m benchmarks.tflite_latency --write             # measure, a minute; into README.md
 
-The sentiment preset (400 words) and a keyword model, (49, 40) -> GRU(128) -> 12. Contenders take
-turns in one process: our files, the file that Keras' own layer gives, and ONNX Runtime with its
-fused GRU operator on the same weights (the yardstick; float32). A ratio is the median over the
-rounds of theirs / ours. What Python adds to a call is left out on both sides, for a device has no
+The sentiment preset (400 words) and a keyword model, (49, 40) -> GRU(128) -> 12. They take turns
+in one process: our files, the export of Keras' own layer, and ONNX Runtime with its fused GRU
+operator on the same weights (the baseline; float32). A speedup is the median over the rounds of
+theirs / ours. What Python adds to a call is left out on both sides, for a device has no
 Python: inputs and outputs are bound before. Needs the extra `bench`.
 """
 
@@ -198,7 +198,7 @@ def _onnx(path: Path, inputs: Mapping[str, Any]) -> Callable[[], Any]:
 
 
 def _rounds(runs: Mapping[Any, Callable[[], Any]], count: int) -> dict[Any, list[float]]:
-    """Return the seconds of each contender's rounds, warm; they take turns."""
+    """Return the seconds of each one's rounds, warm; they take turns."""
     for run in runs.values():
         for _ in range(5):
             run()

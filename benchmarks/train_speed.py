@@ -118,7 +118,7 @@ def _print(record: dict[str, Any]) -> None:
     console.print(f"{record['cpu']}, {record['cores']} cores")
     console.print(table)
     console.print(
-        f"{record['times_as_fast']:.2f} times as fast"
+        f"speedup {record['times_as_fast']:.2f}"
         f" (median turn {record['times_as_fast_median_turn']:.2f})"
     )
 

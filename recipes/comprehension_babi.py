@@ -337,7 +337,7 @@ def export(config: Train, run: RunFolder) -> None:
     training, _ = read("train", config)
     command = publishing.command("comprehension", run, type(config)())
     card = comprehension_export.write_artifact(run, model, training, test, given, config, command)
-    report.print_run("comprehension", run, card.exports)
+    report.print_run("comprehension", run, card)
 
 
 def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:

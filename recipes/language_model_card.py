@@ -19,37 +19,39 @@ if TYPE_CHECKING:
 TEXTS, TOKENS = 40, 50
 ABOUT = {
     "imdb": {
-        "summary": "Says which words may follow in a film review, one word at a time.",
+        "summary": "Predicts the next word of an English film review.",
         "uses": (
-            "Suggestions while a review is typed, and a beginning for training on other tasks. "
-            "Not a source of facts; what it writes sounds like a review and means nothing."
+            "Suggestions while a review is typed, and a starting point for training on other "
+            "tasks. Not a source of facts: its texts sound like reviews and mean nothing."
         ),
         "dataset": "stanfordnlp/imdb",
         "published": (
             {
-                "system": "GRU of 13 million parameters on another text, Penn Treebank's words",
+                "system": "GRU with 13 million parameters on other data, Penn Treebank (words)",
                 "value": "92.5",
                 "source": "Bai et al. 2018",
             },
         ),
         "limits": (
-            "It knows words without punctuation, in lower case, and no other than its own.",
-            "It was trained on film reviews of the years before 2011, with the opinions and the "
-            "prejudices that stand in them, and repeats them.",
+            "It knows only the words of its vocabulary, in lower case and without punctuation.",
+            "It was trained on film reviews from before 2011, and reproduces the opinions and the "
+            "prejudices in them.",
         ),
     },
     "tiny_shakespeare": {
-        "summary": "Says which characters may follow in a play, one at a time.",
-        "uses": "An example of training and streaming on characters, small enough to look into.",
+        "summary": "Predicts the next character of a play.",
+        "uses": "An example of character-level training and streaming, small enough to look into.",
         "dataset": "tiny_shakespeare",
         "published": (
             {
-                "system": "GRU of 3 million parameters on another text, Penn Treebank's characters",
+                "system": "GRU with 3 million parameters on other data, Penn Treebank (characters)",
                 "value": "1.37",
                 "source": "Bai et al. 2018",
             },
         ),
-        "limits": ("It has read a million characters of one author and knows no other language.",),
+        "limits": (
+            "It was trained on a million characters by one author and knows no other language.",
+        ),
     },
 }
 

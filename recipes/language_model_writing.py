@@ -102,6 +102,6 @@ def write_files(model: LanguageModel, out: Path, overwrite: bool) -> None:
     for variant in VARIANTS:
         path = out / file_of(variant)
         difference = export.tflite(model, path, variant, overwrite=True)
-        print(f"{path}: {size_of(path) / 1e3:,.0f} KB, largest difference {difference:.1e}")
+        print(f"{path}: {size_of(path) / 1e3:,.0f} KB, max. abs. difference {difference:.1e}")
     export.saved_model(model, out / "saved_model", overwrite=True)
-    print(f"{out / 'saved_model'}: SavedModel, largest difference below 1e-05")
+    print(f"{out / 'saved_model'}: SavedModel, max. abs. difference below 1e-05")

@@ -163,15 +163,15 @@ def _train(config: Train, run: RunFolder, training: list[np.ndarray], source: So
     )
     save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
-    exports = _export(run, model).exports if config.export and config.cell == "gru" else []
-    report.print_run("polyphonic_music", run, exports)
+    card = _export(run, model) if config.export and config.cell == "gru" else None
+    report.print_run("polyphonic_music", run, card)
 
 
 def evaluate(config: Evaluate) -> None:
     """Evaluate on the test split again."""
     run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
-    report.print_run("polyphonic_music", run, [])
+    report.print_run("polyphonic_music", run)
 
 
 def generate(config: Generate) -> None:
@@ -202,7 +202,7 @@ def export(config: Export) -> None:
         dataset = flags_of(run, Train).dataset
         files.write_files(config.out, _load(run), dataset, config.overwrite)
         return
-    report.print_run("polyphonic_music", run, _export(run, _load(run)).exports)
+    report.print_run("polyphonic_music", run, _export(run, _load(run)))
 
 
 def publish(config: Publish) -> None:

@@ -25,11 +25,11 @@ NAMES = {
     "piano_midi": "classical piano",
 }
 USES = (
-    "A small example of a stream on a device: a frame goes in, the probability of each of 88 keys "
-    "comes out. It can accompany or continue a piece of the kind that it has learnt; not meant to "
-    "be taken for a composer's work."
+    "A small example of streaming on a device: one frame in, the probability of each of 88 keys "
+    "out. It can accompany or continue a piece of the kind that it was trained on; its output is "
+    "not meant to be taken for a composer's work."
 )
-# Mean negative log-likelihood a frame, in nats, of gated recurrent units on the test split.
+# Mean negative log-likelihood per frame, in nats, of gated recurrent units on the test split.
 PUBLISHED = {
     "jsb_chorales": (("8.54 (from memory)", "Chung et al. 2014"), ("8.43", "Bai et al. 2018")),
     "nottingham": (("3.23 (from memory)", "Chung et al. 2014"), ("3.46", "Bai et al. 2018")),
@@ -37,9 +37,9 @@ PUBLISHED = {
     "piano_midi": (("8.82 (from memory)", "Chung et al. 2014"),),
 }
 LIMITS = (
-    "Keys are independent of each other given what came before: a chord is drawn key by key, and "
-    "can have a wrong one.",
-    "It knows no time signature, no loudness and no tempo: a frame is as long as the next.",
+    "Given the previous frames, it predicts keys independently of each other: a chord is sampled "
+    "key by key, and can have a wrong one.",
+    "It has no notion of time signature, loudness or tempo: all frames are equally long.",
 )
 # Training pieces that integers are calibrated on, test pieces that are kept as goldens.
 REPRESENTATIVE, GOLDENS = 40, 4
@@ -128,7 +128,7 @@ def _about(run: RunFolder, model: keras.Model, config: Any, command: str) -> Abo
         # Hugging Face has no task of its own for music as notes.
         task="time-series-forecasting",
         language=["zxx"],  # no words
-        summary=f"Tells which keys sound next: of {NAMES[config.dataset]}, as piano rolls.",
+        summary=f"Predicts the next frame of piano rolls: {NAMES[config.dataset]}.",
         uses=USES,
         metric="nll",
         dataset=config.dataset,

@@ -167,8 +167,8 @@ def _train(
     )
     save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
-    exports = _export(run, model).exports if config.export and config.cell == "gru" else []
-    report.print_run("pos_tagging", run, exports)
+    card = _export(run, model) if config.export and config.cell == "gru" else None
+    report.print_run("pos_tagging", run, card)
 
 
 def evaluate(config: Evaluate) -> None:
@@ -233,7 +233,7 @@ def export(config: Export) -> None:
         test, _ = _read("test", flags_of(run, Train))
         pos_tagging_files.write_files(config.out, _load(run), test, config.overwrite)
         return
-    report.print_run("pos_tagging", run, _export(run, _load(run)).exports)
+    report.print_run("pos_tagging", run, _export(run, _load(run)))
 
 
 def publish(config: Publish) -> None:

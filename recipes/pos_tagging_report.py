@@ -57,29 +57,31 @@ def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
     treebank = run.config["treebank"]
     language = treebank.split("_")[0]
     # The split of raw text is that of English treebanks, whatever the tagger has learnt.
-    raw, others = "raw English text, roughly", "other languages"
+    raw, others = "raw English text, approximately", "other languages"
     if language != "en":
-        raw = "raw text, roughly as English treebanks do"
+        raw = "raw text, approximately as in English treebanks"
         others = f"languages other than that of the treebank {treebank} ({language})"
     return {
         "task": "token-classification",
         "language": [language],
-        "summary": "Tells the universal part of speech (UPOS) of every word of a sentence.",
+        "summary": "Predicts the universal part-of-speech tag (UPOS) of each word of a sentence.",
         "uses": (
-            "Tagging of words that are already apart, on a phone, in a browser or on a server; the "
-            f"SavedModel also splits {raw}. Not meant for {others}."
+            "Tagging of tokenized text on a phone, in a browser or on a server; the SavedModel "
+            f"also tokenizes {raw}. Not meant for {others}."
         ),
         "dataset": "universal_dependencies",
         "configuration": {"treebank": treebank, **tagger_configuration(model)},
         "published": PUBLISHED if treebank == "en_ewt" else (),
         "measured": [
-            Section("Tag by tag", _HEADS, _rows(tags), "The Keras model on the split named above.")
+            Section(
+                "Per-tag results", _HEADS, _rows(tags), "Keras model, on the split named above."
+            )
         ],
         "limits": [
-            f"It takes at most {LENGTHS[-1]} words a sentence.",
-            "Words are taken as the treebank has them (gold tokenization): on raw text, mistakes "
-            "of the split come on top.",
-            "A word outside its vocabulary is known by its affixes and its shape alone.",
+            f"It takes at most {LENGTHS[-1]} words per sentence.",
+            "Scores are with gold tokenization, the treebank's own: on raw text, tokenization "
+            "errors come on top.",
+            "Of a word outside its vocabulary it sees the affixes and the shape only.",
         ],
     }
 

@@ -162,7 +162,7 @@ def evaluate(config: Evaluate) -> None:
         if len(runs) == 1:
             accuracy = reviews.score(outputs[0], test.labels)["accuracy"]
             _write_metrics(run, model, accuracy, reviews.scored_on(test, source), source)
-            report.print_run("semi_supervised", run, [])
+            report.print_run("semi_supervised", run)
         else:
             print(f"{run.path}: {reviews.score(outputs[-1], test.labels)['accuracy']:.4f}")
     if len(runs) > 1:

@@ -282,9 +282,8 @@ def _card_path(run: RunFolder) -> Path:
 def _print_table(run: RunFolder) -> None:
     from gru_zoo.artifacts.card import Card
 
-    card = _card_path(run)
-    exports = Card.from_json(card).exports if card.exists() else []
-    report.print_run("sentiment", run, exports)
+    path = _card_path(run)
+    report.print_run("sentiment", run, Card.from_json(path) if path.exists() else None)
 
 
 COMMANDS = {

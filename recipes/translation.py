@@ -170,15 +170,15 @@ def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Sour
     )
     save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
-    exports = _export(run, model).exports if config.export and config.cell == "gru" else []
-    report.print_run("translation", run, exports)
+    card = _export(run, model) if config.export and config.cell == "gru" else None
+    report.print_run("translation", run, card)
 
 
 def evaluate(config: Evaluate) -> None:
     """Evaluate on the test split again."""
     run = open_run(config.run, RUNS)
     _evaluate(run, _load(run))
-    report.print_run("translation", run, [])
+    report.print_run("translation", run)
 
 
 def predict(config: Predict) -> None:
@@ -220,7 +220,7 @@ def export(config: Export) -> None:
     if config.out:
         translation_export.write_files(config.out, _load(run), config.overwrite)
         return
-    report.print_run("translation", run, _export(run, _load(run)).exports)
+    report.print_run("translation", run, _export(run, _load(run)))
 
 
 def publish(config: Publish) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NAMES = {"de": "German", "en": "English", "fr": "French"}
 USES = (
-    "A small example of attention and beam search on a device. It knows captions of everyday "
-    "pictures and little else: not meant for other texts."
+    "A small example of attention and beam search on a device. It was trained on captions of "
+    "everyday pictures and knows little else: not meant for other texts."
 )
 # https://github.com/bentrevett/pytorch-seq2seq: lower case, its own tokens, not sacreBLEU's. Cards
 # of every direction have them.
@@ -37,10 +37,10 @@ PUBLISHED = tuple(
     )
 )
 LIMITS = (
-    "It was trained on {captions:,} captions: words that they do not hold are spelt from pieces, "
-    "often wrongly.",
-    "It translates one sentence at a time, without what came before.",
-    "Captions describe people by what can be seen of them, and the model repeats their biases.",
+    "It was trained on {captions:,} captions: words that do not occur in them are spelt from "
+    "subwords, often wrongly.",
+    "It translates one sentence at a time, without context.",
+    "Captions describe people by what can be seen of them, and the model reproduces their biases.",
 )
 GOLDENS = 16
 
@@ -132,19 +132,19 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
         for row in run.history
     ]
     text = (
-        "The loss in training is smoothed, the other is not; BLEU after an epoch is that of "
-        "greedy translations. The figures above are those of a search with "
+        "The training loss has label smoothing, the validation loss has none; validation BLEU is "
+        "of greedy decoding. The scores above are of beam search with "
         f"{config.beams} beams and a length penalty of {config.alpha:g}; "
-        f"signature {metrics['signature']}."
+        f"sacreBLEU signature {metrics['signature']}."
     )
     whole = metrics["data"]["splits"]["train"]["size"]
     captions = min(config.limit or whole, whole)
-    columns = ["epoch", "loss", "validation loss", "validation BLEU"]
+    columns = ["epoch", "training loss", "validation loss", "validation BLEU"]
     return About(
         name=run.path.name,
         task="translation",
         language=[source, target],
-        summary=f"Translates {NAMES[source]} captions of pictures into {NAMES[target]}.",
+        summary=f"Translates {NAMES[source]} image captions into {NAMES[target]}.",
         uses=USES,
         metric="bleu",
         dataset="bentrevett/multi30k",
@@ -160,6 +160,6 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
             "alpha": config.alpha,
         },
         published=PUBLISHED,
-        measured=[Section("Training", columns, history, text)],
+        measured=[Section("Learning curve", columns, history, text)],
         limits=[limit.format(captions=captions) for limit in LIMITS],
     )

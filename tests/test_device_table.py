@@ -36,7 +36,20 @@ def test_the_largest_difference_of_all_outputs_is_shown(tmp_path, monkeypatch):
     (tmp_path / "arm.json").write_text(json.dumps({"records": records}))
     monkeypatch.setattr(device_table, "RESULTS", tmp_path)
     (row,) = device_table._emulated("mine", {"int8": 1500})
-    assert row[2:6] == ("LiteRT on a / b, step", "2 KB", "–", "5.0e-01 / 1.0e+00 (from x86)")
+    assert row[2:6] == ("LiteRT on a / b, step", "2 KB", "–", "5.0e-01 / 1.0e+00 (vs x86)")
+
+
+def test_a_translators_parts_have_their_own_sizes(made):
+    folder = device_table.ROOT / "saved_models" / "translation_multi30k_de_en_gru_small"
+    sizes = {
+        (row[1], row[3])
+        for row in made
+        if row[0] == folder.name and row[1].endswith("float32") and "cortex" in row[2]
+    }
+    assert sizes == {
+        (f"{part} float32", f"{(folder / f'{part}_float32.tflite').stat().st_size / 1e3:,.0f} KB")
+        for part in ("encoder", "decoder")
+    }
 
 
 def test_what_is_written_is_not_stale(made, tmp_path, monkeypatch):

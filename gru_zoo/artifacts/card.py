@@ -32,7 +32,7 @@ class Section:
     Args:
         title: the heading.
         columns: heads of the table's columns.
-        rows: one a row of the table, a cell for each column: text, or a number to be shown.
+        rows: of the table, a cell for each column: text, or a number to be shown.
         text: what was measured, and how.
 
     Raises:
@@ -52,7 +52,7 @@ class Section:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(
-                    f"rows must have {len(self.columns)} cells, one a column; got {list(row)!r}."
+                    f"rows must have {len(self.columns)} cells, one per column; got {list(row)!r}."
                 )
 
 
@@ -70,7 +70,7 @@ class About:
         dataset: Hugging Face's name of the data set.
         data: the data set's record, `Source.as_dict()`.
         scored_on: what the scores were measured on, in plain words.
-        scores: one a seed; the artifact is the one that is best on validation data.
+        scores: one per seed; the artifact is the one that is best on validation data.
         shipped_seed: seed of the weights in the artifact.
         commands: what makes the artifact, one after the other.
         configuration: of the model, in JSON's types: sizes, labels, what a reader asks for.
@@ -115,7 +115,8 @@ class About:
 
     def spread(self) -> str:
         """Return mean and sample standard deviation over the seeds."""
-        return spread(self.metric, self.scores)
+        single = "weight average" if self.is_average() else "one seed"
+        return spread(self.metric, self.scores, single)
 
     def trainings(self) -> list[str]:
         """Return the commands that train, those of what it began with or learnt from included."""
@@ -127,6 +128,17 @@ class About:
         last = trainings[-1].split() if trainings else []
         return len(trainings) > len(self.scores) or any(flag in last for flag in LEARNS_FROM)
 
+    def is_average(self) -> bool:
+        """Return whether its weights are the average of several trainings'."""
+        if len(self.scores) > 1:
+            return False
+        for training in reversed(self.trainings()):
+            averaged = training.partition(" --mean-of ")[2].partition(" --")[0].split()
+            if len(averaged) != 1:
+                return len(averaged) > 1
+            # "The average" of one is what was trained before it, with other settings.
+        return False
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Card(About):
@@ -134,7 +146,7 @@ class Card(About):
 
     Args:
         model: `{"class", "parameters"}` of the Keras model.
-        exports: one record a file: file, variant, bytes, metric, largest_difference, latency_ms.
+        exports: one record per file: file, variant, bytes, metric, largest_difference, latency_ms.
         versions: of the packages that made it.
         commit: of the repository that made it, empty if it was none.
         machine: what it was exported on.

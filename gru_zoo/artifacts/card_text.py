@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gru_zoo.artifacts.card import Card
+from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
 
 _LIBRARIES = {"tflite": "tflite", "onnx": "onnx", "saved_model": "tf-keras"}
@@ -24,7 +26,7 @@ def readme(card: Card) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a Markdown table; numbers are shown shortly, a bar inside a cell is escaped.
+    """Return a Markdown table; numbers are shortened, a bar inside a cell is escaped.
 
     Example:
         >>> print(table(["a", "b"], [["x|y", 1234], ["z", 0.25]]))
@@ -86,13 +88,12 @@ def _text(card: Card) -> str:
     lines = [
         f"# {card.name}\n",
         f"{card.summary}\n",
-        f"- **{title}:** {metric.show(card.value)} on {card.scored_on};",
-        f"  over all seeds {card.spread()}.",
+        *_score(card, title),
         f"- **Parameters:** {card.model['parameters']:,}",
         f"- **Data:** {card.data['name']} {card.data['version']}, {card.data['licence']}.",
     ]
     if card.published:
-        lines.append("- **Published, for comparison:**")
+        lines.append("- **Published results of others:**")
         lines += [
             f"  - {row['system']}: {row['value']} ({row['source']})" for row in card.published
         ]
@@ -101,11 +102,22 @@ def _text(card: Card) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _score(card: Card, title: str) -> list[str]:
+    """Return the lines on the metric, with its spread where there are several seeds."""
+    if len(card.scores) == 1:
+        return [f"- **{title}:** {card.spread()} on {card.scored_on}."]
+    shown = METRICS[card.metric].show(card.value)
+    return [
+        f"- **{title}:** {shown} on {card.scored_on};",
+        f"  mean ± SD over seeds: {card.spread()}.",
+    ]
+
+
 def _training(card: Card) -> str:
     show = METRICS[card.metric].show
     rows = [
         (
-            f"{score.seed}{' (these weights)' if score.seed == card.shipped_seed else ''}",
+            f"{score.seed}{' (this model)' if score.seed == card.shipped_seed else ''}",
             show(score.value),
             show(score.validation),
             score.epochs,
@@ -113,9 +125,12 @@ def _training(card: Card) -> str:
         )
         for score in card.scores
     ]
-    text = table(["seed", "test", "validation", "epochs", "training"], rows)
+    text = table(["seed", "test", "validation", "epochs", "training time"], rows)
     total = sum(score.train_seconds for score in card.scores)
-    before = ", without that of what it began with or learnt from (`zoo reproduce`)"
+    before = (
+        ", excluding the models it was initialised from or distilled from (`zoo reproduce` lists "
+        "their training)"
+    )
     more = before if card.goes_on() else ""
     return f"## Training\n\n{text}\n\n{_chosen(card)} Training took {total:,.0f} s in all{more}.\n"
 
@@ -124,52 +139,75 @@ def _chosen(card: Card) -> str:
     """Say which of several trainings the weights are of."""
     if len(card.scores) > 1:
         return "The seed was chosen on validation data."
-    for training in reversed(card.trainings()):
-        averaged = training.partition(" --mean-of ")[2].partition(" --")[0].split()
-        if len(averaged) > 1:
-            return "The weights are the mean of those of several trainings."
-        if not averaged:
-            break
-        # "The mean" of one is what was trained before it, with other settings.
+    if card.is_average():
+        return "The weights are the average of several trainings."
     return "One seed was trained."
 
 
 def _files(card: Card) -> str:
     metric = METRICS[card.metric]
+    translates = card.task == "translation"
     rows = [
         (
             f"`{export['file']}`",
             f"{export['bytes'] / 1e3:,.0f} KB",
             "" if export.get("metric") is None else metric.show(export["metric"]),
             f"{export['largest_difference']:.1e}",
-            "" if export.get("latency_ms") is None else f"{export['latency_ms']:.2f} ms",
+            latency(export, card.task),
+            *([_sentence(export)] if translates else []),
         )
         for export in card.exports
     ]
-    columns = ["file", "size", metric.title, "largest difference from Keras", "one input"]
-    note = (
-        "Differences are over everything a file was compared on; one input is the median time on "
-        "one thread of the machine that made the card."
-    )
-    compared = {export["texts"] for export in card.exports if "texts" in export}
-    if compared:
-        note += f" Each file was compared on {max(compared):,} inputs of the test split"
-        partly = [e["model_metric"] for e in card.exports if "scored_on" in e and "texts" in e]
-        if partly:
-            note += f", of which the Keras model has {metric.show(partly[0])}"
-        note += "."
-    elif sampled := [e for e in card.exports if "scored_on" in e and e.get("model_metric")]:
-        note += (
-            f" Files are scored on {sampled[0]['scored_on']}, where the Keras model has "
-            f"{metric.show(sampled[0]['model_metric'])}."
-        )
+    columns = ["file", "size", metric.title, "max. abs. difference from Keras", "latency"]
+    columns += ["whole sentence"] if translates else []
+    parts = [_how_measured(card), _compared_on(card)]
     for export in card.exports:
         if steps := export.get("sequence_length"):
-            note += (
-                f" `{export['file']}` reads at most {steps - 1} words, and was compared with the "
-                "Keras model as it reads so many."
+            parts.append(
+                f"`{export['file']}` reads at most {steps - 1} words; it was compared with the "
+                "Keras model limited to as many."
             )
+    note = " ".join(part for part in parts if part)
     return f"## Files\n\n{table(columns, rows)}\n\n{note}\n"
+
+
+def _sentence(export: Mapping[str, Any]) -> str:
+    """Return a translator's time for a whole sentence, empty if it was not measured."""
+    return f"{export['sentence_ms']:.2f} ms" if "sentence_ms" in export else ""
+
+
+def _how_measured(card: Card) -> str:
+    """Say what the differences and the latencies in the table of files are."""
+    if card.task != "translation":
+        return (
+            "Differences are over all inputs that a file was compared on; latency is the median on "
+            "one thread of the machine that made the card."
+        )
+    beams = card.configuration["beams"]
+    return (
+        "Differences are over all sentences that a file was compared on, relative where values "
+        "exceed 1. Latencies are medians on one thread of the machine that made the card: of an "
+        f"encoder for one sentence, of a decoder for one decoding step of all {beams} beams. The "
+        f"whole sentence is encoding and beam search with {beams} beams, by the encoder and the "
+        "decoder of a variant together. The SavedModel's times are means over batches of "
+        "sentences."
+    )
+
+
+def _compared_on(card: Card) -> str:
+    """Say how many inputs files were compared and scored on, where it is not the test split."""
+    metric = METRICS[card.metric]
+    compared = {export["texts"] for export in card.exports if "texts" in export}
+    if compared:
+        partly = [e["model_metric"] for e in card.exports if "scored_on" in e and "texts" in e]
+        where = f", on which the Keras model has {metric.show(partly[0])}" if partly else ""
+        return f"Each file was compared on {max(compared):,} inputs of the test split{where}."
+    if sampled := [e for e in card.exports if "scored_on" in e and e.get("model_metric")]:
+        return (
+            f"Files are scored on {sampled[0]['scored_on']}, where the Keras model has "
+            f"{metric.show(sampled[0]['model_metric'])}."
+        )
+    return ""
 
 
 def _measured(card: Card) -> str:
@@ -178,11 +216,11 @@ def _measured(card: Card) -> str:
         parts += [f"### {section.title}", ""]
         parts += [section.text, ""] if section.text else []
         parts += [table(section.columns, section.rows), ""]
-    return "\n".join(["## Measured", "", *parts]) if parts else ""
+    return "\n".join(["## Evaluation", "", *parts]) if parts else ""
 
 
 def _limits(card: Card) -> str:
-    return "\n".join(["## Limits", "", *(f"- {limit}" for limit in card.limits), ""]) * bool(
+    return "\n".join(["## Limitations", "", *(f"- {limit}" for limit in card.limits), ""]) * bool(
         card.limits
     )
 
@@ -201,8 +239,10 @@ def _use(card: Card) -> str:
         variant = "int8" if "int8" in lite else lite[0]
         lines.append(f'lite = load("{_place(card)}", format="tflite", variant="{variant}")')
     if card.metric == "nll":
-        lines.insert(2, "model.predict(frames[None])  # [1, time, features], 0 or 1: what follows")
-        lines.append('lite.push(frame)["outputs"]  # a frame of a stream, [features]')
+        lines.insert(
+            2, "model.predict(frames[None])  # [1, time, features], 0 or 1: the next frames"
+        )
+        lines.append('lite.push(frame)["outputs"]  # one frame of a stream, [features]')
     return "\n".join(["## Use", "", "```python", *lines, "```", ""])
 
 
@@ -218,7 +258,7 @@ def _origin(card: Card) -> str:
     machine = f" on {card.machine}" if card.machine else ""
     return "\n".join(
         [
-            "## Made by",
+            "## Reproduction",
             "",
             "```sh",
             *card.commands,

@@ -28,8 +28,8 @@ from gru_zoo.export.tflite_file import tflite
 # What float32 may be off over some thousand steps, where every state has the rounding of those
 # before it: 2e-5 was seen at 1,800. The exporter's own comparison, of some steps, is narrower.
 _LONG = 1e-4
-_SHARE = 0.01  # by which the loss of a file of integers may differ
-# Of a model of frames; "int16x8" is one step in integers, for a microcontroller too: in the 8 bits
+_SHARE = 0.01  # by which the loss of an integer-only file may differ
+# Of a model of frames; "int16x8" is one integer-only step, for a microcontroller too: in the 8 bits
 # of "int8_full" a probability below 1/512 is none at all, and most of a frame's are.
 SHIPPED_OF_FRAMES = ("saved_model", "float32", "float16", "int8", "int16x8")
 
@@ -124,7 +124,7 @@ def frame_goldens(model: keras.Model, beginnings: np.ndarray) -> dict[str, np.nd
 def _judge(path: Path, kind: str, worst: float, loss: float, model_loss: float) -> None:
     """Raise Refused if a file is too far from the model.
 
-    Of files of integers one key in thousands of frames may be told otherwise, and what follows it:
+    An integer-only file may predict one key in thousands of frames otherwise, and what follows it:
     there the mean counts, as accuracy does of a classifier's.
     """
     limit = max(LIMITS[kind].difference, _LONG)
@@ -134,7 +134,7 @@ def _judge(path: Path, kind: str, worst: float, loss: float, model_loss: float) 
         if not abs(loss - model_loss) <= _SHARE * model_loss:  # NaN is refused too.
             raise Refused(
                 f"{path} ({kind}) must be within {limit:g} of the model's probabilities or have "
-                f"its {model_loss:.4f} nats a frame, within {_SHARE:.0%}; got a difference of "
+                f"its {model_loss:.4f} nats per frame, within {_SHARE:.0%}; got a difference of "
                 f"{worst:.3g} and {loss:.4f}."
             )
     else:

@@ -113,7 +113,7 @@ def language_model_goldens(model: LanguageModel, ids: np.ndarray) -> dict[str, n
 
 
 def _metric(model: LanguageModel, losses: Sequence[np.ndarray]) -> float:
-    """Return what its card counts in: bits a character, or the perplexity of words."""
+    """Return what its card counts in: bits per character, or the perplexity of words."""
     mean = float(np.mean(losses))
     characters = isinstance(model.tokenizer, CharacterTokenizer)
     return mean / math.log(2) if characters else math.exp(mean)

@@ -55,7 +55,7 @@ def write_tflite(model: Reader, path: Path, variant: str) -> None:
     Args:
         model: a built reader of GRUs.
         path: the file.
-        variant: "float32" or "int8" (weights in integers, dynamic range).
+        variant: "float32", "float16" or "int8" (dynamic-range quantization).
 
     Raises:
         ValueError: the reader has another cell than "gru".

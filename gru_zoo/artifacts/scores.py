@@ -1,4 +1,4 @@
-"""What a trained model achieved: a named metric, one score a seed, the spread over seeds."""
+"""What a trained model achieved: a named metric, one score per seed, the spread over seeds."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ METRICS = {
     "exact_match": Metric("exact match", "exact_match", percent=True),
     "bleu": Metric("BLEU", "bleu"),
     "perplexity": Metric("perplexity", "perplexity", lower_is_better=True),
-    "nll": Metric("nats a frame", "negative_log_likelihood", lower_is_better=True),
-    "bits_per_character": Metric("bits a character", "bits_per_character", lower_is_better=True),
+    "nll": Metric("NLL, nats per frame", "negative_log_likelihood", lower_is_better=True),
+    "bits_per_character": Metric("bits per character", "bits_per_character", lower_is_better=True),
 }
 
 
@@ -96,10 +96,15 @@ class Score:
             ) from None
 
 
-def spread(metric: str, scores: Sequence[Score]) -> str:
+def spread(metric: str, scores: Sequence[Score], single: str = "one seed") -> str:
     """Return mean and sample standard deviation of the scores over their seeds.
 
-    With one seed there is no spread to speak of, and none is given.
+    With one score there is no spread to speak of, and none is given.
+
+    Args:
+        metric: one of `METRICS`.
+        scores: one per seed.
+        single: what a single score is of.
 
     Raises:
         ValueError: `metric` is not one of `METRICS`.
@@ -112,7 +117,7 @@ def spread(metric: str, scores: Sequence[Score]) -> str:
     values = [(100 if named.percent else 1) * score.value for score in scores]
     unit = " %" if named.percent else ""
     if len(values) == 1:
-        return f"{values[0]:.2f}{unit} (one seed)"
+        return f"{values[0]:.2f}{unit} ({single})"
     deviation = statistics.stdev(values)
     return f"{statistics.mean(values):.2f} ± {deviation:.2f}{unit} ({len(values)} seeds)"
 

@@ -68,7 +68,7 @@ def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarra
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature in [1/20, 20] of the smallest negative log likelihood.
+    """Return the temperature in [1/20, 20] of the smallest negative log-likelihood.
 
     The likelihood is convex in 1/T, so that it has one minimum, found by golden section over
     log T to 1e-4.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Ends of the groups of reviews by their number of words.
 LENGTHS = (50, 100, 200, 400, 800)
 # Titles of the sections that limits are read from.
-OUTSIDE = "Texts of other origin"
+OUTSIDE = "Out-of-domain data"
 SAMPLES = "Negation, sarcasm and other languages"
 
 
@@ -40,15 +40,15 @@ def measured_sections(
 ) -> list[Section]:
     """Return what is measured about a sentiment model, as sections of its card.
 
-    Accuracy by the length of reviews, on texts of other origin, on samples of negation, sarcasm
-    and other languages; calibration, with a temperature fitted on validation data; what it says to
+    Accuracy by the length of reviews, on out-of-domain data, on samples of negation, sarcasm and
+    other languages; calibration, with a temperature fitted on validation data; predictions for
     unusual input.
 
     Args:
         model: a classifier with the labels negative and positive.
         validation: what choices are made on.
         test: what the card's figure is of.
-        others: texts of other origin that it was not trained on.
+        others: out-of-domain texts that it was not trained on.
 
     Raises:
         ValueError: the model has other labels.
@@ -86,17 +86,16 @@ def limits(sections: Sequence[Section]) -> list[str]:
 
     Example:
         >>> rows = [["plain statements", "9 of 9", "98 %"], ["sarcasm", "4 of 9", "80 %"]]
-        >>> limits([Section(SAMPLES, ["samples", "right", "sure"], rows)])
-        ['Of our short samples it got 9 of 9 plain statements right, but 4 of 9 of sarcasm.']
+        >>> limits([Section(SAMPLES, ["samples", "correct", "confidence"], rows)])
+        ['Correct on our short samples: 9 of 9 plain statements, 4 of 9 sarcasm.']
     """
     found = {section.title: section.rows for section in sections}
     said = []
     if SAMPLES in found:
-        plain, *others = found[SAMPLES]
-        rest = ", ".join(f"{right} of {kind}" for kind, right, _ in others)
-        said.append(f"Of our short samples it got {plain[1]} {plain[0]} right, but {rest}.")
+        counts = ", ".join(f"{correct} {kind}" for kind, correct, _ in found[SAMPLES])
+        said.append(f"Correct on our short samples: {counts}.")
     for name, number, accuracy, *_ in found.get(OUTSIDE, []):
-        said.append(f"On other texts than IMDB's, {name} ({number:,}), it reaches {accuracy}.")
+        said.append(f"On out-of-domain data ({name}: {number:,}) its accuracy is {accuracy}.")
     return said
 
 
@@ -133,8 +132,9 @@ def _calibration(
     results: Sequence[tuple[Texts, np.ndarray]], validation: Texts, temperature: float
 ) -> Section:
     rows = []
+    scaled_by = f"temperature-scaled, T = {temperature:.2f}"
     for texts, found in results:
-        for name, value in (("as it is", 1.0), (f"T = {temperature:.2f}", temperature)):
+        for name, value in (("uncalibrated", 1.0), (scaled_by, temperature)):
             scaled = with_temperature(found, value)
             rows.append(
                 [
@@ -146,10 +146,10 @@ def _calibration(
             )
     return Section(
         "Calibration",
-        ["texts", "probabilities", "expected calibration error", "negative log likelihood"],
+        ["data", "probabilities", "expected calibration error", "negative log-likelihood"],
         rows,
-        f"The temperature T was fitted on {validation.name}; dividing the logarithms of the "
-        "probabilities by it changes no label. The files give probabilities as they are.",
+        f"The temperature T was fitted on {validation.name}; temperature scaling changes no label. "
+        "The exported files return uncalibrated probabilities.",
     )
 
 
@@ -162,9 +162,9 @@ def _outside(results: Sequence[tuple[Texts, np.ndarray]]) -> Section:
         rows.append([*row, *(share(right[texts.labels == label]) for label in (1, 0))])
     return Section(
         OUTSIDE,
-        ["texts", "number", "accuracy", "of the positive", "of the negative"],
+        ["data", "texts", "accuracy", "recall, positive", "recall, negative"],
         rows,
-        "Never trained on.",
+        "Not used in training.",
     )
 
 
@@ -178,11 +178,11 @@ def _samples(model: SequenceClassifier) -> Section:
         rows.append([name, f"{int(right.sum())} of {len(right)}", sure])
     return Section(
         SAMPLES,
-        ["samples", "right", "mean probability of its answer"],
+        ["samples", "correct", "mean probability of the predicted label"],
         rows,
-        "Sentences written for this purpose (`gru_zoo/evaluation/robustness_samples.py`), half and "
-        "half positive and negative but for sarcasm, where 14 of 20 are negative. They are few: "
-        "read them as hints.",
+        "Sentences written for this purpose (`gru_zoo/evaluation/robustness_samples.py`), half of "
+        "them positive and half negative, except for sarcasm, where 14 of 20 are negative. They "
+        "are few: take the figures as hints.",
     )
 
 
@@ -194,9 +194,9 @@ def _unusual(model: SequenceClassifier) -> Section:
     ]
     return Section(
         "Unusual input",
-        ["input", "answer", "probability"],
+        ["input", "prediction", "probability"],
         rows,
-        "There is no right answer to most of these: the table says what to expect.",
+        "Most of these have no correct label: the table shows what to expect.",
     )
 
 

@@ -116,25 +116,26 @@ KINDS = {
     "plain statements": PLAIN,
     "negation": NEGATION,
     "sarcasm": SARCASM,
-    "praise and blame in one": CONTRAST,
+    "mixed sentiment": CONTRAST,
     "other languages (de, fr, es, it, ru, ja)": FOREIGN,
 }
 
 # What is no review at all, or a strange one: there is no right answer, only a behaviour.
 UNUSUAL = {
-    "empty": "",
-    "white space": "   \n\t ",
-    "signs only": "...!?;--",
+    "empty text": "",
+    "whitespace only": "   \n\t ",
+    "punctuation only": "...!?;--",
     "emoji only": "😀😀😀",
     "one unknown word": "xqzzt",
     "one neutral word": "film",
     "the word “good”": "good",
     "the word “bad”": "bad",
     "a recipe": "Boil the potatoes for twenty minutes and add some salt.",
-    "a film's facts": "The film was shot in 1998 in Berlin and runs for ninety minutes.",
+    "facts about a film": "The film was shot in 1998 in Berlin and runs for ninety minutes.",
     "PRAISE IN CAPITALS": "A WARM, FUNNY FILM WITH A WONDERFUL CAST.",
-    "praise with typing errors": "A wram, funy flim with a wonderfull csat.",
+    "praise with typos": "A wram, funy flim with a wonderfull csat.",
     "8,000 words of praise": "A warm, funny film with a wonderful cast. " * 1000,
-    "480 words of praise, then 4,800 of blame": "A warm, funny film with a wonderful cast. " * 60
+    "480 words of praise, then 4,800 of criticism": "A warm, funny film with a wonderful cast. "
+    * 60
     + "A dull, clumsy film with a wooden cast. " * 600,
 }

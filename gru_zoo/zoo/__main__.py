@@ -15,6 +15,7 @@ from rich.table import Column, Table
 
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
+from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.imports import import_without_optional
 from gru_zoo.zoo import curves, reproducing, table
@@ -86,8 +87,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(config: argparse.Namespace) -> int:
-    columns = ("model", "task", "metric", "these weights", "all seeds", "parameters", "int8")
-    columns = (Column(columns[0], overflow="fold"), *columns[1:])  # A name is never cut.
+    columns = ("task", "metric", "this model", "mean ± SD over seeds", "parameters", "int8 file")
+    columns = (Column("model", overflow="fold"), *columns)  # A name is never cut.
     shown = Table(*columns, title=f"{models_folder()}", title_justify="left")
     for about in map(card, _all_names()):
         metric = METRICS[about.metric]
@@ -107,21 +108,21 @@ def _show(config: argparse.Namespace) -> int:
         ("what", about.summary),
         ("task", f"{about.task} ({', '.join(about.language)})"),
         (metric.title, f"{metric.show(about.value)} on {about.scored_on}"),
-        ("all seeds", about.spread()),
+        ("mean ± SD over seeds", about.spread()),
         *((f"published: {row['system']}", str(row["value"])) for row in about.published),
         ("parameters", f"{about.model['parameters']:,} ({about.model['class']})"),
         ("data", f"{about.data['name']} {about.data['version']}; {about.data['licence']}"),
         ("made", f"{about.date} {about.commit}".strip()),
     ):
         facts.add_row(escape(what), escape(text))
-    files = Table("file", "KB", metric.title, "largest difference", "one input")
+    files = Table("file", "KB", metric.title, "max. abs. difference", "latency")
     for export in about.exports:
         files.add_row(
             escape(export["file"]),
             f"{export['bytes'] / 1e3:,.0f}",
             "" if export.get("metric") is None else metric.show(export["metric"]),
             f"{export['largest_difference']:.1e}",
-            "" if export.get("latency_ms") is None else f"{export['latency_ms']:.2f} ms",
+            latency(export, about.task),
         )
     console = _console()
     console.print(facts, files)
@@ -133,7 +134,7 @@ def _show(config: argparse.Namespace) -> int:
 def _verify(config: argparse.Namespace) -> int:
     from gru_zoo.zoo.goldens import replay
 
-    shown = Table("model", "file", "largest difference", "")
+    shown = Table("model", "file", "max. abs. difference", "")
     bad = untold = 0
     names = [config.name] if config.name else _all_names()
     if config.name:
@@ -142,14 +143,14 @@ def _verify(config: argparse.Namespace) -> int:
         # One that is damaged hides nothing of the others.
         try:
             about, folder, lacking = _at_hand(name)
-            shown.add_row(name, f"{len(about.files)} files", "", "checksums are the card's")
+            shown.add_row(name, f"{len(about.files)} files", "", "checksums match the card")
             if lacking:
                 shown.add_row("", "the others", "", escape(lacking))
             runs = {"model.keras", "golden.npz"} <= set(about.files) and not config.checksums
             for result in replay(about, folder) if runs else []:
                 bad += bool(result.wrong)
                 untold += bool(result.untold)
-                verdict = _red(result.wrong) or escape(result.untold) or "as it was"
+                verdict = _red(result.wrong) or escape(result.untold) or "unchanged"
                 difference = "" if result.untold else f"{result.difference:.1e}"
                 shown.add_row("", result.file, difference, verdict)
         except ImportError as error:
@@ -207,7 +208,7 @@ def _reproduce(config: argparse.Namespace) -> int:
         return 0
     made = reproducing.run(about, config.into)
     metric = METRICS[about.metric]
-    shown = Table("", metric.title, "all seeds")
+    shown = Table("", metric.title, "mean ± SD over seeds")
     for what, one in (("the zoo's", about), (str(config.into), made)):
         shown.add_row(what, metric.show(one.value), one.spread())
     _console().print(shown)

@@ -13,7 +13,7 @@ _ACROSS = 3
 
 
 def draw(cards: Iterable[Card], path: Path) -> list[str]:
-    """Draw the metric on validation data after each epoch, a panel a preset, a line a seed.
+    """Draw the metric on validation data after each epoch, a panel per preset, a line per seed.
 
     Args:
         cards: of presets; one whose scores hold no curve of two points gets no panel.

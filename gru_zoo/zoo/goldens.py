@@ -44,7 +44,7 @@ def replay(about: Card, folder: Path) -> Iterator[Result]:
         folder: the artifact, its checksums compared.
 
     Yields:
-        one result a file; a file that cannot be run, or differs by more than it may, says so.
+        one result per file; a file that cannot be run, or differs by more than it may, says so.
 
     Raises:
         ImportError: a package that the model itself needs is missing.

@@ -14,23 +14,23 @@ BEGIN = "<!-- presets: made by `python -m gru_zoo.zoo table --write` -->"
 END = "<!-- end of presets -->"
 _COLUMNS = (
     "model",
-    "measured",
-    "these weights",
-    "all seeds",
-    "published, of others",
+    "metric and test set",
+    "this model",
+    "mean ± SD over seeds",
+    "published results of others",
     "parameters",
-    "int8",
-    "training",
+    "int8 file",
+    "training time",
 )
 
 
 def preset_table(cards: Iterable[Card]) -> str:
-    """Return one row a card, as Markdown.
+    """Return one row per card, as Markdown.
 
     Example:
         >>> from gru_zoo.zoo import card
-        >>> preset_table([card("sentiment_imdb_gru_small")]).startswith("| model | measured |")
-        True
+        >>> preset_table([card("sentiment_imdb_gru_small")])[:31]
+        '| model | metric and test set | '
     """
     return table(_COLUMNS, [_row(card) for card in cards])
 
@@ -67,16 +67,22 @@ def _row(card: Card) -> tuple[str, ...]:
     metric = METRICS[card.metric]
     sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
     seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
-    what = "a seed, the last step" if card.goes_on() else "a seed"
+    what = " per seed" if len(card.scores) > 1 else ""
+    what += ", the last step" if card.goes_on() else ""
+    # Averaging runs sums the times of their trainings.
+    what += ", all its trainings" if card.is_average() else ""
     # Perplexities compare over one vocabulary only.
-    words = f" over {card.configuration['tokens']:,} words" if card.metric == "perplexity" else ""
+    size = card.configuration["tokens"] if card.metric == "perplexity" else 0
+    words = f" ({size:,}-word vocabulary)" if size else ""
+    # Two are enough in a table: the first and the last that the card lists.
+    published = [*card.published[:1], *card.published[1:][-1:]]
     return (
         f"[`{card.name}`](saved_models/{card.name}/README.md)",
-        f"{metric.title}{words}, {card.scored_on}",
+        f"{metric.title}{words}; {card.scored_on}",
         metric.show(card.value),
         card.spread(),
-        "; ".join(f"{row['system']} {row['value']}" for row in card.published) or "–",
+        "; ".join(f"{row['system']} {row['value']}" for row in published) or "–",
         f"{card.model['parameters']:,}",
         f"{sum(sizes) / 1e3:,.0f} KB" if sizes else "–",
-        f"{seconds:,.0f} s {what}",
+        f"{seconds:,.0f} s{what}",
     )

@@ -59,7 +59,7 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
         print(
             f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB, "
             f"accuracy {100 * record['metric']:.2f} %, "
-            f"largest difference {record['largest_difference']:.1e}, "
+            f"max. abs. difference {record['largest_difference']:.1e}, "
             f"{record['latency_ms']:.2f} ms per {one}"
         )
     for name, content in parts["assets"].items():

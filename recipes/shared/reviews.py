@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 # What a card says of them (counted by tests/data/test_imdb.py): the benchmark as published.
 OVERLAP = (
-    "Of IMDB's 25,000 labelled training reviews 123 stand in its test half too, with the same "
-    "label; the benchmark is kept as published."
+    "Train/test overlap: 123 of IMDB's 25,000 labelled training reviews are in its test half too, "
+    "with the same label; the benchmark is kept as published."
 )
 OVERLAP_UNLABELLED = (
-    "Among the training reviews, those without labels included, are the texts of 377 of the 25,000 "
-    "test reviews and 29 of the 2,500 validation reviews: without their labels, but for 108 of the "
-    "test reviews; the benchmark is kept as published."
+    "Train/test overlap: the training reviews, unlabelled ones included, contain the texts of 377 "
+    "of the 25,000 test reviews (108 of them with their labels) and of 29 of the 2,500 validation "
+    "reviews (none with its label); the benchmark is kept as published."
 )
 
 

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Section
     from gru_zoo.models.classifier import SequenceClassifier
 
-SUMMARY = "Tells whether an English film review is positive or negative."
+SUMMARY = "Classifies English film reviews as positive or negative."
 USES = (
-    "Sentiment of English film reviews of some sentences to a page, on a phone, in a browser or on "
-    "a server. Not meant for other languages, for judging people, or where a wrong answer harms "
-    "somebody: every text gets one of two labels, whatever it is about."
+    "Sentiment analysis of English film reviews, from a few sentences to a page, on a phone, in a "
+    "browser or on a server. Not meant for other languages, for judging people, or where a wrong "
+    "label could harm somebody: every text gets one of the two labels, whatever it is about."
 )
 POLAR = (
-    "IMDB's reviews are clearly good or bad (its authors left out ratings of 5 and 6): there is no "
-    "neutral label, and mixed reviews get one of the two."
+    "IMDB's reviews are clearly positive or negative (its authors left out ratings of 5 and 6): "
+    "there is no neutral label, and mixed reviews get one of the two."
 )
 PUBLISHED = (
     {
-        "system": "bidirectional LSTM of keras.io's example",
+        "system": "bidirectional LSTM, keras.io example",
         "value": "87.8 % on a validation split",
         "source": "model card of the Keras example",
     },
@@ -56,13 +56,13 @@ def said(
     fields: dict[str, Any] = {
         "task": "text-classification",
         "language": ["en"],
-        "summary": "Gives a text one of the labels " + ", ".join(model.labels) + ".",
+        "summary": "Assigns a text one of the labels " + ", ".join(model.labels) + ".",
         "dataset": data["name"],
         "configuration": classifier_configuration(model),
         "limits": [
             f"It reads at most {model.tokenizer.sequence_length - 1} words of a text.",
-            f"Words outside its vocabulary of {len(model.tokenizer.vocabulary):,} are all the same "
-            "to it.",
+            "It cannot tell words outside its vocabulary of "
+            f"{len(model.tokenizer.vocabulary):,} apart.",
         ],
     }
     # A table of a user's may be called anything.

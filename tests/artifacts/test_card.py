@@ -6,6 +6,7 @@ import pytest
 from gru_zoo.artifacts.card import Card, Section
 from gru_zoo.artifacts.card_text import readme
 from gru_zoo.artifacts.scores import Score
+from gru_zoo.zoo.table import preset_table
 
 
 @pytest.fixture
@@ -79,8 +80,8 @@ def test_readme_tells_the_shipped_figure_and_the_spread(card):
     assert "value: 0.9200" in text
     assert "**Accuracy:** 92.00 % on 200 rows: the test split" in text
     assert "91.00 ± 1.41 % (2 seeds)" in text  # standard deviation by hand: sqrt(2)
-    assert "| 1 (these weights) | 92.00 % | 93.00 % | 2 | 40 s |" in text
-    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms |" in text
+    assert "| 1 (this model) | 92.00 % | 93.00 % | 2 | 40 s |" in text
+    assert "| `model_int8.tflite` | 346 KB | 91.50 % | 1.2e-02 | 1.50 ms per text |" in text
 
 
 def test_before_it_is_published_it_is_loaded_by_its_path(card):
@@ -114,16 +115,17 @@ def test_the_text_says_which_trainings_weights_they_are(card):
     further = "python -m recipes.a train --from two_words_gru"
     for trained, wanted in (
         (runs[:1], "One seed was trained."),
-        (runs, "are the mean of those"),
+        (runs, "are the average of several"),
         ([runs[0], rounded], "One seed was trained."),
-        ([*runs, rounded], "are the mean of those"),
+        ([*runs, rounded], "are the average of several"),
         ([*runs, further], "One seed was trained."),
         ([further], "One seed was trained."),
     ):
         commands = [*trained, "python -m recipes.a publish runs/a/b --preset c"]
         text = readme(dataclasses.replace(one, commands=commands))
         assert wanted in text
-        assert ("without that of what it began with" in text) == (trained != runs[:1])
+        assert ("(weight average)" in text) == ("average" in wanted)
+        assert ("excluding the models it was initialised from" in text) == (trained != runs[:1])
 
 
 def test_the_text_says_what_files_were_scored_on(card):
@@ -132,6 +134,42 @@ def test_the_text_says_what_files_were_scored_on(card):
     assert "Files are scored on two lines, where the Keras model has 75.00 %." in text
     for whole in (card.exports[0], {**export, "texts": 25}):
         assert "Files are scored on" not in readme(dataclasses.replace(card, exports=[whole]))
+
+
+def test_a_translators_latencies_say_what_they_are_of(card):
+    export = {**card.exports[0], "metric": 31.0, "sentence_ms": 16.2}
+    names = ("saved_model", "encoder_int8.tflite", "decoder_int8.tflite")
+    translator = dataclasses.replace(
+        card,
+        task="translation",
+        metric="bleu",
+        configuration={"beams": 4},
+        exports=[{**export, "file": name} for name in names],
+    )
+    rows = [line for line in readme(translator).splitlines() if line.startswith("| `")]
+    units = ("sentence (encoder only)", "sentence", "decoding step")
+    for row, unit in zip(rows, units, strict=True):
+        assert row.endswith(f"| 1.50 ms per {unit} | 16.20 ms |")
+    assert "one decoding step of all 4 beams" in readme(translator)
+    assert "sentence" not in readme(card)
+
+
+def test_a_file_without_a_latency_shows_none(card):
+    export = {**card.exports[0], "latency_ms": None}
+    assert "| 1.2e-02 |  |" in readme(dataclasses.replace(card, exports=[export]))
+
+
+def test_the_table_of_presets_has_two_of_others_results_and_says_what_the_time_is_of(card):
+    published = [{"system": name, "value": "1 %", "source": "x"} for name in "abc"]
+    (row,) = preset_table([dataclasses.replace(card, published=published)]).splitlines()[2:]
+    assert "| a 1 %; c 1 % |" in row and row.endswith("| 50 s per seed |")
+    assert "| a 1 % |" in preset_table([dataclasses.replace(card, published=published[:1])])
+    # The seconds of an average are the sum of its trainings'.
+    trainings = ["python -m recipes.a train --name a", "python -m recipes.a train --mean-of a b"]
+    average = dataclasses.replace(card, scores=card.scores[1:], commands=trainings)
+    assert "| 40 s, the last step, all its trainings |" in preset_table([average])
+    once = dataclasses.replace(average, commands=trainings[:1])
+    assert "| 40 s |" in preset_table([once]) and "(one seed)" in preset_table([once])
 
 
 def test_the_text_says_how_much_a_shorter_file_reads(card):

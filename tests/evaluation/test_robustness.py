@@ -40,7 +40,7 @@ def test_sections_say_what_a_loop_over_the_texts_says(model):
     assert (name, number) == ("0 to 50", len(short))
     assert accuracy == f"{100 * np.mean(short):.2f} %"
     assert sum(row[1] for row in sections["Accuracy by length"].rows) == 60
-    assert sections["Texts of other origin"].rows[0][:2] == ["others", 60]
+    assert sections["Out-of-domain data"].rows[0][:2] == ["others", 60]
     assert len(sections["Calibration"].rows) == 4
     assert [row[0] for row in sections["Unusual input"].rows] == list(UNUSUAL)
     samples = {row[0]: row[1] for row in sections["Negation, sarcasm and other languages"].rows}

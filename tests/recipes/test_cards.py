@@ -99,11 +99,12 @@ def test_a_readers_card_says_what_it_was_trained_with(finished):
     assert about.measured[0].text == shipped.measured[0].text
     # Whoever has upstream's archive has as many for the third task.
     limits = of_stories(run, 1000, dict.fromkeys(TASKS, 9000)).limits
-    assert limits[3] == "It had 9,000 questions of each task to train on."
+    assert limits[3] == "It was trained on 9,000 questions per task."
     about = of_stories(run, 5, dict.fromkeys(TASKS, 5), supports=0.0, limit=5)
     assert about.limits[1] == "It was trained on answers alone, without bAbI's supporting facts."
-    assert about.limits[3] == "It had 5 questions of each task to train on."
-    assert about.measured[0].text.startswith("5 questions of the official test files each; 2 tasks")
+    assert about.limits[3] == "It was trained on 5 questions per task."
+    told = "5 questions per task, of the official test files; 2 tasks"
+    assert about.measured[0].text.startswith(told)
 
 
 def test_a_taggers_card_names_its_treebanks_language(finished, monkeypatch):

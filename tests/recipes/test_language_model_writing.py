@@ -81,7 +81,7 @@ def test_export_says_what_it_wrote(printed):
     files = {path.name for path in (place / "files").iterdir()}
     variants = {f"model_{name}.tflite" for name in ("float32", "float16", "int8")}
     assert files == {*variants, "saved_model"}
-    assert len(parts[2].splitlines()) == 4 and "largest difference" in parts[2]
+    assert len(parts[2].splitlines()) == 4 and "max. abs. difference" in parts[2]
 
 
 @pytest.mark.slow

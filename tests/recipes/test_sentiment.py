@@ -266,4 +266,4 @@ def test_measuring_writes_into_the_card(zoo, place):
     assert card["measured"][0]["rows"][0][1] == 80
     assert "python -m recipes.sentiment measure --preset" in card["commands"][-1]
     assert any("negation" in limit for limit in card["limits"])
-    assert (zoo / "README.md").read_text().count("## Measured") == 1
+    assert (zoo / "README.md").read_text().count("## Evaluation") == 1

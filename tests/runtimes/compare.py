@@ -50,7 +50,7 @@ def _numbers(path: Path) -> dict[str, np.ndarray]:
 
 
 def table(records: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Return headings and rows: a variant a row, a release a column, the worse of both models."""
+    """Return headings and rows: variants by releases, the worse of both models."""
     names = list(records[0]["releases"])
     rows = []
     for variant in dict.fromkeys(record["variant"] for record in records):
@@ -61,4 +61,4 @@ def table(records: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
             refused = any("refused" in one for one in found)
             cells.append("no" if refused else f"{max(one['difference'] for one in found):.0e}")
         rows.append(cells)
-    return ["variant", "says it needs", *names], rows
+    return ["variant", "declared minimum", *names], rows

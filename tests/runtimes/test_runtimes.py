@@ -1,4 +1,4 @@
-"""A file runs in every release from the one that it says it needs, and gives the same there."""
+"""A file runs in every release from its declared minimum on, and gives the same there."""
 
 import json
 from pathlib import Path

@@ -89,7 +89,7 @@ def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, ca
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
     assert commands.main(["verify"]) == 0
     printed = capsys.readouterr().out
-    assert "checksums are the card's" in printed and printed.count("as it was") == 2
+    assert "checksums match the card" in printed and printed.count("unchanged") == 2
     # A golden that the model never gave: the files are whole, and not what they were.
     folder = tmp_path / "zoo" / NAME
     with np.load(folder / "golden.npz") as archive:
@@ -103,7 +103,7 @@ def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, ca
     assert commands.main(["verify"]) == 1
     printed = capsys.readouterr().out
     assert "golden.npz must have SHA-256" in printed
-    assert "whole" in printed and printed.count("as it was") == 2
+    assert "whole" in printed and printed.count("unchanged") == 2
 
 
 def test_a_package_without_an_address_is_verified_as_far_as_it_goes(
@@ -120,7 +120,7 @@ def test_a_package_without_an_address_is_verified_as_far_as_it_goes(
     assert commands.main(["verify"]) == 0
     printed = capsys.readouterr().out
     assert "model_float32.tflite is neither in the installed package nor" in printed
-    assert printed.count("as it was") == 1
+    assert printed.count("unchanged") == 1
     (tmp_path / "zoo" / NAME / "golden.npz").write_bytes(b"another")
     assert commands.main(["verify"]) == 1
     assert "golden.npz must have SHA-256" in capsys.readouterr().out
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_run_says_so(zoo, monkeypatch, capsys, error, stat
     # A missing package says nothing against the file.
     assert commands.main(["verify", NAME]) == status
     printed = capsys.readouterr().out
-    assert str(error) in printed and printed.count("as it was") == 1
+    assert str(error) in printed and printed.count("unchanged") == 1
     assert commands.main(["verify", "another"]) == 2
 
 
