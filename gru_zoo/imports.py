@@ -109,10 +109,11 @@ def _backend() -> str | None:
     """Return the backend that Keras will take, as it finds it; None where none is named."""
     if named := os.environ.get("KERAS_BACKEND"):
         return named
-    home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
-    folder = Path(os.environ.get("KERAS_HOME", home / ".keras")).expanduser()
+    home = os.path.expanduser("~")
+    home = home if os.access(home, os.W_OK) else "/tmp"
+    folder = os.path.expanduser(os.environ.get("KERAS_HOME", f"{home}/.keras"))
     try:
-        return json.loads((folder / "keras.json").read_text()).get("backend")
+        return json.loads(Path(folder, "keras.json").read_text()).get("backend")
     except (OSError, ValueError):
         return None
 
