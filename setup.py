@@ -24,8 +24,11 @@ class BuildWithPresets(build_py):
         super().run()
         if self.editable_mode:
             return
+        presets = Path(self.build_lib) / "gru_zoo" / "presets"
+        # An earlier build may have left presets, or files of them, that are gone since.
+        shutil.rmtree(presets, ignore_errors=True)
         for card in sorted(ROOT.glob("saved_models/*/card.json")):
-            target = Path(self.build_lib) / "gru_zoo" / "presets" / card.parent.name
+            target = presets / card.parent.name
             for pattern in CARRIED:
                 for file in card.parent.glob(pattern):
                     if file.stat().st_size > LARGEST:

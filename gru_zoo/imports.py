@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib.abc
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -96,11 +98,24 @@ def hidden(names: tuple[str, ...]) -> Iterator[None]:
 
 def _alone(execute: Execute) -> Execute:
     def execute_alone(module: ModuleType) -> None:
-        backend = os.environ.get("KERAS_BACKEND")
+        backend = _backend()
         with hidden(tuple(name for name in _OPTIONAL if name != backend)):
             execute(module)
 
     return execute_alone
+
+
+def _backend() -> str | None:
+    """Return the backend that Keras will take, as it finds it; None where none is named."""
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named
+    home = os.path.expanduser("~")
+    home = home if os.access(home, os.W_OK) else "/tmp"
+    folder = os.path.expanduser(os.environ.get("KERAS_HOME", f"{home}/.keras"))
+    try:
+        return json.loads(Path(folder, "keras.json").read_text()).get("backend")
+    except (OSError, ValueError):
+        return None
 
 
 class _Waiting(importlib.abc.MetaPathFinder):

@@ -24,6 +24,7 @@ import tyro
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data import babi
+from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import cli, models
 from recipes.shared.flags import OneRun, OutFlags, PublishFlags, check_left_alone
@@ -140,7 +141,7 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print the answer."""
-    text = config.story or "\n".join(read_lines(None))
+    text = surrogates.replaced(config.story) or "\n".join(read_lines(None))
     if config.run:
         run, flags = _opened(config.run)
         part = _part(flags.dataset)
@@ -150,7 +151,7 @@ def predict(config: Predict) -> None:
 
         # The zoo has readers of stories only.
         part, model = _part("babi"), models.of_zoo("model", config.model, Reader)
-    found = part.answer(model, text, config.question)
+    found = part.answer(model, text, surrogates.replaced(config.question))
     if config.json:
         print(json.dumps(found, ensure_ascii=False))
     else:

@@ -363,9 +363,10 @@ def export(config: Export) -> None:
 def publish(config: Publish) -> None:
     """Score runs that have not read the test split; write the best one's artifact into the zoo."""
     from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
     from recipes.language_model_card import write_artifact
 
+    folder = own_models_folder() / config.preset
     for run in alike(config.finished, config.preset):
         require_forward(run, "finished")
         if run.metrics()["metric"]["split"] != "test":
@@ -378,7 +379,7 @@ def publish(config: Publish) -> None:
     commands = [*before(found.best), *found.commands]
     card = dataclasses.replace(card, name=config.preset, scores=found.scores, commands=commands)
     require_same_task(config.preset, card)
-    republish(found.best.path / "artifact", models_folder() / config.preset, card)
+    republish(found.best.path / "artifact", folder, card)
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 
 

@@ -91,18 +91,19 @@ def write_again(name: str) -> Card:
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.language_model import language_model_parts
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
     from recipes.language_model import Train
     from recipes.language_model_text import read
     from recipes.shared.publishing import require_same_data
 
+    folder = own_models_folder() / name
     model = models.of_zoo("preset", name, LanguageModel)
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
     flags = Train(dataset=about[model.card.dataset])
     require_same_data(model.card, read("test", flags)[1])
     variants = [export["variant"] for export in model.card.exports]
     parts = language_model_parts(model, beginnings(model, flags), variants)
-    return publish_again(models_folder() / name, model, **parts)
+    return publish_again(folder, model, **parts)
 
 
 def beginnings(model: LanguageModel, config: Train) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gru_zoo.arguments import positive_int
 from gru_zoo.artifacts.variants import file_of
 from gru_zoo.files import size_of
+from gru_zoo.text import surrogates
 from recipes.shared.device_files import require_new
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def continued(tokenizer: Tokenizer, read: Read, config: Generate) -> Iterator[st
 
     start = SPECIAL.index(START)
     ids = [start, *tokenizer.words([config.text]).to_list()[0]]
-    yield config.text
+    yield surrogates.replaced(config.text)
     for number in continuation(
         read,
         ids,

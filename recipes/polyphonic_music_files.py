@@ -90,11 +90,12 @@ def write_again(model: keras.Model) -> Card:
         ValueError: its data is not what can be read here.
     """
     from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / model.card.name
     dataset = model.card.configuration["dataset"]
     require_same_data(model.card, polyphonic_music.load("test", dataset)[1])
-    return publish_again(models_folder() / model.card.name, model, **_parts(model, dataset))
+    return publish_again(folder, model, **_parts(model, dataset))
 
 
 def _parts(model: keras.Model, dataset: str, limit: int = 0) -> dict[str, Any]:

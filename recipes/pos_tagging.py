@@ -23,6 +23,7 @@ import tyro
 
 from gru_zoo.files import write_json
 from gru_zoo.imports import require_extra
+from gru_zoo.text import surrogates
 from gru_zoo.text.words import split_words
 from gru_zoo.training.runs import RunFolder
 from recipes import pos_tagging_files, pos_tagging_report
@@ -204,7 +205,8 @@ def predict(config: Predict) -> None:
 
         sentences = [s.words for s in read_sentences(config.file, tagged=False)]
     else:
-        sentences = list(map(split_words, list(config.texts) or read_lines(None)))
+        texts = list(map(surrogates.replaced, config.texts)) or read_lines(None)
+        sentences = list(map(split_words, texts))
     if not any(sentences):
         raise ValueError("texts must contain at least one word; got none.")
     # An empty line stays one, so that what comes out goes with what went in.

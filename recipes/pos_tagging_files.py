@@ -76,10 +76,11 @@ def write_again(name: str) -> Card:
     """
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.models.tagger import Tagger
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / name
     model = models.of_zoo("preset", name, Tagger)
-    return publish_again(models_folder() / name, model, **_parts(model, test_of(model)))
+    return publish_again(folder, model, **_parts(model, test_of(model)))
 
 
 def _parts(model: Tagger, test: Sequence[Sentence]) -> dict[str, Any]:

@@ -175,8 +175,9 @@ def publish(config: Publish) -> None:
     from gru_zoo.artifacts.card import About
     from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
     from gru_zoo.artifacts.folder import publish as publish_artifact
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / config.preset
     if config.mediapipe_length < 0:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
@@ -210,7 +211,7 @@ def publish(config: Publish) -> None:
         **sentiment_card.said(model, metrics["data"], unlabelled=True),
     )
     card = publish_artifact(
-        models_folder() / config.preset,
+        folder,
         about,
         model,
         **classifier_parts(model, *some, config.variants, partly, config.mediapipe_length or None),

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
 from recipes.sentiment_flags import (
     LABELS,
@@ -119,7 +120,7 @@ def export(config: Export) -> None:
 
 def predict(config: Predict) -> None:
     """Print a label and its probability for each text."""
-    texts = list(config.texts)
+    texts = list(map(surrogates.replaced, config.texts))
     if config.file or not texts:
         texts += read_lines(config.file)
     if not texts:

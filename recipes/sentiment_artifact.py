@@ -71,8 +71,9 @@ def write_again(name: str) -> Card:
     """
     from gru_zoo.artifacts.classifier import classifier_parts
     from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / name
     model = _of_zoo(name)
     variants = [row["variant"] for row in model.card.exports]
     compared = model.card.exports[0]
@@ -81,7 +82,7 @@ def write_again(name: str) -> Card:
         (row["sequence_length"] for row in model.card.exports if "sequence_length" in row), None
     )
     parts = classifier_parts(model, *some, variants, compared.get("scored_on", ""), short)
-    return publish_again(models_folder() / name, model, **parts)
+    return publish_again(folder, model, **parts)
 
 
 def measure(name: str) -> Card:
@@ -92,8 +93,9 @@ def measure(name: str) -> Card:
             read here.
     """
     from gru_zoo.evaluation.robustness import limits
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / name
     model = _of_zoo(name)
     _same_data(model.card)
     sections = sentiment_card.measured(model, reviews.form_of(model.card.data))
@@ -107,7 +109,7 @@ def measure(name: str) -> Card:
         limits=[*known, *limits(sections)],
         commands=[*earlier, command],
     )
-    card.write(models_folder() / name)
+    card.write(folder)
     return card
 
 

@@ -23,6 +23,7 @@ import tyro
 
 from gru_zoo.data import multi30k
 from gru_zoo.files import write_beside
+from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
 from recipes import translation_export
 from recipes.shared import attention_figure, cli, models, report
@@ -183,7 +184,7 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print a translation of each text."""
-    texts = list(config.texts) or read_lines(None)
+    texts = list(map(surrogates.replaced, config.texts)) or read_lines(None)
     some = [text for text in texts if text.strip()]
     if not some:
         raise ValueError("texts must contain at least one word; got none.")
@@ -328,15 +329,16 @@ def _export(run: RunFolder, model: Seq2Seq) -> Card:
 def _export_preset(name: str) -> None:
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.translator import translator_parts
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / name
     model = _of_zoo("preset", name)
     known = model.card.configuration
     config = Train(pair=known["pair"], beams=known["beams"], alpha=known["alpha"])
     test, source = _read("test", config)
     require_same_data(model.card, source)
     parts = translator_parts(model, translation_export.task_of(test, config))
-    card = publish_again(models_folder() / name, model, **parts)
+    card = publish_again(folder, model, **parts)
     print(f"exported {card.name} again: {len(card.exports)} files")
 
 

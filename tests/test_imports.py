@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,34 @@ assert keras.saving.get_custom_objects()["gru_zoo>GRU"]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "seen"),
+    [
+        ("", '{"backend": "jax"}', "jax"),
+        ("jax", '{"backend": "tensorflow"}', "jax"),
+        ("tensorflow", '{"backend": "jax"}', ""),
+        ("", '{"backend": "tensorflow"}', ""),
+        ("", "{", ""),
+        ("", None, ""),
+    ],
+)
+def test_the_backend_that_keras_will_take_is_not_hidden(tmp_path, variable, text, seen):
+    (tmp_path / "jax.py").touch()
+    look = "import importlib.util\nprint('jax' if importlib.util.find_spec('jax') else '')\n"
+    (tmp_path / "tensorflow.py").write_text(look)
+    home = tmp_path / ".keras"
+    home.mkdir()
+    if text is not None:
+        (home / "keras.json").write_text(text)
+    code = "from gru_zoo.imports import import_without_optional as go; go(); import tensorflow"
+    given = {k: v for k, v in os.environ.items() if k != "KERAS_HOME"}
+    given |= {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "KERAS_BACKEND": variable}
+    for place in ({"HOME": str(tmp_path)}, {"KERAS_HOME": str(home)}):
+        run = [sys.executable, "-c", code]
+        done = subprocess.run(run, capture_output=True, text=True, env=given | place)
+        assert (done.returncode, done.stdout) == (0, f"{seen}\n"), done.stderr
 
 
 def test_importing_the_layer_starts_nothing_and_draws_nothing():

@@ -2,6 +2,8 @@
 
 import importlib
 import shlex
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -33,6 +35,21 @@ def test_every_file_is_the_one_the_card_speaks_of(name):
     assert set(verify(name)) == on_disk - {"card.json", "README.md"}
     assert max(path.stat().st_size for path in folder.rglob("*")) < 10e6
     assert sum(path.stat().st_size for path in folder.rglob("*")) < 60e6
+
+
+def test_git_never_changes_the_line_ends_of_a_file_with_a_checksum():
+    folder = models_folder()
+    root = folder.parent
+    if shutil.which("git") is None or not (root / ".git").exists():
+        pytest.skip("needs git and a checkout")
+    paths = [f"{folder.name}/{name}/{path}" for name in list_models() for path in card(name).files]
+    command = ["git", "check-attr", "-z", "--stdin", "text"]
+    told = subprocess.run(
+        command, input="\0".join(paths).encode(), cwd=root, capture_output=True, check=True
+    )
+    # Path, name of the attribute and its value, one behind the other.
+    values = told.stdout.decode().split("\0")[2::3]
+    assert values == ["unset"] * len(paths)
 
 
 @pytest.mark.parametrize("name", list_models())

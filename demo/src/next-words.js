@@ -19,6 +19,8 @@ const COUNT = 5;
 const MAC = /^(Mac|iP)/.test(navigator.platform);
 // As the tokenizer reads: marks are letters, and an apostrophe belongs to a word within it only.
 const REST_OF_WORD = /^(?:[\p{L}\p{M}\p{N}]|['’](?=[\p{L}\p{N}]))*/u;
+// What stands right behind a word.
+const NO_SPACE_BEFORE = /^[\s.,;:!?…)\]}"”’']/u;
 
 const text = byId("text");
 
@@ -95,7 +97,7 @@ function take(word) {
   const inside = typed && caret === selectionEnd;
   const rest = inside ? text.value.slice(caret).match(REST_OF_WORD)[0] : "";
   const end = selectionEnd + rest.length;
-  const given = /^\s/.test(text.value.slice(end)) ? word : `${word} `;
+  const given = NO_SPACE_BEFORE.test(text.value.slice(end)) ? word : `${word} `;
   replace(caret - typed.length, end, given);
 }
 

@@ -10,8 +10,6 @@ from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
 
-_LIBRARIES = {"tflite": "tflite", "onnx": "onnx", "saved_model": "tf-keras"}
-
 
 def readme(card: Card) -> str:
     """Return a card as Markdown.
@@ -57,10 +55,11 @@ def _front_matter(card: Card) -> str:
     tags += sorted({export["variant"] for export in card.exports} & {"mediapipe", "onnx"})
     if any(export["file"].endswith(".tflite") for export in card.exports):
         tags.append("tflite")
+    # The hub knows no "gru-zoo", and shows no snippet: that of "keras" would not load the model.
     return f"""---
 license: apache-2.0
 language: {yaml(list(card.language))}
-library_name: keras
+library_name: gru-zoo
 pipeline_tag: {card.task}
 tags: {yaml(tags)}
 datasets: [{yaml(card.dataset)}]

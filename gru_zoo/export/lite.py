@@ -6,11 +6,10 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from gru_zoo.export import metadata
 from gru_zoo.export.runtime import interpreter
-from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 
@@ -79,7 +78,7 @@ class LiteClassifier:
         """
         if isinstance(texts, (str, bytes)):  # A list of it would be its characters.
             texts = [texts]
-        ids = self.tokenizer(tf.constant(list(texts), tf.string)).numpy()
+        ids = self.tokenizer(string_tensor(list(texts))).numpy()
         rows = np.empty((len(ids), len(self.labels)), np.float32)
         for row, text in enumerate(ids):
             arrays = feeds(text[None])

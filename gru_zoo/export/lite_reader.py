@@ -51,8 +51,10 @@ class LiteReader:
         """Return probabilities `[answers]` and gates `[hops, sentences]` float32.
 
         Raises:
-            ValueError: the story has no sentence, or the text cannot take one.
+            ValueError: the story has no sentence, is too long or is a text, or a sentence is not
+                one for the reader's text.
         """
+        self.text.check_story(story)
         if not story:
             raise ValueError("story must have a sentence; got none.")
         rows = np.stack([self.text.row(sentence, "story") for sentence in story])

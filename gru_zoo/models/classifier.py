@@ -16,7 +16,7 @@ from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.models.policy import made_under
-from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
 # "keras_gru" is the same network around Keras' own layer: the baseline that speed is measured by.
@@ -151,7 +151,7 @@ class SequenceClassifier(keras.Model):
         if isinstance(x, (list, tuple)) and not x:
             raise ValueError("x must be one text or more; got none.")
         if isinstance(x, (list, tuple)) and all(isinstance(text, (str, bytes)) for text in x):
-            x = tf.constant(list(x), dtype=tf.string)
+            x = string_tensor(list(x))
         return super().predict(x, **kwargs)
 
     def initial_state(self, batch: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gru_zoo.text.tokenizers import SPECIAL, UNKNOWN
+from gru_zoo.text.tokenizers import SPECIAL, UNKNOWN, string_tensor
 
 
 class CharacterTokenizer(tf.Module):
@@ -73,7 +73,7 @@ class CharacterTokenizer(tf.Module):
         Args:
             texts: string [batch]; bytes that are not UTF-8 become U+FFFD.
         """
-        points = tf.strings.unicode_decode(tf.convert_to_tensor(texts, tf.string), "UTF-8")
+        points = tf.strings.unicode_decode(string_tensor(texts), "UTF-8")
         return points.with_values(self._lookup.lookup(points.values))
 
     def get_config(self) -> dict[str, Any]:

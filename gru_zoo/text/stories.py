@@ -124,13 +124,25 @@ class StoryText:
         self._rows[sentence] = row
         return row
 
+    def check_story(self, story: Sequence[str]) -> None:
+        """Raise ValueError unless a story is a list of no more sentences than fit.
+
+        Example:
+            >>> StoryText.fit(["Eva left."], story_length=2).check_story(["Eva left."] * 3)
+            Traceback (most recent call last):
+            ValueError: story must have at most 2 sentences; got 3.
+        """
+        facts = len(several("story", story))
+        if facts > self.story_length:
+            raise ValueError(f"story must have at most {self.story_length} sentences; got {facts}.")
+
     def encode(self, stories: Sequence[Sequence[str]], questions: Sequence[str]) -> Stories:
         """Return the arrays of stories (each a list of sentences) and their questions.
 
         `facts` of the result is the longest of these stories; each sentence has one row.
 
         Raises:
-            ValueError: a story is too long, or a sentence is not one for `row`.
+            ValueError: a story is too long or is a text, or a sentence is not one for `row`.
         """
         places: dict[str, int] = {}
         rows = [np.zeros(self.sentence_length, np.int32)]
@@ -141,9 +153,9 @@ class StoryText:
                 rows.append(self.row(sentence, name))
             return places[sentence]
 
+        for sentences in stories:
+            self.check_story(sentences)
         facts = max([1, *map(len, stories)])
-        if facts > self.story_length:
-            raise ValueError(f"story must have at most {self.story_length} sentences; got {facts}.")
         story = np.zeros((len(stories), facts), np.int32)
         for row, sentences in zip(story, stories, strict=True):
             row[: len(sentences)] = [place(sentence, "story") for sentence in sentences]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.arguments import positive_int, several
+from gru_zoo.text import surrogates
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 PAD, START, END, UNKNOWN = range(4)
@@ -92,7 +93,12 @@ class Subwords:
             ValueError: a text that is empty, has nothing but unknown characters, or is longer
                 than `longest`; the message gives its number, from 1 on. Or one text for many.
         """
-        rows = [row.ids for row in self._tokenizer.encode_batch(list(several("texts", texts)))]
+        texts = list(several("texts", texts))
+        try:
+            rows = [row.ids for row in self._tokenizer.encode_batch(texts)]
+        except TypeError:  # One has half of a surrogate pair, which UTF-8 lacks.
+            texts = list(map(surrogates.replaced, texts))
+            rows = [row.ids for row in self._tokenizer.encode_batch(texts)]
         for number, (text, ids) in enumerate(zip(texts, rows, strict=True), start=1):
             if not ids:
                 raise ValueError(f"texts must not be empty; number {number} is {text!r}.")

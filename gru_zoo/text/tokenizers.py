@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.arguments import one_of, positive_int, several
+from gru_zoo.text import surrogates
 
 PAD, START, UNKNOWN = "<PAD>", "<START>", "<UNKNOWN>"
 SPECIAL = (PAD, START, UNKNOWN)
@@ -40,6 +41,21 @@ CURLY = "\u2019"
 # `\C` is any byte: `.` would stop at a byte that is not UTF-8.
 AFTER_NUL = r"\x00\C*"
 BATCH = 1024
+
+
+def string_tensor(texts: Any) -> tf.Tensor:
+    """Return texts as a string tensor; U+FFFD for half of a surrogate pair, which UTF-8 lacks.
+
+    Example:
+        >>> string_tensor(["a\\ud83d"]).numpy()[0].decode() == "a\\ufffd"
+        True
+    """
+    try:
+        return tf.convert_to_tensor(texts, tf.string)
+    except ValueError:
+        if isinstance(texts, str):
+            return tf.constant(surrogates.replaced(texts))
+        return tf.convert_to_tensor([surrogates.replaced(text) for text in texts], tf.string)
 
 
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
@@ -261,7 +277,7 @@ class WordTokenizer(tf.Module):
 
     def words(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of all words, int32 [batch, (words)]: no `<START>`, nothing cut off."""
-        words = split_words(tf.convert_to_tensor(texts, tf.string))
+        words = split_words(string_tensor(texts))
         return words.with_values(self._lookup.lookup(words.values))
 
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
@@ -320,10 +336,10 @@ def _batches(texts: Iterable[str | bytes] | tf.data.Dataset) -> Iterable[tf.Tens
     for text in several("texts", texts):
         batch.append(text)
         if len(batch) == BATCH:
-            yield tf.constant(batch, tf.string)
+            yield string_tensor(batch)
             batch = []
     if batch:
-        yield tf.constant(batch, tf.string)
+        yield string_tensor(batch)
 
 
 def _check_vocabulary(words: tuple[str, ...]) -> None:

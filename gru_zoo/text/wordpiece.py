@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.arguments import positive_int, several
-from gru_zoo.text.tokenizers import AFTER_NUL
+from gru_zoo.text.tokenizers import AFTER_NUL, string_tensor
 
 PAD, UNKNOWN, CLASSIFY, SEPARATE = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SUFFIX = "##"
@@ -93,7 +93,7 @@ class WordPieceTokenizer:
 
         In a graph this calls back into Python: such a graph can run here, but not be saved.
         """
-        ids = tf.numpy_function(self.encode, [texts], tf.int32, stateful=False)
+        ids = tf.numpy_function(self.encode, [string_tensor(texts)], tf.int32, stateful=False)
         return tf.ensure_shape(ids, (None, self.sequence_length))
 
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:
@@ -168,7 +168,7 @@ def split_words(texts: Sequence[str | bytes]) -> list[list[bytes]]:
         >>> split_words(["It isn't."])
         [[b'it', b'isn', b"'", b't', b'.']]
     """
-    given = tf.constant(list(several("texts", texts)), tf.string)
+    given = string_tensor(list(several("texts", texts)))
     if not len(given):
         return []
     given = tf.strings.regex_replace(given, AFTER_NUL, "", replace_global=False)

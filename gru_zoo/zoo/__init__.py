@@ -2,6 +2,15 @@
 
 from gru_zoo.zoo.hub import push
 from gru_zoo.zoo.loading import FORMATS, load
-from gru_zoo.zoo.registry import card, list_models, models_folder, verify
+from gru_zoo.zoo.registry import card, list_models, models_folder, own_models_folder, verify
 
-__all__ = ["FORMATS", "card", "list_models", "load", "models_folder", "push", "verify"]
+__all__ = [
+    "FORMATS",
+    "card",
+    "list_models",
+    "load",
+    "models_folder",
+    "own_models_folder",
+    "push",
+    "verify",
+]

@@ -58,9 +58,11 @@ def fetch_all(
     """
     folder = cache_folder() / name
     base = os.environ.get("GRU_ZOO_URL", "").rstrip("/")
-    lacking = {path: file for path, file in files.items() if not _is_whole(folder / path, file)}
+    lacking = _without(folder, files)
+    at_hand = {}
     if carried is not None:
-        lacking = _without_carried(folder, lacking, carried)
+        wanted, lacking = lacking, _without(carried, lacking)
+        at_hand = {path: file for path, file in wanted.items() if path not in lacking}
     size = sum(file["bytes"] for file in lacking.values()) / 1e6
     ways = (
         f"Put a copy there, or set GRU_ZOO_URL to an address of the zoo's folder saved_models, "
@@ -75,6 +77,8 @@ def fetch_all(
         )
     if lacking:
         _require_address("GRU_ZOO_URL", base)
+    if carried is not None:
+        _copy(carried, folder, at_hand)
     for path, file in lacking.items():
         target = folder / path
         url = f"{base}/{urllib.parse.quote(name)}/{urllib.parse.quote(path)}"
@@ -97,23 +101,20 @@ def _require_address(name: str, address: str) -> None:
         raise ValueError(f"{name} must begin with https://, http:// or file://; got {address!r}.")
 
 
-def _is_whole(path: Path, file: Mapping[str, Any]) -> bool:
-    return path.is_file() and sha256(path) == file["sha256"]
+def _without(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the files that a folder lacks, or has in another version."""
+    return {
+        path: file
+        for path, file in files.items()
+        if not (folder / path).is_file() or sha256(folder / path) != file["sha256"]
+    }
 
 
-def _without_carried(
-    folder: Path, files: Mapping[str, Mapping[str, Any]], carried: Path
-) -> dict[str, Mapping[str, Any]]:
-    """Copy the files that another folder has; return those that it has not."""
-    lacking = {}
+def _copy(carried: Path, folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     for path, file in files.items():
-        if not _is_whole(carried / path, file):
-            lacking[path] = file
-            continue
         _require_room((folder / path).parent, file["bytes"])
         with write_beside(folder / path) as partial:
             shutil.copyfile(carried / path, partial)
-    return lacking
 
 
 def _require_room(folder: Path, size: int) -> None:
@@ -164,6 +165,19 @@ def fetch(url: str, path: Path, digest: str, size: int) -> None:
 
 def _fetch(url: str, path: Path, digest: str, size: int) -> None:
     part = path.with_name(path.name + ".part")
+    left = part.exists()
+    try:
+        _fetch_part(url, part, digest, size)
+    except (ValueError, urllib.error.HTTPError) as error:
+        # What an earlier call has left may be of another version, or a hotspot's page.
+        if not left or getattr(error, "code", 416) != 416:
+            raise
+        _fetch_part(url, part, digest, size)
+    os.replace(part, path)
+
+
+def _fetch_part(url: str, part: Path, digest: str, size: int) -> None:
+    """Fetch what `part` lacks; it is gone if the whole is not the file that was asked for."""
     for attempt in range(ATTEMPTS):
         try:
             _append(url, part, size)
@@ -182,7 +196,6 @@ def _fetch(url: str, path: Path, digest: str, size: int) -> None:
             f"{url} must give {size:,} bytes with SHA-256 {digest}; what came has {found:,} bytes "
             "or another checksum, and was not kept."
         )
-    os.replace(part, path)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo.registry import card, compare, files_under, folder_of, place
@@ -60,6 +62,7 @@ def download(address: str, under: str | tuple[str, ...] = "") -> tuple[Card, Pat
 def push(name: str, address: str, *, private: bool = False) -> str:
     """Put one of the zoo's artifacts on the hub, as one commit; return its web address.
 
+    Files of the artifact that was there before are deleted; anything else in the repository stays.
     The repository is made if there is none. The token is the client's own, of `hf auth login` or
     HF_TOKEN.
 
@@ -86,6 +89,7 @@ def push(name: str, address: str, *, private: bool = False) -> str:
     hub = client.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
         hub.create_repo(repository, private=private, exist_ok=True)
+        older = _files_there(hub, repository, revision)
         done = hub.upload_folder(
             repo_id=repository,
             folder_path=folder,
@@ -93,11 +97,24 @@ def push(name: str, address: str, *, private: bool = False) -> str:
             commit_message=name,
             # Fetching leaves more beside the files, and so may a user.
             allow_patterns=[*about.files, "card.json", "README.md"],
+            # The client leaves out of these what it uploads.
+            delete_patterns=[glob.escape(path) for path in older] or None,
         )
     except _failures(client) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConnectionError(f"{address}: {name} cannot be put there: {reason}") from error
     return str(done.commit_url)
+
+
+def _files_there(hub: Any, repository: str, revision: str | None) -> list[str]:
+    """Return the files of the artifact that a repository has, by its card; none without one."""
+    if not hub.file_exists(repository, "card.json", revision=revision):
+        return []
+    path = hub.hf_hub_download(repository, "card.json", revision=revision)
+    try:
+        return list(Card.from_json(path).files)
+    except ValueError:  # Not a card of ours: nothing of it is ours to delete.
+        return []
 
 
 def _parts(address: str) -> tuple[str, str | None]:

@@ -33,6 +33,25 @@ def models_folder() -> Path:
     return PACKAGED if PACKAGED.is_dir() else _PACKAGE.parent / "saved_models"
 
 
+def own_models_folder() -> Path:
+    """Return `models_folder()` to write into.
+
+    Raises:
+        ValueError: it is the installed package's, which its next upgrade replaces.
+
+    Example:
+        >>> own_models_folder() == models_folder()
+        True
+    """
+    folder = models_folder()
+    if folder == PACKAGED:
+        raise ValueError(
+            f"set GRU_ZOO_MODELS to a folder of your own to write models into; {folder} is the "
+            "installed package's, and its next upgrade would delete them."
+        )
+    return folder
+
+
 def list_models() -> list[str]:
     """Return the names that `load` takes, sorted.
 

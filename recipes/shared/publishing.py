@@ -272,13 +272,14 @@ def to_zoo(
         export: writes a run's artifact, where it has none yet.
 
     Raises:
-        ValueError: as for `together`.
+        ValueError: as for `together`, or the zoo is an installed package's.
         FileNotFoundError: one of them is not a finished run.
     """
     from gru_zoo.artifacts.card import Card
     from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import models_folder
+    from gru_zoo.zoo import own_models_folder
 
+    folder = own_models_folder() / preset
     found = together(recipe, paths, defaults, preset)
     path = found.best.path / "artifact" / "card.json"
     if not path.exists():
@@ -286,7 +287,7 @@ def to_zoo(
     about = {"name": preset, "scores": found.scores, "commands": found.commands}
     card = dataclasses.replace(Card.from_json(path), **about)
     require_same_task(preset, card)
-    republish(path.parent, models_folder() / preset, card)
+    republish(path.parent, folder, card)
     print(f"published {preset}: {card.spread()} on {card.scored_on}")
 
 

@@ -78,6 +78,10 @@ def test_tflite_answers_raw_stories_as_keras_does(written):
         np.testing.assert_allclose(gate, gates[row, :, : len(STORIES[row])], atol=1e-5)
     with pytest.raises(ValueError, match="story must have a sentence; got none"):
         reader.read([], QUESTIONS[0])
+    with pytest.raises(ValueError, match="story must have at most 20 sentences; got 21"):
+        reader.read(STORIES[1][:1] * 21, QUESTIONS[0])
+    with pytest.raises(ValueError, match="story must be a collection of texts; got one text"):
+        reader.read(STORIES[1][0], QUESTIONS[0])
 
 
 def test_the_file_and_its_assets_are_enough(written):

@@ -178,6 +178,11 @@ def test_a_word_is_taken_in_the_place_of_the_one_at_the_caret(page):
         ("The fi", "ne\u0301s x", " x"),
         ("The fi", "ng's end", " end"),
         ("The fi", "\u2019 x", "\u2019 x"),
+        ("The fi", "ne, or", ", or"),
+        ("(The fi", ")", ")"),
+        ("The fi", "\u2026", "\u2026"),
+        ("The fi", "\u2014 or", "\u2014 or"),
+        ("The fi", "(or", "(or"),
     ],
 )
 def test_only_the_rest_of_the_word_is_replaced(page, begun, rest, left):
@@ -188,7 +193,7 @@ def test_only_the_rest_of_the_word_is_replaced(page, begun, rest, left):
     word = next(iter(suggested(page)))
     page.evaluate("document.querySelector('#suggestions button').click()")
     settle(page)
-    space = "" if left.startswith(" ") else " "
+    space = " " if left[0] in "\u2014(" else ""
     kept = begun.removesuffix("fi")
     assert page.evaluate("document.getElementById('text').value") == f"{kept}{word}{space}{left}"
 

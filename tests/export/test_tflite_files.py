@@ -6,6 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import gru_zoo.export.tflite_file as module
 from gru_zoo.export import check
+from gru_zoo.export.lite import LiteClassifier
 from gru_zoo.export.network import Network
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
@@ -34,6 +35,15 @@ def test_file_gives_the_models_probabilities(classifier, exported, variant):
     assert np.ptp(expected, axis=0).min() > 0.1  # the texts tell models apart
     given = lite_probabilities(exported[variant], ids)
     np.testing.assert_allclose(given, expected, rtol=0, atol=LIMITS[variant])
+
+
+def test_half_of_a_surrogate_pair_is_read_as_keras_reads_it(classifier, exported):
+    word = WORDS[3]
+    halves, whole = [f"{word}\udce9", f"\ud83d{word}"], [f"{word}\ufffd", f"\ufffd{word}"]
+    lite = LiteClassifier(exported["float32"])
+    given = lite.predict(halves)
+    np.testing.assert_array_equal(given, lite.predict(whole))
+    np.testing.assert_allclose(given, classifier.predict(halves, verbose=0), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

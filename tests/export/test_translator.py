@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 pytest.importorskip("tokenizers")
 
 from gru_zoo.artifacts.translator import Task, translator_files, translator_parts  # noqa: E402
-from gru_zoo.decoding.translating import translate  # noqa: E402
+from gru_zoo.decoding.translating import translate, translate_greedily  # noqa: E402
 from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.export.inspection import Refused, inspect  # noqa: E402
 from gru_zoo.export.lite_translator import LiteTranslator  # noqa: E402
@@ -100,6 +100,16 @@ def test_the_loop_over_the_interpreter_finds_what_the_model_finds(model, files):
             np.testing.assert_allclose(got[0].score, found[0].score, rtol=1e-4)
         best = [model.subwords.decode(found[0].ids) for found in wanted]
         assert lite.translate(texts, beams, alpha) == best
+
+
+def test_half_of_a_surrogate_pair_is_read_as_u_fffd(model, files):
+    lite, whole = lite_of(files, "float32"), [f"{PAIRS.source[0]}\ufffd", "\ufffdHaus"]
+    halves = [f"{PAIRS.source[0]}\udce9", "\ud83dHaus"]
+    wanted = lite.translate(whole, beams=2)
+    assert lite.translate(halves, beams=2) == wanted
+    found = translate(model, halves, beams=2)
+    assert [model.subwords.decode(one[0].ids) for one in found] == wanted
+    assert translate_greedily(model, halves) == translate_greedily(model, whole)
 
 
 def test_files_are_small_and_of_builtin_operators(files):

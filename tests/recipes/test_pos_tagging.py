@@ -51,6 +51,9 @@ def test_raw_text_is_tagged(trained, capsys):
     assert pos_tagging.main([*arguments, "--json"]) == 0
     _, empty, words = map(json.loads, capsys.readouterr().out.splitlines())
     assert empty == {"words": [], "tags": []} and words["words"] == ["The", "cat"]
+    # A byte that is not UTF-8, as Python passes it.
+    assert pos_tagging.main(["predict", "Anna \udce9", "--run", str(trained)]) == 0
+    assert capsys.readouterr().out.startswith("Anna/PROPN \ufffd/")
 
 
 def test_a_file_is_tagged_and_measured(trained, tmp_path, capsys):

@@ -1,21 +1,33 @@
 """Which run is shipped, and the commands in its card."""
 
 import dataclasses
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from gru_zoo.data.source import Source
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
-from gru_zoo.zoo import card
-from recipes import language_model, semi_supervised, sentiment
+from gru_zoo.zoo import card, list_models, models_folder, own_models_folder, registry
+from recipes import (
+    language_model,
+    language_model_card,
+    polyphonic_music_files,
+    pos_tagging_files,
+    semi_supervised,
+    sentiment,
+    sentiment_artifact,
+    translation,
+)
 from recipes.shared.publishing import (
     before,
     command,
     require_same_data,
     require_same_task,
     require_seen,
+    to_zoo,
     together,
 )
 from recipes.shared.starting import RunFlags
@@ -41,6 +53,30 @@ def finished(tmp_path):
         return tmp_path / name
 
     return leave
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: to_zoo("some", [Path("run")], "mine", Flags(), pytest.fail),
+        lambda: language_model.publish(language_model.Publish((Path("run"),))),
+        lambda: semi_supervised.publish(semi_supervised.Publish((Path("run"),), preset="mine")),
+        lambda: sentiment_artifact.write_again("mine"),
+        lambda: sentiment_artifact.measure("mine"),
+        lambda: language_model_card.write_again("mine"),
+        lambda: pos_tagging_files.write_again("mine"),
+        lambda: polyphonic_music_files.write_again(SimpleNamespace(card=card(list_models()[0]))),
+        lambda: translation.export(translation.Export(preset="mine")),
+    ],
+)
+def test_nothing_is_made_for_an_installed_package(tmp_path, monkeypatch, write):
+    monkeypatch.delenv("GRU_ZOO_MODELS", raising=False)
+    shutil.copytree(models_folder() / list_models()[0], tmp_path / "presets" / list_models()[0])
+    monkeypatch.setattr(registry, "PACKAGED", tmp_path / "presets")
+    with pytest.raises(ValueError, match="set GRU_ZOO_MODELS to a folder of your own to write"):
+        write()
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "mine"))
+    assert own_models_folder() == tmp_path / "mine"
 
 
 def test_the_best_on_validation_is_shipped_and_every_command_kept(finished):

@@ -159,6 +159,9 @@ def test_predict_from_arguments_a_file_and_standard_input(zoo, place, tmp_path, 
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["text"] for row in rows][:2] == ["The cast is warm.", ""]
     assert len(rows) == 3 and all(sum(row["scores"].values()) == pytest.approx(1) for row in rows)
+    # The same byte as an argument, as Python passes it.
+    assert sentiment.main(["predict", "\udcff broken", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == rows[2]
 
 
 def test_predict_reads_standard_input(zoo, place):

@@ -90,6 +90,9 @@ def test_sentences_are_translated(trained, capsys):
     assert translation.main([*arguments, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["translation"] == line and record["score"] < 0
+    # A byte that is not UTF-8, as Python passes it.
+    assert translation.main(["predict", "Ein Hund\udce9", "--run", str(trained), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == "Ein Hund\ufffd"
 
 
 @pytest.mark.slow

@@ -55,6 +55,16 @@ def test_bad_texts(subwords, text, message):
         subwords.encode(["Haus", text])
 
 
+def test_half_of_a_surrogate_pair_is_an_unknown_character(subwords):
+    assert subwords.encode(["Haus\udce9", "\ud83d Haus"]) == subwords.encode(
+        ["Haus\ufffd", "\ufffd Haus"]
+    )
+    with pytest.raises(ValueError, match="number 1 has none: '\ufffd'"):
+        subwords.encode(["\udce9"])
+    with pytest.raises(TypeError):
+        subwords.encode([None])
+
+
 def test_a_text_that_names_a_special_piece_has_none(subwords):
     rows = subwords.encode(["Ein <s>altes</s> Haus <pad>", "<unk> Haus"])
     assert all(piece not in row for row in rows for piece in (PAD, START, END))

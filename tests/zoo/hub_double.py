@@ -2,7 +2,7 @@
 
 Written from what the client sends (huggingface_hub's hf_api.py, _commit_api.py and
 file_download.py): a repository is created, files are announced and committed as lines of JSON,
-and are had from `/user/repository/resolve/revision/path`.
+and listed, and had from `/user/repository/resolve/revision/path`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         commits = self.server.repositories[name]
         files = dict(next(reversed(commits.values()), {}))
         for line in lines:
+            if line["key"] == "deletedFile":
+                del files[line["value"]["path"]]
             if line["key"] == "file":
                 files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
         commit = hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
@@ -73,7 +75,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._resolve(body=False)
 
     def do_GET(self) -> None:
-        self._resolve(body=True)
+        path = urllib.parse.unquote(self.path).partition("?")[0]
+        name, tree, _ = path.removeprefix("/api/models/").partition("/tree/")
+        if tree:
+            files = next(reversed(self.server.repositories[name].values()))
+            self._json([_entry(path, content) for path, content in files.items()])
+        else:
+            self._resolve(body=True)
 
     def _resolve(self, body: bool) -> None:
         path = urllib.parse.unquote(self.path)
@@ -110,6 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
+
+
+def _entry(path: str, content: bytes) -> dict[str, object]:
+    oid = hashlib.sha1(content).hexdigest()
+    return {"type": "file", "path": path, "size": len(content), "oid": oid}
 
 
 @contextlib.contextmanager

@@ -64,12 +64,22 @@ def test_other_bytes_are_not_kept(server, tmp_path, other):
     assert [path.name for path in tmp_path.glob("model.bin*")] == ["model.bin.lock"]
 
 
-def test_what_was_left_by_another_version_is_not_kept(server, tmp_path):
-    (tmp_path / "model.bin.part").write_bytes(b"?" * 1000)
-    with pytest.raises(ValueError, match="another checksum"):
-        fetch(server, tmp_path / "model.bin")
+@pytest.mark.parametrize("size", [1000, len(CONTENT), len(CONTENT) + 9])
+def test_what_was_left_of_another_file_is_no_obstacle(server, tmp_path, size):
+    (tmp_path / "model.bin.part").write_bytes(b"?" * size)
     fetch(server, tmp_path / "model.bin")
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert server.asked[-1][1] is None  # from its beginning
+
+
+def test_what_was_left_and_a_shorter_file_there(server, tmp_path):
+    (server.folder / "some_gru" / "sub" / "model.bin").write_bytes(CONTENT[:500])
+    (tmp_path / "model.bin.part").write_bytes(b"?" * 1000)
+    with pytest.raises(OSError, match="416"):
+        fetch(server, tmp_path / "model.bin")
+    # Once more from its beginning, and not for ever.
+    assert [wanted for _, wanted in server.asked] == ["bytes=1000-", None, "bytes=500-"]
+    assert not (tmp_path / "model.bin.part").exists()
 
 
 def test_only_addresses_of_the_web_and_of_files(tmp_path):
@@ -131,6 +141,20 @@ def test_what_a_package_carries_is_copied_and_what_lacks_is_counted(files, tmp_p
         cache.fetch_all("some_gru", files, package)
 
 
+def test_without_an_address_nothing_is_written(files, tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    (package / "sub").mkdir(parents=True)
+    (package / "sub" / "model.bin").write_bytes(CONTENT)
+    wanted = files | {"a.bin": {"sha256": "00", "bytes": 2_000_000}}
+    with pytest.raises(ConnectionError, match="some_gru: a.bin is neither"):
+        cache.fetch_all("some_gru", wanted, package)
+    assert not (tmp_path / "cache").exists()
+    (tmp_path / "file").write_text("no folder")  # Root may write in every folder.
+    monkeypatch.setenv("GRU_ZOO_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ConnectionError, match="some_gru: a.bin is neither"):
+        cache.fetch_all("some_gru", wanted, package)
+
+
 def test_without_a_network_the_ways_are_named(server, files, monkeypatch):
     monkeypatch.setenv("GRU_ZOO_URL", "http://127.0.0.1:9")
     with pytest.raises(ConnectionError, match="cannot be fetched .*GRU_ZOO_MODELS"):
@@ -160,12 +184,6 @@ def test_a_full_disk_is_named_and_no_address(server, files, tmp_path, monkeypatc
     with pytest.raises(OSError, match=f"with room for {size:,} bytes; .*cache.* has 3") as caught:
         cache.fetch_all("some_gru", files)
     assert not isinstance(caught.value, ConnectionError) and not server.asked
-
-
-def test_what_was_left_by_a_longer_version_is_no_obstacle(server, tmp_path):
-    (tmp_path / "model.bin.part").write_bytes(b"?" * (len(CONTENT) + 9))
-    fetch(server, tmp_path / "model.bin")
-    assert (tmp_path / "model.bin").read_bytes() == CONTENT
 
 
 def test_what_has_no_end_is_not_read_to_its_end(server, tmp_path):

@@ -102,6 +102,29 @@ def test_only_the_artifacts_files_go_with_the_card_of_today(hub, zoo, tmp_path, 
     assert "private.txt" not in files and "model.keras" in files
 
 
+def test_what_an_older_push_had_besides_goes_and_what_is_the_users_stays(hub, zoo, tmp_path):
+    push(NAME, "hf://someone/again")
+    commits = hub.repositories["someone/again"]
+    ((_, first),) = commits.items()
+    older = json.loads(first["card.json"])
+    older["files"] |= {"model_[int4].tflite": {"sha256": "0" * 64, "bytes": 1}}
+    more = {"model_[int4].tflite": b"?", "model_i.tflite": b"mine", "LICENSE": b"mine"}
+    commits["0" * 40] = {**first, **more, "card.json": json.dumps(older).encode()}
+    push(NAME, "hf://someone/again")
+    *_, last = commits.values()
+    assert len(commits) == 3
+    assert last == {**first, "model_i.tflite": b"mine", "LICENSE": b"mine"}
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"files": 3}', b'{"model_name": "of others"}'])
+def test_a_card_there_that_is_none_of_ours_is_replaced(hub, zoo, content):
+    hub.repositories["someone/other"] = {"0" * 40: {"card.json": content, "other.bin": b"mine"}}
+    push(NAME, "hf://someone/other")
+    *_, last = hub.repositories["someone/other"].values()
+    assert last["card.json"] == (zoo / NAME / "card.json").read_bytes()
+    assert last["other.bin"] == b"mine"
+
+
 def test_a_hub_without_it_and_no_hub_at_all(hub, monkeypatch):
     with pytest.raises(ConnectionError, match="hf://someone/nothing: card.json cannot be had"):
         load("hf://someone/nothing")
@@ -126,3 +149,5 @@ def test_the_card_is_one_that_the_client_reads(zoo):
     assert (result.metric_type, result.metric_value) == ("accuracy", 0.92)
     assert (result.task_type, result.dataset_type) == (known["task"], known["dataset"])
     assert card.data.language == ["en"] and card.data.license == "apache-2.0"
+    # With "keras" the hub would show keras.saving.load_model, which needs another kind of folder.
+    assert card.data.library_name == "gru-zoo" and "keras" in card.data.tags

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gru_zoo.zoo import card
+from gru_zoo.zoo import card, list_models
 from tests.zoo.served import serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,19 @@ NAME = "sentiment_imdb_gru_small"
 
 def run(words, **options):
     return subprocess.run(words, capture_output=True, text=True, timeout=900, **options)
+
+
+def test_a_build_again_carries_no_preset_that_is_gone(tmp_path, monkeypatch):
+    setuptools = pytest.importorskip("setuptools")
+    monkeypatch.setattr(setuptools, "setup", lambda **given: None)
+    build = runpy.run_path(str(ROOT / "setup.py"))["BuildWithPresets"](setuptools.Distribution())
+    build.build_lib, build.editable_mode = str(tmp_path), False
+    build.packages = build.py_modules = None
+    old = tmp_path / "gru_zoo" / "presets" / "renamed_since" / "card.json"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    build.run()
+    assert sorted(path.name for path in old.parents[1].iterdir()) == list_models()
 
 
 @pytest.fixture(scope="module")
