@@ -9,7 +9,6 @@ from keras.src.saving.serialization_lib import ObjectSharingScope
 
 from gru_zoo.layers.encoders import CELLS, Transformer, both_directions, encoder
 
-pytestmark = pytest.mark.usefixtures("plain_loops")
 B, T, D, U = 3, 5, 4, 7
 LENGTHS = np.array([5, 2, 4])
 MASK = np.arange(T) < LENGTHS[:, None]
@@ -25,10 +24,7 @@ def randomized(layer, seed=1):
     return layer
 
 
-@pytest.mark.parametrize(
-    "cell, directions, layers",
-    [*FORMS, pytest.param("gru", 2, 2, marks=pytest.mark.compiled, id="gru compiled")],
-)
+@pytest.mark.parametrize("cell, directions, layers", FORMS)
 def test_shape_mask_and_padding(cell, directions, layers):
     layer = randomized(encoder(cell, U, bidirectional=directions == 2, num_layers=layers))
     outputs = layer(X, mask=MASK).numpy()

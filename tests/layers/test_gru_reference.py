@@ -96,8 +96,7 @@ def test_float32(kernel, convention, go_backwards, same):
     for bias, initial_state in [(True, same), (False, not same)]:
         case = random_case(dtype="float32", bias=bias)
         layer = layer_of(case, convention, kernel=kernel, go_backwards=go_backwards)
-        # A layer without a bias has programs of its own: compiled in the slow tests.
-        with compiling(convention in (CONVENTIONS[0], CONVENTIONS[3]) and (bias or not same)):
+        with compiling(convention in (CONVENTIONS[0], CONVENTIONS[3])):
             for mask in MASKS.values():
                 judge(layer, case, convention, mask, initial_state)
                 assert layer.kernel_used == kernel
