@@ -82,18 +82,3 @@ assert keras.saving.get_custom_objects()["gru_zoo>GRU"]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "\n"
-
-
-def test_importing_the_layer_starts_nothing_and_draws_nothing():
-    code = """if True:
-        import random
-        import tensorflow as tf
-        random.seed(5)
-        before = random.getstate()
-        import gru_zoo
-        assert gru_zoo.GRU.__name__ == "GRU"
-        assert random.getstate() == before
-        tf.config.threading.set_intra_op_parallelism_threads(2)  # refused once TensorFlow runs
-        assert gru_zoo.GRU(3, dropout=0.25).dropout == 0.25
-    """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
