@@ -1,6 +1,5 @@
 """Shared fixtures; TensorFlow's start-up messages are silenced before it is imported."""
 
-import contextlib
 import gc
 import os
 
@@ -28,16 +27,6 @@ def pytest_collection_finish():
     """Leave what is imported by now out of Python's garbage collections: a tenth of tests' time."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture
-def plain_loops(request):
-    """Run each GRU as a loop, sooner done than compiled at small sizes; not in tests `compiled`."""
-    from gru_zoo.layers.kernels import forced
-
-    compiled = request.node.get_closest_marker("compiled")
-    with contextlib.nullcontext() if compiled else forced("loop"):
-        yield
 
 
 @pytest.fixture

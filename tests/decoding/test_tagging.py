@@ -8,7 +8,6 @@ from gru_zoo.models.tagger import LENGTHS, Tagger
 from gru_zoo.text.word_features import UNKNOWN, WordFeatures
 from tests import small_treebank
 
-pytestmark = pytest.mark.usefixtures("plain_loops")
 SENTENCES = small_treebank.sentences("train")
 
 

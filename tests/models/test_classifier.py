@@ -8,7 +8,6 @@ from gru_zoo.text.tokenizers import WordTokenizer
 from tests.cells import some_slow
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
-pytestmark = pytest.mark.usefixtures("plain_loops")
 TEXTS = ["a fine film", "the film", "not a bad film, not at all", "", "bad bad bad"]
 
 
@@ -33,7 +32,6 @@ def test_padding_does_not_change_a_prediction(cell, bidirectional):
     np.testing.assert_allclose(model(ids), alone, atol=1e-6)
 
 
-@pytest.mark.compiled
 def test_our_layer_and_keras_give_the_same():
     ours, theirs = classifier(), classifier(cell="keras_gru")
     for weight, value in zip(theirs.weights, ours.get_weights(), strict=True):

@@ -7,7 +7,6 @@ from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 
-pytestmark = pytest.mark.usefixtures("plain_loops")
 SMALL = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine", "film"], 8)
 # "new" stands before a known word: ids move.
 LARGE = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine", "new", "film", "rare"], 8)
@@ -33,7 +32,6 @@ def grown(embedding_dim=6, units=9, tokenizer=LARGE, frequencies=FREQUENCIES, gi
     return model
 
 
-@pytest.mark.compiled
 def test_it_says_what_the_smaller_one_says():
     before, after = chances(source(), BEFORE[IDS]), chances(grown(), IDS)
     for known, now in ((0, 0), (1, 1), (3, 3), (4, 5)):

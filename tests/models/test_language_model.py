@@ -6,7 +6,6 @@ import tensorflow as tf
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.tokenizers import WordTokenizer
 
-pytestmark = pytest.mark.usefixtures("plain_loops")
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
 IDS = np.array([[1, 6, 3, 5, 0, 2], [1, 7, 5, 8, 4, 4], [7, 7, 1, 2, 3, 8]], np.int32)
 
@@ -34,7 +33,6 @@ def test_logits_are_those_of_the_equations():
     np.testing.assert_allclose(model(IDS), wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.compiled
 def test_token_by_token_equals_the_whole_and_streams_do_not_leak():
     model = language_model()
     wanted = tf.nn.softmax(model(IDS))  # [batch, time, tokens]

@@ -8,6 +8,7 @@ import tensorflow as tf
 pytest.importorskip("tokenizers")
 
 from gru_zoo.decoding.translating import translate, translate_greedily  # noqa: E402
+from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.models.teacher import Teacher  # noqa: E402
 from gru_zoo.text.subwords import BANNED, END, PAD, START, Subwords, padded  # noqa: E402
@@ -16,8 +17,14 @@ from tests.cells import some_slow  # noqa: E402
 
 CELLS = ("gru", "lstm", "rnn", "transformer")
 PAIRS = small_captions.pairs("train")
-pytestmark = pytest.mark.usefixtures("plain_loops")
 SUBWORDS = Subwords.fit([*PAIRS.source, *PAIRS.target], size=80, longest=40)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_loops():
+    """Compile nothing for shapes as small as these."""
+    with forced("loop"):
+        yield
 
 
 def translator(cell="gru", seed=0, **options):

@@ -8,7 +8,6 @@ from gru_zoo.text.word_features import WordFeatures
 from tests.cells import some_slow
 from tests.small_treebank import sentences
 
-pytestmark = pytest.mark.usefixtures("plain_loops")
 SENTENCES = [sentence.words for sentence in sentences("train")]
 TAGS = ("DET", "NOUN", "VERB")
 
@@ -36,7 +35,6 @@ def test_padding_does_not_change_a_tag(cell):
         np.testing.assert_allclose(long[row, :n], alone[0], atol=1e-6)
 
 
-@pytest.mark.compiled
 def test_both_directions_and_every_feature_reach_a_tag():
     model = tagger()
     ids = model.features.encode([SENTENCES[0]], 5)

@@ -8,10 +8,7 @@ from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 from tests.models.test_language_model import IDS, WORDS, language_model
 
-pytestmark = pytest.mark.usefixtures("plain_loops")
 
-
-@pytest.mark.compiled
 def test_states_are_those_of_the_language_model():
     source = language_model()
     model = classifier_from(source, ("no", "maybe", "yes"), sequence_length=11, dropout=0.2)
