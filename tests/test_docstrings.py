@@ -53,7 +53,6 @@ SLOW = {
     "gru_zoo.export.tflite_file",
     "gru_zoo.training.adversarial",
     "gru_zoo.training.truncated",
-    "gru_zoo.zoo.goldens",
 }
 # Whose examples are of the compiled programs; at the others' sizes a loop is sooner done.
 COMPILED = tuple(f"gru_zoo.layers.{name}" for name in ("attention", "fused", "gru", "kernels"))
