@@ -17,7 +17,6 @@ _TOGETHER = {
         f"tests/export/test_{name}.py"
         for name in ("tflite_files", "check_refuses", "saved_model_folder", "streamer")
     ),
-    "page": ("tests/demo/test_page.py", "tests/demo/test_page_access.py"),
     "text_kinds": ("tests/demo/test_mediapipe_browser.py", "tests/export/test_mediapipe_kinds.py"),
     "zoo": tuple(
         f"tests/zoo/test_{name}.py" for name in ("commands", "loading", "what_is_trusted", "hub")
