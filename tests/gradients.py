@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -25,14 +26,9 @@ def outputs_and_gradients(
     names = [weight.name for weight in layer.trainable_weights]
     arrays = {"x": x} if h0 is None else {"x": x, "h0": h0}
 
-    def run(**tensors: Any) -> tuple[Any, Any, Any]:
-        options = {"initial_state": tensors.get("h0"), "mask": mask, "training": training}
-        outputs, last = layer(tensors["x"], **options)
-        loss = ops.sum(ops.multiply(outputs, d_states)) + ops.sum(ops.multiply(last, d_last))
-        return outputs, last, loss
-
+    given = {"mask": mask, "d_states": d_states, "d_last": d_last}
     backend = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
-    outputs, last, gradients = backend(layer, run, arrays)
+    outputs, last, gradients = backend(layer, training, arrays, given)
     gradients = [np.asarray(ops.convert_to_numpy(g)) for g in gradients]
     return (
         ops.convert_to_numpy(outputs),
@@ -41,34 +37,51 @@ def outputs_and_gradients(
     )
 
 
-def _tensorflow(layer: Any, run: Any, arrays: dict[str, np.ndarray]) -> tuple[Any, Any, Any]:
+def _run(layer: Any, training: bool, tensors: Any, given: Any) -> tuple[Any, Any, Any]:
+    options = {"initial_state": tensors.get("h0"), "mask": given["mask"], "training": training}
+    outputs, last = layer(tensors["x"], **options)
+    by_step = ops.sum(ops.multiply(outputs, given["d_states"]))
+    return outputs, last, by_step + ops.sum(ops.multiply(last, given["d_last"]))
+
+
+def _tensorflow(layer: Any, training: bool, arrays: Any, given: Any) -> tuple[Any, Any, Any]:
     import tensorflow as tf
 
     tensors = {name: tf.constant(array) for name, array in arrays.items()}
     with tf.GradientTape() as tape:
         tape.watch(tensors)
-        outputs, last, loss = run(**tensors)
+        outputs, last, loss = _run(layer, training, tensors, given)
     sources = [*tensors.values(), *(weight.value for weight in layer.trainable_weights)]
     return outputs, last, tape.gradient(loss, sources)
 
 
-def _jax(layer: Any, run: Any, arrays: dict[str, np.ndarray]) -> tuple[Any, Any, Any]:
+def _jax(layer: Any, training: bool, arrays: Any, given: Any) -> tuple[Any, Any, Any]:
     import jax
-
-    def loss(tensors: Any, values: Any) -> Any:
-        with keras.StatelessScope(zip(layer.trainable_weights, values, strict=True)):
-            outputs, last, loss = run(**tensors)
-        return loss, (outputs, last)
 
     values = [weight.value for weight in layer.trainable_weights]
     tensors = {name: jax.numpy.asarray(array) for name, array in arrays.items()}
-    (by_tensor, by_weight), (outputs, last) = jax.grad(loss, argnums=(0, 1), has_aux=True)(
-        tensors, values
-    )
+    gradient = _jax_gradient(layer, training)
+    # Compiling pays with several masks, but not for a step written out many times.
+    if given["mask"] is None or getattr(layer, "kernel", None) == "unrolled":
+        gradient = gradient.__wrapped__
+    (by_tensor, by_weight), (outputs, last) = gradient(tensors, values, given)
     return outputs, last, [*(by_tensor[name] for name in arrays), *by_weight]
 
 
-def _torch(layer: Any, run: Any, arrays: dict[str, np.ndarray]) -> tuple[Any, Any, Any]:
+@functools.lru_cache(maxsize=2)  # One program for all masks that a layer, or a pair, is given.
+def _jax_gradient(layer: Any, training: bool) -> Any:
+    """Return (tensors, values, given) -> gradients and results, compiled; `__wrapped__` is not."""
+    import jax
+
+    def loss(tensors: Any, values: Any, given: Any) -> Any:
+        with keras.StatelessScope(zip(layer.trainable_weights, values, strict=True)):
+            outputs, last, loss = _run(layer, training, tensors, given)
+        return loss, (outputs, last)
+
+    return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
+
+
+def _torch(layer: Any, training: bool, arrays: Any, given: Any) -> tuple[Any, Any, Any]:
     import torch
 
     # On Keras' device: PyTorch's cuDNN is asked for there only.
@@ -76,6 +89,6 @@ def _torch(layer: Any, run: Any, arrays: dict[str, np.ndarray]) -> tuple[Any, An
         name: ops.convert_to_tensor(array).detach().requires_grad_()
         for name, array in arrays.items()
     }
-    outputs, last, loss = run(**tensors)
+    outputs, last, loss = _run(layer, training, tensors, given)
     sources = [*tensors.values(), *(weight.value for weight in layer.trainable_weights)]
     return outputs, last, torch.autograd.grad(loss, sources)

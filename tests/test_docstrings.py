@@ -1,10 +1,13 @@
 """Every example in a docstring runs and gives what it says."""
 
+import contextlib
 import doctest
 import importlib
 from pathlib import Path
 
 import pytest
+
+from gru_zoo.layers.kernels import forced
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = [
@@ -51,6 +54,8 @@ SLOW = {
     "gru_zoo.training.adversarial",
     "gru_zoo.training.truncated",
 }
+# Whose examples are of the compiled programs; at the others' sizes a loop is sooner done.
+COMPILED = tuple(f"gru_zoo.layers.{name}" for name in ("attention", "fused", "gru", "kernels"))
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 
@@ -63,5 +68,6 @@ def test_examples(name, tmp_path, monkeypatch):
         pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
-    failed, _ = doctest.testmod(module, optionflags=OPTIONS)
+    with contextlib.nullcontext() if name.startswith(COMPILED) else forced("loop"):
+        failed, _ = doctest.testmod(module, optionflags=OPTIONS)
     assert failed == 0, f"{failed} examples of {name} failed; see the captured output"

@@ -111,18 +111,3 @@ def test_the_backend_that_keras_will_take_is_not_hidden(tmp_path, variable, text
         run = [sys.executable, "-c", code]
         done = subprocess.run(run, capture_output=True, text=True, env=given | place)
         assert (done.returncode, done.stdout) == (0, f"{seen}\n"), done.stderr
-
-
-def test_importing_the_layer_starts_nothing_and_draws_nothing():
-    code = """if True:
-        import random
-        import tensorflow as tf
-        random.seed(5)
-        before = random.getstate()
-        import gru_zoo
-        assert gru_zoo.GRU.__name__ == "GRU"
-        assert random.getstate() == before
-        tf.config.threading.set_intra_op_parallelism_threads(2)  # refused once TensorFlow runs
-        assert gru_zoo.GRU(3, dropout=0.25).dropout == 0.25
-    """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

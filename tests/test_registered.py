@@ -40,10 +40,27 @@ def test_every_registered_class_has_its_home_in_the_table():
     assert registered_classes() == HOMES, "gru_zoo/registered.py names each class and its module"
 
 
+# Also, in the same process: importing the layer draws no random number and starts nothing.
+QUIETLY = """
+import random
+random.seed(5)
+before = random.getstate()
+import gru_zoo, importlib.util
+assert random.getstate() == before
+assert importlib.util.find_spec('keras')
+import tensorflow as tf
+random.seed(5)
+assert gru_zoo.GRU.__name__ == "GRU"
+assert random.getstate() == before
+tf.config.threading.set_intra_op_parallelism_threads(2)  # refused once TensorFlow runs
+assert gru_zoo.GRU(3, dropout=0.25).dropout == 0.25
+"""
+
+
 @pytest.mark.parametrize(
     "imports",
     [
-        "import gru_zoo, importlib.util\nassert importlib.util.find_spec('keras')",
+        pytest.param(QUIETLY, id="quietly"),
         pytest.param("import gru_zoo", marks=pytest.mark.slow),
         pytest.param("import keras\nimport gru_zoo", marks=pytest.mark.slow),
     ],

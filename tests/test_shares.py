@@ -64,8 +64,13 @@ def test_shares_and_their_order(tmp_path):
 
 
 def test_files_with_the_same_costly_fixture_share_a_worker():
-    users = "tests/export/test_tflite_files.py::test_x", "tests/export/test_streamer.py::test_y[1]"
-    assert len({shares._scope(user) for user in users}) == 1
+    for users in (
+        ("tests/export/test_tflite_files.py::test_x", "tests/export/test_streamer.py::test_y[1]"),
+        ("tests/zoo/test_commands.py::test_x", "tests/zoo/test_hub.py::test_y[1]"),
+    ):
+        assert len({shares._scope(user) for user in users}) == 1
     assert shares._scope("tests/export/test_steps.py::test_x") == "tests/export/test_steps.py"
     root = Path(__file__).parents[1]
-    assert all("exported" in (root / name).read_text() for name in shares._TOGETHER)
+    for needed, files in shares._TOGETHER.items():
+        assert all(needed in (root / name).read_text() for name in files)
+    assert all((root / name).is_file() for name in shares._LONG)

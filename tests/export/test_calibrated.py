@@ -183,6 +183,7 @@ def test_scales_that_differ_are_made_one(content, model, stream, variant):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("converted_here")
 def test_a_state_that_is_an_output_too_stays_one():
     random = np.random.default_rng(7)
     model = keras.Sequential([keras.Input((None, 4)), GRU(7, name="gru")])
@@ -289,6 +290,7 @@ def test_other_models(kind, variant):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("converted_here")
 def test_layer_without_an_integer_form_is_named():
     layers = [GRU(7, return_sequences=True), keras.layers.LayerNormalization(), GRU(5)]
     model = keras.Sequential([keras.Input((None, 4)), *layers], name="normal")

@@ -334,18 +334,23 @@ def forgets_the_oldest(layer, before, row):
 right = convolution.in_step
 
 
+@pytest.fixture(scope="module")
+def looks_far():
+    """Return a model whose step is right, and back further than those others are compared on."""
+    model = sequential(conv(2, 11), layers.GRU(7))
+    arrays.require_step(model)
+    return model
+
+
 @pytest.mark.parametrize(
     "wrong",
     [ignores_dilation, shifted, reversed_frames, forgets_the_oldest],
     ids=lambda f: f.__name__,
 )
-def test_a_wrong_step_is_refused(wrong, monkeypatch):
-    # It looks back further than the steps that other models are compared on.
-    model = sequential(conv(2, 11), layers.GRU(7))
-    arrays.require_step(model)
+def test_a_wrong_step_is_refused(wrong, looks_far, monkeypatch):
     monkeypatch.setattr(convolution, "in_step", wrong)
     with pytest.raises(Refused, match="must be within 1e-05"):
-        arrays.require_step(model)
+        arrays.require_step(looks_far)
 
 
 VARIANTS = ("float16", "int8", "int4", "int8_full", "int16x8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from pathlib import Path
 
 import keras
@@ -45,11 +47,20 @@ KINDS = {
 
 def write(kind: str, path: Path) -> tuple[SequenceClassifier, np.ndarray]:
     """Write a kind's file; return its model and the thresholds [labels] in it, 0 for none."""
+    model, thresholds, content = _made(kind)
+    path.write_bytes(content)
+    return model, thresholds
+
+
+@functools.cache  # Two runtimes read each.
+def _made(kind: str) -> tuple[SequenceClassifier, np.ndarray, bytes]:
     model, thresholds = KINDS[kind]()
-    export.tflite(model, path, "mediapipe", thresholds=thresholds)
-    if isinstance(thresholds, dict):
-        return model, np.array([thresholds[label] for label in LABELS])
-    return model, np.full(len(LABELS), thresholds or 0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        export.tflite(model, path, "mediapipe", thresholds=thresholds)
+        content = path.read_bytes()
+    each = thresholds if isinstance(thresholds, dict) else dict.fromkeys(LABELS, thresholds or 0)
+    return model, np.array([each[label] for label in LABELS]), content
 
 
 def expected(model: SequenceClassifier, thresholds: np.ndarray, texts: list[str]) -> np.ndarray:

