@@ -14,6 +14,7 @@ from gru_zoo.data import babi, squad
 from gru_zoo.data.source import Source
 from gru_zoo.layers import kernels
 from gru_zoo.text.spans import SpanText
+from gru_zoo.text.stories import StoryText
 from gru_zoo.text.word_features import WordFeatures
 from gru_zoo.training.runs import RunFolder
 from recipes import comprehension
@@ -190,10 +191,11 @@ def test_what_no_reader_of_spans_takes_is_said_before_training(long, tmp_path, m
 def test_a_run_that_goes_on_has_the_batches_of_its_epoch():
     from recipes import comprehension_babi, comprehension_squad
 
-    questions, _ = small_babi.load("train")
-    config = comprehension.Train(hops=2, units=5, batch_size=4)
-    model = comprehension_babi.make_model(config, questions[:20])
-    babi_batches = comprehension_babi._Batches(model, questions[:20], config)
+    questions, config = small_babi.load("train")[0][:20], comprehension.Train(batch_size=4)
+    sentences = [text for question in questions for text in (*question.story, question.question)]
+    text = StoryText.fit(sentences, comprehension_babi.LENGTHS[-1])
+    reader = types.SimpleNamespace(text=text, answers=small_babi.PLACES, hops=2)
+    babi_batches = comprehension_babi._Batches(reader, questions, config)
     asked = [squad.Question("Ann", f"{n} a b", "who?", ("a",), (2,)) for n in range(8)]
     words = [(str(n), "a", "b", "who", "?") for n in range(8)]
     reader = types.SimpleNamespace(text=SpanText(WordFeatures.fit(words + words), 800, 60))
