@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.artifacts.folder import publish
-from gru_zoo.zoo.goldens import replay
+from gru_zoo.zoo.goldens import difference, replay
 from tests.zoo.conftest import about
 
 
@@ -13,6 +13,17 @@ def test_goldens_of_objects_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="goldens must hold no objects, .*; 'texts' does"):
         publish(tmp_path / "a", None, None, files={}, compare=None, goldens=goldens, assets={})
     assert not list(tmp_path.iterdir())
+
+
+def test_the_worst_of_all_arrays_counts():
+    golden = {"a": np.array([0.5, 2.0]), "b": np.array([0.25]), "n": np.array([1])}
+    for name, off, wanted in (("a", [0.25, 0.0], 0.25), ("a", [0.0, 1.0], 0.5), ("b", 0.1, 0.1)):
+        given = {**golden, name: golden[name] + np.array(off)}
+        assert difference(given, golden) == pytest.approx(wanted)
+    for name in ("a", "b"):
+        assert np.isnan(difference({**golden, name: np.nan * golden[name]}, golden))
+    with pytest.raises(ValueError, match="must give the golden 'n'; it gives others"):
+        difference({**golden, "n": np.array([2])}, golden)
 
 
 @pytest.mark.slow

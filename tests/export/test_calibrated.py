@@ -244,9 +244,14 @@ def test_extreme_states_are_always_among_the_samples(model, representative):
     everything, few = rollouts(graph, sequences, 10_000), rollouts(graph, sequences, 3)
     assert len(everything) == sum(map(len, representative)) + len(representative)
     assert 3 < len(few) < 25
+    results, first = [graph.step(**sample) for sample in few], graph.initial()
     for name in graph.states:
         for extreme in (np.max, np.min):
-            assert extreme([s[name] for s in few]) == extreme([s[name] for s in everything])
+            wanted = extreme([s[name] for s in everything])
+            assert extreme([s[name] for s in few]) == wanted
+            # And the step that makes it, but for one that is there before the first step.
+            made = [extreme(result[name]) for result in results]
+            assert wanted == extreme(first[name]) or np.isclose(made, wanted, rtol=1e-6).any()
 
 
 OF_BOTH_VARIANTS = ("reset before, write", "layer norm", "mean")

@@ -136,7 +136,29 @@ def test_float16_keeps_the_label_of_a_decided_text():
         check.judge("x", other_label, decided, "float16")
 
 
-def test_int8_may_lose_half_a_point(reference):
+# In numbers, for whoever changes `check.LIMITS`.
+FAR = {
+    **dict.fromkeys(("saved_model", "onnx", "float32", "mediapipe"), 1e-5),
+    "float16": 1e-2,
+    **dict.fromkeys(("int8", "int8_full", "int16x8"), 1e-1),
+    "int4": 3e-1,
+}
+
+
+def test_each_variant_has_its_limit():
+    assert FAR.keys() == check.LIMITS.keys()
+    model = one_text(0.9, 0.1)
+    for variant, limit in FAR.items():
+        near, far = (
+            model.probabilities + share * limit * np.float32([[-1, 1]]) for share in (0.9, 1.1)
+        )
+        assert check.judge("x", near, model, variant) == pytest.approx(0.9 * limit, rel=0.02)
+        with pytest.raises(check.Refused, match=f"must be within {limit:g} of the model's prob"):
+            check.judge("x", far, model, variant)
+
+
+@pytest.mark.parametrize("variant", ["int8", "int8_full", "int16x8"])
+def test_integers_may_lose_half_a_point(variant):
     """A thousand texts in two classes: five labels may be lost, not six."""
     count = check.ENOUGH_TEXTS
     model = np.tile(np.float32([[0.45, 0.55]]), (count, 1))
@@ -145,10 +167,10 @@ def test_int8_may_lose_half_a_point(reference):
         file = model.copy()
         file[-lost:] = file[-lost:, ::-1]
         if allowed:
-            assert check.judge("x", file, wide, "int8") == pytest.approx(0.1)
+            assert check.judge("x", file, wide, variant) == pytest.approx(0.1)
         else:
             with pytest.raises(check.Refused, match="more than 0.5 points .* a fall of 0.60"):
-                check.judge("x", file, wide, "int8")
+                check.judge("x", file, wide, variant)
 
 
 def test_nan_is_refused(reference):

@@ -302,14 +302,24 @@ def test_dynamic_batch_and_time_in_a_graph(jit_compile, mask):
 @pytest.mark.parametrize("parts", [2, 5])
 @pytest.mark.parametrize("known", [True, False])
 def test_a_divided_batch_changes_nothing(parts, known):
-    tensors = [tf.constant(a) for a in _arguments(13)]
     rng = np.random.default_rng(14)
     options = {"recurrent_dropout": _dropout_factors(rng), "zoneout": _zoneout_draws(rng)}
+    _same_in_parts(parts, known, MASKS["any"], options)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_parts_of_a_batch_share_a_rate_of_zoneout(known):
+    with compiling(False):
+        _same_in_parts(2, known, None, {"zoneout": 0.2})
+
+
+def _same_in_parts(parts, known, mask, options):
+    tensors = [tf.constant(a) for a in _arguments(13)]
 
     def results(parts, *tensors):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
-            outputs, last = _run(tensors, MASKS["any"], True, "write", parts=parts, **options)
+            outputs, last = _run(tensors, mask, True, "write", parts=parts, **options)
             total = tf.reduce_sum(outputs**2) + tf.reduce_sum(last)
         return outputs, last, *tape.gradient(total, tensors)
 

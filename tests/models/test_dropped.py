@@ -1,17 +1,29 @@
 """Where models drop features: in training only, at every place, at the rate they were given."""
 
+from collections import Counter
+
 import keras
 import numpy as np
 import pytest
 
 from gru_zoo.layers.encoders import encoder
 from gru_zoo.layers.kernels import forced
+from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.frames import frame_model
+from gru_zoo.models.language_model import LanguageModel
+from gru_zoo.models.reader import Reader
+from gru_zoo.models.span_reader import SpanReader
 from gru_zoo.models.tagger import Tagger
+from gru_zoo.text.characters import CharacterTokenizer
+from gru_zoo.text.spans import SpanText
+from gru_zoo.text.stories import StoryText
+from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
 from gru_zoo.text.word_features import WordFeatures
 from tests.small_treebank import sentences
 
 X = np.random.default_rng(3).normal(size=(2, 5, 4)).astype("float32")
+IDS = np.array([[1, 3, 4, 3], [1, 4, 0, 0]], "int32")
+SIZES = {"embedding_dim": 4, "units": 5, "dropout": 0.3}
 
 
 def tagger(num_layers):
@@ -19,6 +31,25 @@ def tagger(num_layers):
     features = WordFeatures.fit(words)
     sizes = {"word_dim": 5, "affix_dim": 3, "units": 4, "num_layers": num_layers}
     return Tagger(features, ("A", "B"), **sizes, dropout=0.3), features.encode(words[:2], 6)
+
+
+def classifier():
+    return SequenceClassifier(WordTokenizer((*SPECIAL, "a", "b"), 4), **SIZES), IDS
+
+
+def language_model():
+    return LanguageModel(CharacterTokenizer("ab"), **SIZES), IDS
+
+
+def reader():
+    text = StoryText.fit(["Eva left.", "Who left?"], story_length=4)
+    given = text.encode([["Eva left."]], ["Who left?"]).inputs()
+    return Reader(text, ["eva", "adam"], hops=1, **SIZES), given
+
+
+def span_reader():
+    text = SpanText(WordFeatures.fit([("Eva", "left")] * 2), 9, 5)
+    return SpanReader(text, **SIZES), text.encode([["Eva", "left"]], [["Who", "left"]])
 
 
 def translator():
@@ -29,31 +60,40 @@ def translator():
 
 
 @pytest.mark.parametrize(
-    ("make", "times"),
+    ("make", "times", "of_all_steps"),  # `SpatialDropout1D` drops a feature at all steps at once
     [
-        (lambda: (encoder("gru", 5, num_layers=3, dropout=0.3), X), 2),
-        (lambda: (encoder("gru", 5, num_layers=1, dropout=0.3), X), 0),
-        (lambda: (encoder("transformer", 8, num_layers=2, dropout=0.3), X), 5),
-        (lambda: (frame_model(4, 5, num_layers=2, dropout=0.3), X), 2),
-        (lambda: tagger(1), 2),
-        (lambda: tagger(2), 3),
-        (translator, 7),
+        (lambda: (encoder("gru", 5, num_layers=3, dropout=0.3), X), 2, 0),
+        (lambda: (encoder("gru", 5, num_layers=1, dropout=0.3), X), 0, 0),
+        (lambda: (encoder("transformer", 8, num_layers=2, dropout=0.3), X), 5, 0),
+        (lambda: (frame_model(4, 5, num_layers=2, dropout=0.3), X), 2, 0),
+        (lambda: tagger(1), 2, 0),
+        (lambda: tagger(2), 3, 0),
+        (classifier, 1, 1),
+        (language_model, 0, 2),
+        (reader, 2, 0),
+        (span_reader, 5, 0),
+        (translator, 7, 0),
     ],
 )
-def test_every_place_drops_in_training_and_in_training_only(make, times, monkeypatch):
+def test_every_place_drops_in_training_and_in_training_only(make, times, of_all_steps, monkeypatch):
     model, given = make()
-    seen, original = [], keras.layers.Dropout.call
+    kinds, seen = (keras.layers.Dropout, keras.layers.SpatialDropout1D), Counter()
 
-    def call(layer, inputs, training=False):
-        seen.append((layer.rate, training))
-        return original(layer, inputs, training=training)
+    def watched(original):
+        def call(layer, inputs, training=False):
+            seen[type(layer), layer.rate, training] += 1
+            return original(layer, inputs, training=training)
 
-    monkeypatch.setattr(keras.layers.Dropout, "call", call)
+        return call
+
+    for kind, original in [(kind, kind.call) for kind in kinds]:
+        monkeypatch.setattr(kind, "call", watched(original))
     with forced("loop"):
         for training in (True, False):
             seen.clear()
             model(given, training=training)
-            assert seen == [(0.3, training)] * times
+            wanted = {(kinds[0], 0.3, training): times, (kinds[1], 0.3, training): of_all_steps}
+            assert seen == Counter(wanted)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])

@@ -7,11 +7,16 @@ ask of a recipe. So each recipe's own run is a process, and what is then done wi
 from __future__ import annotations
 
 import contextlib
+import csv
 import importlib
 import io
+import json
 import os
+import shutil
+import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +88,41 @@ def kill_and_resume(name: str, place: Path, *arguments: str) -> str:
     resumed = recipe(name, place, *arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     return resumed.stdout
+
+
+def evaluated_with_a_worse_epoch(
+    run: Path, copy: Path, evaluate: Callable[[Path], object], worse: dict[str, float]
+) -> None:
+    """Evaluate a copy of a run again, its history longer by a slow and bad epoch; fail if wrong.
+
+    All is as before but for the time: what is kept of the figures is the best epoch's.
+    """
+    before = json.loads((run / "metrics.json").read_text())
+    rows = _history(run)
+    assert before["train_seconds"] == pytest.approx(sum(_seconds(rows)))
+    shutil.copytree(run, copy)
+    (copy / "metrics.json").unlink()
+    rows.append({**rows[-1], "seconds": "1000", **{key: str(worse[key]) for key in worse}})
+    with open(copy / "history.csv", "w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    evaluate(copy)
+    assert json.loads((copy / "metrics.json").read_text()) == {
+        **before,
+        "epochs": before["epochs"] + 1,
+        "train_seconds": pytest.approx(sum(_seconds(rows))),
+        "seconds_per_epoch": pytest.approx(statistics.median(_seconds(rows))),
+    }
+
+
+def _history(run: Path) -> list[dict[str, str]]:
+    with open(run / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _seconds(rows: list[dict[str, str]]) -> list[float]:
+    return [float(row["seconds"]) for row in rows]
 
 
 def check_same_weights(run: Path, other: Path) -> None:

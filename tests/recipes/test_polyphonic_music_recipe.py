@@ -17,6 +17,7 @@ from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import polyphonic_music
 from tests import small_music
+from tests.recipes.running import evaluated_with_a_worse_epoch
 
 SMALL = "--units 24 --epochs 12 --patience 12 --batch-size 4 --learning-rate 0.04 --dropout 0.1"
 NAME = "music_scales_gru_tiny"
@@ -60,6 +61,15 @@ def test_it_learns_scales_and_leaves_its_files(trained):
     assert f"5 pieces, {len(unread)} frames" in metrics["scored_on"]
     assert "val_nll" in (trained / "history.csv").read_text().splitlines()[0]
     assert METRICS["nll"].lower_is_better
+
+
+@pytest.mark.slow
+def test_evaluating_again_gives_the_same(trained, tmp_path):
+    def evaluate(run):
+        assert polyphonic_music.main(["evaluate", "--run", str(run)]) == 0
+
+    worse = {"val_loss": 99.0, "val_nll": 99.0}
+    evaluated_with_a_worse_epoch(trained, tmp_path / "run", evaluate, worse)
 
 
 @pytest.mark.slow

@@ -238,6 +238,31 @@ def test_the_first_step_is_in_mean_norms_too(monkeypatch):
     np.testing.assert_allclose(lengths, 0.2 * unit, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("make", "flags"),
+    [
+        (lambda model: AdversarialTraining(model, 0.3), [True, True]),
+        # The texts' own answers and the search for the worst step are of the whole model.
+        (
+            lambda model: VirtualAdversarialTraining(model, 0.3, adversarial=0.2),
+            [True, True, False, False, True],
+        ),
+    ],
+)
+def test_what_is_learnt_is_read_with_dropout(make, flags, monkeypatch):
+    training, seen = make(classifier()), []
+    batch = (IDS, IDS) if isinstance(training, VirtualAdversarialTraining) else IDS
+    read = SequenceClassifier.read
+
+    def watched(model, vectors, mask, training=False, **options):
+        seen.append(training)
+        return read(model, vectors, mask, training=training, **options)
+
+    monkeypatch.setattr(SequenceClassifier, "read", watched)
+    moves(training, batch, tf.one_hot([1, 0, 1], 2))
+    assert seen == flags
+
+
 def test_a_tiny_gradient_has_a_direction():
     step = _direction(tf.fill((2, 3, 4), 1e-25), tf.ones((2, 3, 1)))
     np.testing.assert_allclose(tf.norm(step, axis=(1, 2)), 1, rtol=1e-5)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.training import truncated
 from gru_zoo.training.batching import StreamBatches
 from gru_zoo.training.truncated import TruncatedTraining, score_stream
@@ -26,6 +27,22 @@ def test_the_state_is_carried_and_begins_at_zero():
         training.train_step((tf.constant(ids), tf.constant(targets), tf.constant(keep)))
     whole = np.concatenate([ids for ids, _, _ in pieces], axis=1)
     np.testing.assert_allclose(training.carried, model.read(whole)[1], atol=1e-6)
+
+
+def test_what_is_learnt_is_read_with_dropout(monkeypatch):
+    model, seen = language_model(kernel="loop"), []
+    read = LanguageModel.read
+
+    def watched(model, ids, state=None, training=False):
+        seen.append(training)
+        return read(model, ids, state, training)
+
+    monkeypatch.setattr(LanguageModel, "read", watched)
+    training = TruncatedTraining(model, streams=3)
+    training.compile(keras.optimizers.SGD(0.1))
+    piece, *_ = streams().epoch(0)
+    training.train_step(tuple(map(tf.constant, piece)))
+    assert seen == [True]
 
 
 @pytest.mark.parametrize("at_once", [200, 4])  # all of a batch's 15 tokens, or four and a rest
