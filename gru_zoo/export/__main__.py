@@ -252,7 +252,7 @@ def _print(rows: list[tuple[str, ...]]) -> None:
     from rich.table import Column, Table
 
     names = Column("file", overflow="fold")  # A name is never cut.
-    table = Table(names, "KB", "largest difference", "operators", "runtime from")
+    table = Table(names, "KB", "max. abs. difference", "operators", "runtime from")
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
