@@ -37,7 +37,7 @@ def test_writes_what_was_asked_for_and_a_table(saved, tmp_path, capsys):
         "small_saved_model",
     }
     shown = capsys.readouterr().out
-    assert "small_int8.tflite" in shown and "largest difference" in shown
+    assert "small_int8.tflite" in shown and "max. abs. difference" in shown
     assert "note: small_int8.tflite holds no int8 weight" in " ".join(shown.split())
     x = np.random.default_rng(0).normal(size=(1, 4, 5)).astype(np.float32)
     runner = Interpreter(str(tmp_path / "small_float32.tflite")).get_signature_runner(
