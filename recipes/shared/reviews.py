@@ -104,16 +104,13 @@ def overlap(data: Mapping[str, Any], unlabelled: bool = False) -> list[str]:
 
 
 def encode(model: SequenceClassifier, texts: np.ndarray, backward: bool = False) -> np.ndarray:
-    """Return ids [texts, time] int32; if `backward` from the last word to `<START>`.
-
-    That is the order in which the backward layer of `keras.layers.Bidirectional` reads them.
-    """
+    """Return ids [texts, time] int32; if `backward`, the words after `<START>` in reverse order."""
     import numpy as np
 
     ids = model.tokenizer.encode(texts)
     if backward:
         for row, words in zip(ids, np.count_nonzero(ids, axis=1), strict=True):
-            row[:words] = row[:words][::-1].copy()
+            row[1:words] = row[1:words][::-1].copy()
     return ids
 
 

@@ -186,14 +186,14 @@ def test_a_killed_adversarial_run_resumes_to_the_same_weights(place):
     check_same_weights(folder / "killed", folder / "whole")
 
 
-def test_backward_reading_is_that_of_a_bidirectional_layer():
+def test_backward_reading_turns_the_words_behind_start():
     class Model:
         class tokenizer:
             @staticmethod
             def encode(texts):
                 return np.array([[1, 5, 6, 7, 0], [1, 8, 0, 0, 0], [1, 2, 3, 4, 5]], np.int32)
 
-    turned = [[7, 6, 5, 1, 0], [8, 1, 0, 0, 0], [5, 4, 3, 2, 1]]
+    turned = [[1, 7, 6, 5, 0], [1, 8, 0, 0, 0], [1, 5, 4, 3, 2]]
     assert reviews.encode(Model, [b""] * 3, backward=True).tolist() == turned
 
 
