@@ -135,7 +135,7 @@ def test_a_preset_of_another_task_is_not_replaced(place, runs, mine, tmp_path, m
     write_json(tmp_path / mine / "card.json", {**card, "task": "text-generation"})
     done = recipe_here("semi_supervised", place, "publish", str(runs / "student"), *PUBLISH.split())
     assert done.returncode == 2
-    assert "preset must be a new name, or that of a model of task 'text-class" in done.stderr
+    assert "preset must be a new name, or that of a model with task 'text-c" in done.stderr
     assert [path.name for path in (tmp_path / mine).iterdir()] == ["card.json"]
 
 
@@ -266,7 +266,7 @@ def test_a_run_of_another_recipe_is_named(arguments, tmp_path, monkeypatch, caps
             "mine",
             "finished must be runs that differ only in their seed; these differ",
         ),
-        ({}, "pos_ewt_gru_small", "preset must be a new name, or that of a model of task 'text-cl"),
+        ({}, "pos_ewt_gru_small", "preset must be a new name, or that of a model with task 'text-"),
     ],
 )
 def test_the_test_split_is_not_read_for_what_is_refused(

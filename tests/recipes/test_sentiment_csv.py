@@ -54,7 +54,7 @@ def test_rows_are_read_wherever_their_columns_are(tmp_path):
         ),
         (["text,label", "a,positive", "  ,negative"], "line 3: text must not be empty"),
         (["text,label", '"a,positive'], "must be comma-separated values"),
-        (["text,label", "a,positive", "b,positive"], "at least two labels; all 2 are 'positive'"),
+        (["text,label", "a,positive", "b,positive"], "at least two labels; all 2 texts are"),
     ],
 )
 def test_an_error_names_line_and_column(tmp_path, lines, message):
