@@ -8,15 +8,27 @@ import keras
 
 from gru_zoo.arguments import one_of
 from gru_zoo.convert.weights import (
+    ONLY_OURS,
+    arguments_of,
     copy_into,
-    functions_of,
-    keep_weights,
-    negate_update_columns,
+    flipped_weights,
     read_weights,
     require_gru,
     require_plain,
 )
 from gru_zoo.layers.gru import GRU
+
+# Arguments that a configuration has by a registered name, not as they are.
+_OBJECTS = (
+    "activity_regularizer",
+    "activation",
+    "recurrent_activation",
+    *(
+        f"{weight}_{kind}"
+        for weight in ("kernel", "recurrent", "bias")
+        for kind in ("initializer", "regularizer", "constraint")
+    ),
+)
 
 
 def from_keras(
@@ -36,8 +48,8 @@ def from_keras(
         A built `GRU`, or a built `Bidirectional` of two. A stateful layer's states come along.
 
     Raises:
-        ValueError: another class (subclasses too: they may compute something else), or a layer
-            that is not built.
+        ValueError: another class (subclasses too: they may compute something else), a layer that
+            is not built, or one with a constraint that weights negated for "write" may not meet.
 
     Example:
         >>> plain = keras.layers.GRU(8, return_sequences=True)
@@ -51,12 +63,8 @@ def from_keras(
             layer, lambda one: from_keras(one, update_gate=update_gate, kernel=kernel)
         )
     require_gru(layer, keras.layers.GRU)
-    weights = read_weights(layer)
-    if update_gate == "write":
-        weights = negate_update_columns(weights)
-    # Keras leaves use_cudnn out of the configuration.
-    alone = {"use_cudnn": layer.use_cudnn, "update_gate": update_gate, "kernel": kernel}
-    ours = GRU.from_config({**layer.get_config(), **alone, **functions_of(layer)})
+    weights = flipped_weights(layer) if update_gate == "write" else read_weights(layer)
+    ours = GRU(**arguments_of(layer), update_gate=update_gate, kernel=kernel)
     copy_into(ours, weights, layer)
     return ours
 
@@ -74,9 +82,10 @@ def to_keras(
         A built `keras.layers.GRU`, or a built `Bidirectional` of two.
 
     Raises:
-        ValueError: another class, a layer that is not built, or an option of ours that changes
-            the result and that Keras' GRU does not have. A `StackedGRU` has no counterpart:
-            convert the members of its `grus`.
+        ValueError: another class, a layer that is not built, an option of ours that changes the
+            result and that Keras' GRU does not have, or a constraint that weights negated from
+            "write" may not meet. A `StackedGRU` has no counterpart: convert the members of its
+            `grus`.
 
     Example:
         >>> ours = GRU(8, update_gate="write")
@@ -88,11 +97,9 @@ def to_keras(
         return _both_directions(layer, to_keras)
     require_gru(layer, GRU)
     require_plain(layer, "keras.layers.GRU")
-    weights = keep_weights(layer)
-    known = keras.layers.GRU(1).get_config()
-    config = {name: value for name, value in layer.get_config().items() if name in known}
-    alone = {"use_cudnn": layer.use_cudnn, **functions_of(layer)}
-    plain = keras.layers.GRU.from_config({**config, **alone})
+    weights = flipped_weights(layer) if layer.update_gate == "write" else read_weights(layer)
+    arguments = arguments_of(layer)
+    plain = keras.layers.GRU(**{n: v for n, v in arguments.items() if n not in ONLY_OURS})
     copy_into(plain, weights, layer)
     return plain
 
@@ -100,19 +107,23 @@ def to_keras(
 def _both_directions(wrapper: keras.layers.Bidirectional, convert: Any) -> Any:
     """Return a Bidirectional around the converted layers of another one."""
     forward, backward = convert(wrapper.forward_layer), convert(wrapper.backward_layer)
-    config = {
-        name: value
-        for name, value in wrapper.get_config().items()
-        if name not in ("layer", "backward_layer", "dtype")
-    }
+    # The wrapper makes its own copy of the forward layer, from its configuration.
+    arguments = arguments_of(forward)
+    objects = {name: arguments.pop(name) for name in _OBJECTS}
     converted = keras.layers.Bidirectional(
-        forward, backward_layer=backward, dtype=wrapper.dtype_policy, **config
+        type(forward)(**arguments),
+        wrapper.merge_mode,
+        backward_layer=backward,
+        name=wrapper.name,
+        trainable=wrapper.trainable,
+        activity_regularizer=wrapper.activity_regularizer,
+        dtype=wrapper.dtype_policy,
     )
+    converted.forward_layer.activity_regularizer = objects.pop("activity_regularizer")
+    for name, given in objects.items():
+        setattr(converted.forward_layer.cell, name, given)
     batch = forward.states[0].shape[0] if forward.stateful else None
     converted.build((batch, None, forward.cell.kernel.shape[0]))
-    # The wrapper makes its own copy of the forward layer, from its configuration.
-    for name, function in functions_of(forward).items():
-        setattr(converted.forward_layer.cell, name, function)
     copy_into(converted.forward_layer, read_weights(forward), forward)
     copy_into(converted.backward_layer, read_weights(backward), backward)
     return converted

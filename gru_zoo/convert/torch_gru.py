@@ -128,8 +128,8 @@ def to_torch(layer: GRU | StackedGRU, *, prefix: str = "") -> dict[str, np.ndarr
 
     Raises:
         ValueError: another class, a layer that is not built, `reset_after=False`,
-            `go_backwards=True`, activations other than tanh and sigmoid, or an option that
-            PyTorch does not have.
+            `go_backwards=True`, activations other than tanh and sigmoid, an option that
+            PyTorch does not have, or weights in bfloat16, which NumPy has not.
 
     Example:
         >>> layer = StackedGRU(7, num_layers=2)
@@ -143,6 +143,10 @@ def to_torch(layer: GRU | StackedGRU, *, prefix: str = "") -> dict[str, np.ndarr
         raise ValueError(
             "go_backwards must be False for torch.nn.GRU, which runs backwards only beside a "
             "forward direction; got True."
+        )
+    if layer.variable_dtype == "bfloat16":  # torch.from_numpy could not read it.
+        raise ValueError(
+            "dtype must be float16, float32 or float64 for torch.nn.GRU; got bfloat16."
         )
     arrays = {}
     for number, grus in enumerate(layer.grus if isinstance(layer, StackedGRU) else [[layer]]):

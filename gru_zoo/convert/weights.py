@@ -10,6 +10,7 @@ other. Negation loses no bit.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, NamedTuple
 
 import keras
@@ -23,6 +24,17 @@ from gru_zoo.layers.stacked import StackedGRU
 RESET_REASON = (
     "reset_after=True computes r * (h U + b) and reset_after=False computes (r * h) U: in general "
     "no weights make the two equal, so weights cannot be converted between them"
+)
+
+# Arguments of our GRU that Keras' does not have.
+ONLY_OURS = (
+    inspect.signature(GRU).parameters.keys() - inspect.signature(keras.layers.GRU).parameters.keys()
+)
+# Of any sign of a weight they make the same size.
+_BLIND_TO_SIGNS = (
+    keras.constraints.MaxNorm,
+    keras.constraints.MinMaxNorm,
+    keras.constraints.UnitNorm,
 )
 
 
@@ -83,6 +95,25 @@ def negate_update_columns(weights: Weights) -> Weights:
     )
 
 
+def flipped_weights(layer: Any) -> Weights:
+    """Return the weights of a GRU, ours or Keras', in the other convention, to be trained on.
+
+    Raises:
+        ValueError: a constraint, applied after the next training step, would undo a negation.
+    """
+    names = (
+        ["bias"] if getattr(layer.cell, "layer_norm", False) else ["kernel", "recurrent", "bias"]
+    )
+    for name in (f"{name}_constraint" for name in names):
+        given = getattr(layer.cell, name)
+        if given is not None and type(given) not in _BLIND_TO_SIGNS:
+            raise ValueError(
+                f"{name} must be None, MaxNorm, MinMaxNorm or UnitNorm to change update_gate, "
+                f"which negates weights; got {getattr(given, '__name__', type(given).__name__)}."
+            )
+    return negate_update_columns(read_weights(layer))
+
+
 def keep_weights(layer: GRU) -> Weights:
     """Return the weights of a GRU in the convention "keep", which all other libraries use."""
     weights = read_weights(layer)
@@ -99,13 +130,11 @@ def require_default_activations(layer: GRU, target: str) -> None:
 
 def require_plain(layer: GRU, target: str) -> None:
     """Raise if an option that Keras' GRU does not have changes what the layer computes."""
-    config, default = layer.get_config(), GRU(1).get_config()
-    known = {*keras.layers.GRU(1).get_config(), "use_cudnn", "update_gate", "kernel"}
-    for name in sorted(config.keys() - known):
-        if config[name] != default.get(name):
+    for name in sorted(ONLY_OURS - {"update_gate", "kernel"}):
+        given, default = getattr(layer, name), inspect.signature(GRU).parameters[name].default
+        if given != default:
             raise ValueError(
-                f"{name} must be {default.get(name)!r} for {target}, which has no such option; "
-                f"got {config[name]!r}."
+                f"{name} must be {default!r} for {target}, which has no such option; got {given!r}."
             )
 
 
@@ -117,13 +146,21 @@ def require_gru(layer: Any, *allowed: type) -> None:
         raise ValueError(f"layer must be {names}; got {given.__module__}.{given.__name__}.")
 
 
-def functions_of(gru: Any) -> dict[str, Any]:
-    """Return the activations of a GRU by argument, which its configuration has by name only.
+def arguments_of(layer: Any) -> dict[str, Any]:
+    """Return the arguments that make a GRU, ours or Keras', or a StackedGRU.
 
-    A user's own function may have the name of one of Keras'.
+    Functions, initializers, regularizers and constraints are the objects themselves. The
+    configuration has their names: a user's own may not be registered, or have the name of one of
+    Keras'. It lacks `implementation` too, and Keras' lacks `use_cudnn`.
     """
-    cell = gru.cell
-    return {"activation": cell.activation, "recurrent_activation": cell.recurrent_activation}
+    stacked = isinstance(layer, StackedGRU)
+    gru = layer.grus[0][0] if stacked else layer
+    names = inspect.signature(type(layer)).parameters.keys() - {"kwargs"}
+    names |= {"name", "trainable", "activity_regularizer"}
+    names |= set() if stacked else {"zero_output_for_mask", "implementation"}
+    having = {n: next(h for h in (layer, gru, gru.cell) if hasattr(h, n)) for n in names}
+    found = {name: getattr(holder, name) for name, holder in having.items()}
+    return {**found, "dtype": layer.dtype_policy}
 
 
 def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
@@ -139,7 +176,8 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
 
     Raises:
         ValueError: the layer is of another class or not built, or its recurrent activation `s`
-            does not satisfy `s(-a) = 1 - s(a)`.
+            does not satisfy `s(-a) = 1 - s(a)`, or it has a constraint, as NonNeg, that the
+            negated weights may not meet.
 
     Example:
         >>> layer = GRU(8, update_gate="keep")
@@ -152,10 +190,9 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
     grus = [gru for level in layer.grus for gru in level] if stacked else [layer]
     activation = activation_name(grus[0].cell.recurrent_activation)
     one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
-    weights = [negate_update_columns(read_weights(gru)) for gru in grus]
+    weights = [flipped_weights(gru) for gru in grus]
     other = "write" if grus[0].cell.update_gate == "keep" else "keep"
-    config = {**layer.get_config(), **functions_of(grus[0]), "update_gate": other}
-    flipped = type(layer).from_config(config)
+    flipped = type(layer)(**{**arguments_of(layer), "update_gate": other})
     if stacked:
         flipped.build((None, None, weights[0].kernel.shape[0]))
         targets = [gru for level in flipped.grus for gru in level]

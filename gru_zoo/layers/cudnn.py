@@ -47,7 +47,7 @@ def why_not_cudnn(layer: GRU, mask: Any = None, training: bool = False) -> str |
         return "it has no recurrent dropout"
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     return None if gpus else "TensorFlow finds no GPU on this machine"
 
 

@@ -156,7 +156,7 @@ def _sizes(inputs: tf.Tensor, parts: int | None) -> list[Any]:
     rows, fewest = inputs.shape[0], 1
     if parts is None:
         # Eager programs run one after the other, and a GPU wants the whole batch.
-        alone = tf.executing_eagerly() or tf.config.list_physical_devices("GPU")
+        alone = tf.executing_eagerly() or tf.config.get_visible_devices("GPU")
         parts = 1 if alone else min(os.cpu_count() or 1, _MOST_PARTS)
         fewest = _FEWEST_ROWS
     if parts == 1:

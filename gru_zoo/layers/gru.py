@@ -214,7 +214,8 @@ class GRU(keras.layers.RNN):
         **kwargs: `zero_output_for_mask`, `implementation`, `name`, `dtype`, `trainable`, as Keras'.
 
     Call arguments: sequences `[batch, time, features]` float; initial_state `[batch, units]`;
-    mask `[batch, time]` bool, any pattern; training, whether dropout is on.
+    mask `[batch, time]` bool, any pattern; training, whether dropout is on. As in Keras, the mask
+    that the inputs carry is not used beside an initial_state: pass it as `mask`.
 
     Returns the last state `[batch, units]`, or with return_sequences all `[batch, time, units]`;
     with return_state, that and the last state. At a masked step the output before is repeated,
@@ -340,13 +341,18 @@ class GRU(keras.layers.RNN):
             raise ValueError(f"initial_state must be one state; got {len(states)}.")
         for given in states:
             check_shape("initial_state", given, ("batch", "units"), (batch, self.cell.units))
-        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        try:
+            return super().call(sequences, initial_state, mask, training)
+        finally:  # After an error too: the next call needs other dropout masks.
+            self._maybe_reset_dropout_masks(self.cell)
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """Run the chosen kernel; returns last output, outputs and states for `keras.layers.RNN`."""
         state = _tensors(initial_state)[0]
+        if self.stateful and keras.backend.backend() == "torch":
+            state = ops.copy(state)  # The new one is assigned in place, and gradients need the old.
         mask = next((ops.cast(given, "bool") for given in _tensors(mask)), None)
         name, self.kernel_reason = kernels.choose(self, sequences.shape[1], mask, training)
         outputs, state = kernels.run(name, self, sequences, state, mask, training)

@@ -23,7 +23,7 @@ from keras.src.backend import rnn as backend_rnn
 
 from gru_zoo.arguments import one_of
 from gru_zoo.layers import cudnn
-from gru_zoo.layers.exporting import exporting
+from gru_zoo.layers.tracing import exporting, vectorizing
 
 if TYPE_CHECKING:
     from gru_zoo.layers.gru import GRU
@@ -66,14 +66,16 @@ def forced(name: str) -> Iterator[None]:
 
 
 def may_compile() -> bool:
-    """Return whether a layer may run a compiled program: no kernel is forced, no graph exported.
+    """Return whether a layer may run a compiled program with a gradient of its own.
+
+    It may not where a kernel is forced, a graph is exported, or `tf.vectorized_map` traces.
 
     Example:
         >>> with forced("loop"):
         ...     may_compile()
         False
     """
-    return _forced.get() is None and not exporting()
+    return _forced.get() is None and not exporting() and not vectorizing()
 
 
 def choose(layer: GRU, time: int | None, mask: Any, training: bool) -> tuple[str, str]:
@@ -141,8 +143,12 @@ def why_not(name: str, layer: GRU, time: int | None = None, training: bool = Fal
     if name == "unrolled" and time is None:
         return "the number of steps is not known before the layer runs"
     if name == "cudnn":
-        return cudnn.why_not_cudnn(layer, training=training)
-    return cudnn.why_not_these_equations(layer.cell) if name == "fused" else None
+        reason = cudnn.why_not_cudnn(layer, training=training)
+        return reason or ("vectorized_map has no rule for it" if vectorizing() else None)
+    if name == "fused":
+        reason = cudnn.why_not_these_equations(layer.cell)
+        return reason or ("vectorized_map loses its gradient" if vectorizing() else None)
+    return None
 
 
 def run(

@@ -1,4 +1,4 @@
-"""A user's own activation goes along through every conversion, whatever it is called."""
+"""A user's own functions and objects go along through every conversion, whatever their names."""
 
 import functools
 
@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 from gru_zoo import GRU, StackedGRU
-from gru_zoo.convert import flip_update_gate, from_keras, to_keras
+from gru_zoo.convert import flip_update_gate, from_keras, to_keras, to_torch
 from gru_zoo.gates import layer_gates
 
 X = np.random.default_rng(3).normal(size=(2, 5, 4)).astype("float32")
@@ -80,3 +80,110 @@ def test_a_subclass_of_bidirectional_is_refused():
     for convert in (from_keras, to_keras):
         with pytest.raises(ValueError, match=r"layer must be .*GRU; got .*Twice"):
             convert(both)
+
+
+class Own(keras.constraints.Constraint):
+    """A user's, not registered."""
+
+    def __call__(self, w):
+        return ops.clip(w, -0.5, 0.5)
+
+    def get_config(self):
+        raise AssertionError("a conversion needs no configuration")
+
+
+def own_initializer(shape, dtype=None):
+    return ops.ones(shape, dtype)
+
+
+OBJECTS = {
+    "bias_initializer": own_initializer,
+    "kernel_constraint": Own(),
+    "recurrent_regularizer": lambda w: ops.sum(ops.abs(w)),
+    "activity_regularizer": lambda h: ops.sum(ops.square(h)),
+}
+
+
+def has_the_objects(gru):
+    of_layer = gru.activity_regularizer is OBJECTS["activity_regularizer"]
+    rest = (name for name in OBJECTS if name != "activity_regularizer")
+    return of_layer and all(getattr(gru.cell, name) is OBJECTS[name] for name in rest)
+
+
+def test_conversions_take_unregistered_objects_along():
+    plain, ours = layers.GRU(3, **OBJECTS), GRU(3, **OBJECTS)
+    for layer in (plain, ours):
+        layer.build(X.shape)
+    assert has_the_objects(from_keras(plain))
+    assert has_the_objects(to_keras(ours))
+    assert layer_gates(plain, X).z.shape == (2, 5, 3)
+    assert len(to_torch(ours)) == 4  # looks at no configuration either
+
+
+def test_a_flip_takes_unregistered_objects_along():
+    options = {"bias_initializer": own_initializer, "kernel_regularizer": lambda w: ops.sum(w**2)}
+    for layer in (GRU(3, **options), StackedGRU(3, 2, **options)):
+        layer.build(X.shape)
+        flipped = flip_update_gate(layer)
+        grus = [flipped] if isinstance(layer, GRU) else [gru for (gru,) in flipped.grus]
+        for gru in grus:
+            assert gru.cell.bias_initializer is own_initializer
+            assert gru.cell.kernel_regularizer is options["kernel_regularizer"]
+
+
+def test_both_directions_take_unregistered_objects_along():
+    both = layers.Bidirectional(layers.GRU(3))
+    for layer in (both.forward_layer, both.backward_layer):
+        layer.activity_regularizer = OBJECTS["activity_regularizer"]
+        for name in OBJECTS.keys() - {"activity_regularizer"}:
+            setattr(layer.cell, name, OBJECTS[name])
+    both.build(X.shape)
+    for converted in (from_keras(both), to_keras(from_keras(both))):
+        assert has_the_objects(converted.forward_layer) and has_the_objects(
+            converted.backward_layer
+        )
+
+
+def test_the_implementation_goes_along():
+    plain, ours = layers.GRU(3, implementation=1), GRU(3, implementation=1)
+    for layer in (plain, ours):
+        layer.build(X.shape)
+    for converted in (from_keras(plain), to_keras(ours), flip_update_gate(ours)):
+        assert converted.cell.implementation == 1
+
+
+@pytest.mark.parametrize("name", ["kernel", "recurrent", "bias"])
+@pytest.mark.parametrize("constraint", ["non_neg", Own()])
+def test_a_constraint_that_would_undo_a_flip_is_refused(name, constraint):
+    options = {f"{name}_constraint": constraint}
+    plain, ours = layers.GRU(3, **options), GRU(3, **options)
+    write = GRU(3, update_gate="write", **options)
+    for layer in (plain, ours, write):
+        layer.build(X.shape)
+    message = f"{name}_constraint must be None, MaxNorm, .* got (NonNeg|Own)"
+    for convert in (
+        lambda: from_keras(plain, update_gate="write"),
+        lambda: to_keras(write),
+        lambda: flip_update_gate(ours),
+    ):
+        with pytest.raises(ValueError, match=message):
+            convert()
+    assert from_keras(plain).update_gate == "keep"
+
+
+@pytest.mark.parametrize("constraint", ["max_norm", "min_max_norm", "unit_norm"])
+def test_a_constraint_on_sizes_meets_a_flipped_weight_as_well(constraint):
+    layer = GRU(3, kernel_constraint=constraint)
+    layer.build(X.shape)
+    flipped = flip_update_gate(layer)
+    kernels = []
+    for gru in (layer, flipped):
+        kernels.append(ops.convert_to_numpy(gru.cell.kernel_constraint(gru.cell.kernel)))
+    np.testing.assert_array_equal(kernels[0][:, :3], -kernels[1][:, :3])
+    np.testing.assert_array_equal(kernels[0][:, 3:], kernels[1][:, 3:])
+
+
+def test_layer_norm_leaves_the_kernels_as_they_are():
+    layer = GRU(3, layer_norm=True, kernel_constraint="non_neg")
+    layer.build(X.shape)
+    same(flip_update_gate(layer), layer)

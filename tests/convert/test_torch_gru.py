@@ -196,6 +196,10 @@ def test_wrong_state_dicts(source, message):
         ({"go_backwards": True}, "go_backwards must be False for torch.nn.GRU.*got True"),
         ({"activation": "relu"}, "activation must be 'tanh' for torch.nn.GRU; got 'relu'"),
         ({"recurrent_activation": "relu"}, "recurrent_activation must be 'sigmoid' .*got 'relu'"),
+        (
+            {"dtype": "bfloat16", "recurrent_initializer": "zeros"},
+            "dtype must be float16, float32 or float64 for torch.nn.GRU; got bfloat16",
+        ),
     ],
 )
 def test_what_torch_cannot_do(options, message):

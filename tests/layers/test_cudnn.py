@@ -80,7 +80,7 @@ def operation(monkeypatch):
     """Play a machine with a GPU whose cuDNN is `Operation`."""
     played = Operation()
     monkeypatch.setattr(cudnn, "_operation", played)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: ["a GPU"])
     return played
 
 
@@ -229,7 +229,13 @@ def test_reasons_that_depend_on_the_call(operation):
     assert cudnn.why_not_cudnn(layer, training=True) == "it has no recurrent dropout"
 
 
-@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
+def test_a_gpu_that_is_hidden_is_not_there(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: [])
+    assert cudnn.why_not_cudnn(GRU(UNITS)) == "TensorFlow finds no GPU on this machine"
+
+
+@pytest.mark.skipif(bool(tf.config.get_visible_devices("GPU")), reason="this machine has a GPU")
 @pytest.mark.parametrize("options", [{"kernel": "cudnn"}, {"use_cudnn": True}])
 def test_without_a_gpu_asking_for_it_says_so(options):
     with pytest.raises(ValueError, match="TensorFlow finds no GPU on this machine"):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gru_zoo.layers import kernels
-from gru_zoo.layers.exporting import exporting
 from gru_zoo.layers.gru import GRU
+from gru_zoo.layers.tracing import exporting
 from tests.layers.test_cudnn import operation  # noqa: F401  a fixture
 from tests.reference import FEATURES, TIME, UNITS, random_case
 

@@ -12,7 +12,7 @@ from tests.reference import BATCH, FEATURES, TIME, UNITS
 
 tf = pytest.importorskip("tensorflow")
 
-if keras.backend.backend() != "tensorflow" or tf.config.list_physical_devices("GPU"):
+if keras.backend.backend() != "tensorflow" or tf.config.get_visible_devices("GPU"):
     pytest.skip("what auto chooses is told for TensorFlow on a CPU", allow_module_level=True)
 
 X = np.ones((BATCH, TIME, FEATURES), "float32")
@@ -58,6 +58,14 @@ def test_a_kernel_that_cannot_run_says_why():
     traced = tf.function(model, input_signature=[tf.TensorSpec((None, None, FEATURES))])
     with pytest.raises(ValueError, match="number of steps is not known"):
         traced(X)
+
+
+def test_a_kernel_that_cannot_run_leaves_no_dropout_mask():
+    layer = GRU(UNITS, kernel="fused", activation="relu", dropout=0.5)
+    with pytest.raises(ValueError, match="cannot run layer"):
+        layer(X, training=True)
+    layer.kernel = "loop"  # with a mask for three rows there would be three
+    assert layer(X[:1], training=True).shape == (1, UNITS)
 
 
 @pytest.mark.parametrize("kernel", kernels.KERNELS)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.gradients import outputs_and_gradients
 from tests.layers.test_gru_reference import KERNELS, LIMITS, compiling, layer_of
 from tests.reference import CONVENTIONS, FEATURES, UNITS, random_case
 
@@ -70,6 +71,22 @@ def test_streams_do_not_leak(kernel, streams):
     again = [layer(other[:, i : i + 7])[0] for i in range(0, STEPS, 7)]
     for quiet, loud in zip(first, again, strict=True):
         same(loud[0], quiet[0])
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_stateful_layer_has_the_gradients_of_its_state_given(kernel, streams):
+    x, rng = streams[:, :7], np.random.default_rng(7)
+    h0, d_last = rng.standard_normal((2, 2, UNITS)).astype("float32")
+    d_states = rng.standard_normal((2, 7, UNITS)).astype("float32")
+    with compiling(False):
+        given = layer_for_streams(streams, kernel=kernel)
+        _, _, wanted = outputs_and_gradients(given, x, h0, None, d_states, d_last)
+        remembered = layer_for_streams(streams, kernel=kernel, stateful=True)
+        remembered.states[0].assign(h0)
+        _, _, gradients = outputs_and_gradients(remembered, x, None, None, d_states, d_last)
+    assert len(gradients) == 4
+    for name, gradient in gradients.items():
+        same(gradient, wanted[name])
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
