@@ -10,7 +10,7 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from gru_zoo.export.network import Network
-from gru_zoo.export.programs import Given, functional, readers
+from gru_zoo.export.programs import Given, functional, matched, readers
 
 
 def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str, np.ndarray]]:
@@ -121,8 +121,9 @@ def _follow(function: Any, names: list[set[str]], found: dict[str, int]) -> list
                     found[name] = min(operation.input_dim, found.get(name, operation.input_dim))
                 results = [set()]
             elif isinstance(operation, (keras.Sequential, Functional)):
-                inner = functional(operation)
-                results = _follow(inner, read[: len(inner.inputs)], found)
+                given = matched(operation, node.arguments.args, node.arguments.kwargs)
+                inside = [reach.get(id(tensor), set()) for tensor in given]
+                results = _follow(functional(operation), inside, found)
             reach.update(zip(map(id, node.outputs), results, strict=True))
     return [reach.get(id(tensor), set()) for tensor in function.outputs]
 
