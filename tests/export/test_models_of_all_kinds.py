@@ -318,47 +318,6 @@ def test_numbers_that_are_neither_float_nor_ids_are_refused(tmp_path, dtype):
     assert not list(tmp_path.iterdir())
 
 
-def read_by_words(dtype):
-    """Return a model over documents [sentences, words] that reads each sentence by itself."""
-    sentence = keras.Sequential([Input((6,)), layers.Embedding(9, 4), layers.GRU(4)], name="read")
-    document = Input((None, 6), dtype=dtype)
-    each = layers.TimeDistributed(sentence, name="each")(document)
-    return keras.Model(document, layers.GRU(3)(each))
-
-
-def test_a_gru_inside_of_each_step_is_refused_by_name(tmp_path):
-    with pytest.raises(ValueError, match=r"'each' \(TimeDistributed\) must be a GRU"):
-        export.tflite(read_by_words("float32"), tmp_path / "m.tflite")
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_embedding_of_several_numbers_a_step_is_refused_by_name(tmp_path):
-    model = sequential(layers.TimeDistributed(layers.Embedding(9, 4, name="look")), layers.GRU(3))
-    with pytest.raises(ValueError, match=r"'look' \(Embedding\) must be a GRU"):
-        export.tflite(model, tmp_path / "m.tflite")
-    assert not list(tmp_path.iterdir())
-
-
-def added(*shape, steps=None):
-    """Return a model that adds a constant to its inputs."""
-    x = Input((steps, F))
-    return keras.Model(x, layers.GRU(7)(keras.ops.add(x, frames(*shape))))
-
-
-@pytest.mark.parametrize("shape", [(6, F), (1, 6, F), (6, 1)])
-def test_a_constant_of_each_step_is_refused_by_name(tmp_path, shape):
-    with pytest.raises(ValueError, match=r"operation 'add.*' \(Add\) must be a GRU"):
-        export.tflite(added(*shape, steps=6), tmp_path / "m.tflite")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("shape", [(), (F,), (1, F), (1, 1, F), (1, 1)])
-def test_a_constant_of_all_steps_is_added(shape):
-    model, x = added(*shape), frames(1, 6, F)
-    found = WholeGraph(arrays.Network(model)).whole(inputs=x)["outputs"]
-    np.testing.assert_allclose(found, model(x), atol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("shape", "stack", "remedy"),
     [

@@ -76,7 +76,8 @@ def test_the_graph_equals_keras(model):
         else random.normal(size=(1, 7, F)).astype("float32")
         for name, given in network.inputs.items()
     }
-    found = WholeGraph(network).whole(**inputs)["outputs"]
+    graph = WholeGraph(network)
+    found = graph.whole(**inputs)["outputs"]
     np.testing.assert_allclose(found, network.call(inputs)["outputs"], atol=1e-6)
 
 
