@@ -44,9 +44,10 @@ class Export:
         out: output folder; file names are derived from the model's.
         overwrite: overwrite existing files.
         representative: calibration data, a NumPy file of typical sequences: .npy [sequences, time,
-            features] or ids [sequences, time], or .npz with one array per sequence. Required for
-            int8_full and int16x8; other TFLite variants except mediapipe are checked on it instead
-            of on random inputs.
+            features] or ids [sequences, time], or .npz with one array per sequence; for a model of
+            several inputs .npz with one array per input, named 0/question and 0/answer, 1/question
+            and 1/answer and so on. Required for int8_full and int16x8; other TFLite variants except
+            mediapipe are checked on it instead of on random inputs.
         sequence_length: default sequence length in time steps of TFLite files for whole sequences;
             not for int8_full and int16x8, which run single steps.
         gates: also return the gates of each GRU from a TFLite file's step; not for mediapipe.
@@ -91,7 +92,8 @@ def _export(config: Export) -> None:
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task(f"opening {config.model.name}", total=None)
         model = load(config.model)
-        representative = _representative(config.representative)
+        several = len(getattr(model, "inputs", None) or []) > 1
+        representative = _representative(config.representative, several)
         try:
             for to, path in targets.items():
                 progress.update(task, description=f"writing {path.name}")
@@ -181,8 +183,13 @@ def _target(to: str, config: Export) -> Path:
     return config.out / (f"{stem}_saved_model" if to == "saved_model" else f"{stem}.onnx")
 
 
-def _representative(path: Path | None) -> list[Any] | None:
-    """Return the arrays of a file, a sequence each; raise ValueError if it is not whole."""
+def _representative(path: Path | None, several: bool) -> list[Any] | None:
+    """Return the arrays of a file, a sequence each; raise ValueError if it is not whole.
+
+    Args:
+        path: of the file.
+        several: whether a sequence is an array of each input, by name.
+    """
     if path is None:
         return None
     import numpy as np
@@ -194,7 +201,7 @@ def _representative(path: Path | None) -> list[Any] | None:
         with open(path, "rb") as file:
             found = np.load(file, allow_pickle=False)
             one = isinstance(found, np.ndarray)
-            arrays = None if one else list(found.values())
+            arrays = None if one else dict(found)
     except Exception as error:  # Whatever a damaged archive makes of NumPy's loader.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"representative must be a whole {kind} file; {path}: {reason}") from error
@@ -204,10 +211,26 @@ def _representative(path: Path | None) -> list[Any] | None:
     if one and found.ndim == 0:
         allowed = "[sequences, time] or [sequences, time, features]"
         raise ValueError(f"representative must be an array {allowed}; {path} holds one number.")
-    arrays = list(found) if one else arrays
-    if not arrays:
+    if not len(found if one else arrays):
         raise ValueError(f"representative must hold at least one sequence; {path} holds none.")
-    return arrays
+    if several:
+        return _by_input(path, {} if one else arrays)
+    return list(found if one else arrays.values())
+
+
+def _by_input(path: Path, arrays: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the arrays of an archive as input's name -> array, a sequence each."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, array in arrays.items():
+        sequence, _, name = key.partition("/")
+        found.setdefault(sequence, {})[name] = array
+    if not found or any("" in sequence for sequence in found.values()):
+        given = ", ".join(arrays) or "one array"
+        raise ValueError(
+            "representative must be a .npz archive of arrays with names such as 0/question and "
+            f"0/answer for a model of several inputs; {path} holds {given}."
+        )
+    return list(found.values())
 
 
 def _write(

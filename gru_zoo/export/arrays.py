@@ -17,7 +17,7 @@ from gru_zoo.export.inspection import Refused
 from gru_zoo.export.isolated import ConversionFailed, isolated
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import answers, require_shape
-from gru_zoo.export.representative import padding
+from gru_zoo.export.representative import padding, unpadded
 from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.steps import step_graph
@@ -54,7 +54,8 @@ def compare(
         variant: decides how far it may be off, see `check.LIMITS`.
         longest: number of steps that the file is made for.
         sequences: what the inputs are like, by name; None takes random numbers. A short one is
-            read again from its beginning.
+            read again from its beginning. A step is compared on them without padding, which a
+            stream does not have.
 
     Raises:
         Refused: it differs by more than the limit, or a runtime cannot run it.
@@ -84,7 +85,10 @@ def compare(
             outputs = _read(path, variant, padded)
             worst = max(worst, _judge(path, variant, outputs, answers(model, network, padded)))
         if STEP in known and short:
-            rows = {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
+            fed = _unpadded(model, network, inputs, time)
+            if any((fed[name] != x).any() for name, x in inputs.items()):
+                wanted = answers(model, network, fed)
+            rows = _rows(network, fed)
             worst = max(worst, _judge(path, variant, streamed(path, rows, wanted), wanted))
     return worst
 
@@ -103,7 +107,7 @@ def compare_integers(
         model: what it was made from; its own step is compared with it first.
         variant: as for `compare`.
         longest: as for `compare`; a step has no length.
-        sequences: what the file was calibrated on, by name.
+        sequences: what the file was calibrated on, by name, as `representative.streams` has them.
 
     Raises:
         Refused: it differs by more than the limit.
@@ -156,6 +160,21 @@ def _padded(
     return padded
 
 
+def _unpadded(
+    model: keras.Model, network: Network, inputs: Mapping[str, np.ndarray], time: int
+) -> dict[str, np.ndarray]:
+    """Return inputs of one sequence as a stream has them; where one is all padding, random ones."""
+    found = unpadded(_rows(network, inputs), padding(model, network.inputs))
+    if found is None:
+        return _random(model, network, time)
+    return {name: found[name].reshape(x.shape) for name, x in inputs.items()}
+
+
+def _rows(network: Network, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return inputs of one sequence without the batch axis; a vector keeps it."""
+    return {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
+
+
 def _taken(
     sequence: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -183,8 +202,7 @@ def require_step(model: keras.Model) -> None:
     network, what = Network(model), f"one step of model {model.name!r}"
     time = length(network) or _lengths(model)[-1]
     inputs = _random(model, network, time)
-    rows = {n: x if network.inputs[n].kind == "vector" else x[0] for n, x in inputs.items()}
-    found = _streamed_graph(model, rows)
+    found = _streamed_graph(model, _rows(network, inputs))
     wanted = answers(model, network, inputs)
     last = {n: x[:, -1] if x.ndim > found[n].ndim else x for n, x in wanted.items()}
     _judge(what, "float16" if _in_half_precision(model) else "float32", found, last)

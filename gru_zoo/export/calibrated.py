@@ -29,7 +29,7 @@ from gru_zoo.arguments import one_of, positive_int
 from gru_zoo.export.integer_file import float_operators, narrow_tables, share_scales
 from gru_zoo.export.integer_memory import FloatQuotientMemory, IntegerMemory
 from gru_zoo.export.isolated import ConversionFailed, isolated
-from gru_zoo.export.representative import checked
+from gru_zoo.export.representative import checked, streams
 from gru_zoo.export.steps import StepGraph, step_graph
 
 VARIANTS = ("int8_full", "int16x8")
@@ -54,7 +54,9 @@ def integer_step(
         model: a causal model, see `step_graph`.
         variant: "int8_full" or "int16x8".
         representative: sequences as the model will meet them, a hundred or so: ids [time] int, or
-            [time, features] float; name -> such arrays for a model of several inputs.
+            [time, features] float; name -> such arrays for a model of several inputs. Padding is
+            no step: where it stands in one of several inputs, other steps of that input take its
+            place.
         gates: also give the gates z and r of each GRU as outputs, see `step_graph`.
         for_micro: keep to what TensorFlow Lite Micro runs.
         seconds: how long the conversion may take.
@@ -73,7 +75,7 @@ def integer_step(
         True
     """
     one_of("variant", variant, VARIANTS)
-    sequences = checked(model, representative)
+    sequences = streams(model, checked(model, representative))
     memory = FloatQuotientMemory if for_micro else IntegerMemory
     graph = step_graph(model, gates=gates, memory=memory)
     samples = rollouts(graph, sequences)

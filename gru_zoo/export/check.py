@@ -24,7 +24,7 @@ from ai_edge_litert.interpreter import Interpreter
 from gru_zoo.arguments import one_of
 from gru_zoo.export import lite
 from gru_zoo.export.inspection import Refused, inspect
-from gru_zoo.export.network import require_finite
+from gru_zoo.export.programs import require_finite
 from gru_zoo.models.classifier import SequenceClassifier
 
 # "Goldens" of the limits below: the first texts of a comparison.

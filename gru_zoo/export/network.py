@@ -23,7 +23,15 @@ from gru_zoo.convert import from_keras
 from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.merged_masks import require_unmasked
 from gru_zoo.export.precision import in_float32, require_unquantized
-from gru_zoo.export.programs import functional, program_of, run_functional, table_of
+from gru_zoo.export.programs import (
+    functional,
+    matched,
+    program_of,
+    require_finite,
+    require_known_numbers,
+    run_functional,
+    table_of,
+)
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.layers.stacked import StackedGRU
@@ -177,7 +185,7 @@ class Network:
                 name = self._unique(layer.name, calls)
                 return timed(name, layer, _only_steps(layer, args, kwargs))
             if isinstance(layer, (keras.Sequential, Functional)):
-                return run_functional(functional(layer), apply, *args)
+                return run_functional(functional(layer), apply, *matched(layer, args, kwargs))
             if type(layer) is layers.Embedding and isinstance(args[0], Steps):
                 return self._embedded(layer, args[0].rows, masked)
             if type(layer) is layers.Masking and not masked:
@@ -233,6 +241,8 @@ class Network:
     def _embedded(self, layer: layers.Embedding, ids: tf.Tensor, masked: bool) -> Steps:
         """Look ids up; not by the Keras layer, which adds operators for negative ones."""
         require_unquantized(layer, "TFLite")
+        if ids.shape.rank != 1 or not ids.dtype.is_integer:
+            raise _not_alike(f"layer {layer.name!r} (Embedding)")
         mask = tf.not_equal(ids, 0) if layer.mask_zero and masked else None
         look_up = self._look_ups.get(layer.name)
         return Steps(look_up(ids) if look_up else tf.gather(table_of(layer), ids), mask)
@@ -256,26 +266,9 @@ class Network:
         return self._ours[id(layer)]
 
 
-def require_finite(model: keras.Model) -> None:
-    """Raise ValueError if a weight of the model is NaN or infinite."""
-    for weight in model.weights:
-        value = weight.numpy()
-        # NumPy knows no kind of bfloat16.
-        if "float" in weight.dtype and not np.isfinite(value.astype(np.float64)).all():
-            raise ValueError(
-                f"model must have finite weights; {weight.path} holds NaN or infinity."
-            )
-
-
 def require_convertible(network: Network) -> None:
     """Raise ValueError for a stateful layer, or an input that is neither float nor ids."""
-    for name, given in network.inputs.items():
-        if given.kind != "ids" and not given.real:
-            raise ValueError(
-                f"input {name!r} of the model must be float, or ids that an Embedding looks up; it "
-                "holds other integers or bools. keras.Input(..., dtype='float32') takes the same "
-                "numbers."
-            )
+    require_known_numbers(network.inputs)
     for layer in network.model._flatten_layers():
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             raise ValueError(
@@ -319,13 +312,21 @@ def _operation(operation: Any, args: tuple, kwargs: Mapping[str, Any]) -> Any:
     if not any(isinstance(x, Steps) for x in given):
         return operation(*args, **kwargs)
     if type(operation).__name__ in _ELEMENTWISE and all(isinstance(x, Steps) for x in given):
-        rows = keras.tree.map_structure(
-            lambda x: x.rows if isinstance(x, Steps) else x, (args, dict(kwargs))
-        )
-        # Keras' masks go through layers only.
-        known = _merged(operation, given).known
-        return Steps(operation(*rows[0], **rows[1]), known=known)
+        rank = min(len(x.rows.shape) for x in given)
+        rows = [x.rows if isinstance(x, Steps) else _one_steps(x, rank) for x in args]
+        if all(x is not None for x in rows):
+            # Keras' masks go through layers only.
+            return Steps(operation(*rows, **kwargs), known=_merged(operation, given).known)
     return _Unknown(f"operation {operation.name!r} ({type(operation).__name__})")
+
+
+def _one_steps(constant: Any, rank: int) -> Any:
+    """Return a constant [..., features] for rows of a rank, None if each step has its own."""
+    shape = np.shape(constant)
+    common = max(0, len(shape) - rank + 1)  # axes that are batch and time in Keras
+    if any(size != 1 for size in shape[:common]):
+        return None
+    return keras.ops.reshape(constant, shape[common:]) if common else constant
 
 
 def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
@@ -340,7 +341,10 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         mask = tf.reduce_any(tf.not_equal(x.rows, layer.mask_value), axis=-1)
         rows = tf.where(mask[:, None], x.rows, tf.zeros_like(x.rows))
         return Steps(rows, mask, known=x.known)
-    if kind is layers.TimeDistributed and not isinstance(layer.layer, TIMED):
+    # A sequence inside of each step, as of the words of a sentence, is none of the model's.
+    if kind is layers.TimeDistributed and not any(
+        isinstance(one, (*TIMED, layers.RNN)) for one in layer.layer._flatten_layers()
+    ):
         (result,) = keras.tree.flatten(apply(layer.layer, x))
         return x.like(result.rows) if isinstance(result, Steps) else result
     if kind in _ROWWISE and getattr(layer, "axis", -1) == -1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -41,10 +42,8 @@ def apply_activation(graph: Graph, function: Any, x: str, layer: Any) -> str:
         return graph.add("Clip", x, np.float32(0), np.float32(6))
     if name in ("silu", "swish"):
         return graph.add("Mul", x, graph.add("Sigmoid", x))
-    if name == "gelu":  # Keras' default: the exact one, by the error function.
-        half = graph.add("Mul", x, np.float32(0.5))
-        error = graph.add("Erf", graph.add("Mul", x, np.float32(np.sqrt(0.5))))
-        return graph.add("Mul", half, graph.add("Add", error, np.float32(1)))
+    if name == "gelu":
+        return _gelu(graph, x, inspect.signature(function).parameters["approximate"].default)
     if not isinstance(name, str) or name not in _ONE_NODE:
         allowed = ", ".join(sorted([*_ONE_NODE, "gelu", "linear", "relu6", "silu"]))
         raise ValueError(
@@ -52,6 +51,18 @@ def apply_activation(graph: Graph, function: Any, x: str, layer: Any) -> str:
         )
     operator, attributes = _ONE_NODE[name]
     return graph.add(operator, x, **attributes)
+
+
+def _gelu(graph: Graph, x: str, approximate: bool) -> str:
+    """Add a GELU: by the error function, or by tanh, as `keras.ops.gelu` alone has it unasked."""
+    if approximate:
+        cube = graph.add("Mul", graph.add("Mul", x, x), graph.add("Mul", x, np.float32(0.044715)))
+        inside = graph.add("Mul", graph.add("Add", x, cube), np.float32(np.sqrt(2 / np.pi)))
+        part = graph.add("Tanh", inside)
+    else:
+        part = graph.add("Erf", graph.add("Mul", x, np.float32(np.sqrt(0.5))))
+    half = graph.add("Mul", x, np.float32(0.5))
+    return graph.add("Mul", half, graph.add("Add", part, np.float32(1)))
 
 
 def activation(graph: Graph, layer: Any, x: Value) -> Value:

@@ -11,7 +11,7 @@ import onnx
 from gru_zoo.export.network import Network
 from gru_zoo.export.onnx_graph import Graph, Value
 from gru_zoo.export.onnx_walk import write_model
-from gru_zoo.export.programs import require_open_batch
+from gru_zoo.export.programs import require_known_numbers, require_open_batch
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.wordpiece import WordPieceTokenizer
@@ -43,6 +43,7 @@ def make_model(model: keras.Model) -> onnx.ModelProto:
             "take one."
         )
     network = Network(model)
+    require_known_numbers(network.inputs)
     sequences = [name for name, given in network.inputs.items() if given.kind != "vector"]
     # Two sequences need not be equally long.
     times = {name: "time" if len(sequences) == 1 else f"{name}_time" for name in sequences}

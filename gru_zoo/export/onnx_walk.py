@@ -14,6 +14,7 @@ from gru_zoo.export.convolution import CONVOLUTIONS
 from gru_zoo.export.network import IDLE
 from gru_zoo.export.onnx_convolution import convolution
 from gru_zoo.export.onnx_graph import Graph, Value
+from gru_zoo.export.programs import matched, positional
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.layers.stacked import StackedGRU
@@ -106,12 +107,12 @@ def _value_of(graph: Graph, tensor: Any, known: dict[int, Value]) -> Value:
     if id(tensor) not in known:
         layer, index, _ = tensor._keras_history
         node = layer._inbound_nodes[index]
-        arguments = node.arguments
-        _own_mask(layer, arguments)
-        kwargs = {name: value for name, value in arguments.kwargs.items() if name != "mask"}
+        args, kwargs = positional(layer, node.arguments.args, node.arguments.kwargs)
+        _own_mask(layer, args, kwargs.get("mask"))
+        kwargs = {name: value for name, value in kwargs.items() if name != "mask"}
         args, kwargs = tree.map_structure(
             lambda one: _value_of(graph, one, known) if keras.backend.is_keras_tensor(one) else one,
-            (arguments.args, kwargs),
+            (args, kwargs),
         )
         results = _write_layer(graph, layer, args, kwargs)
         for output, value in zip(node.outputs, tree.flatten(results), strict=True):
@@ -119,10 +120,10 @@ def _value_of(graph: Graph, tensor: Any, known: dict[int, Value]) -> Value:
     return known[id(tensor)]
 
 
-def _own_mask(layer: Any, arguments: Any) -> None:
+def _own_mask(layer: Any, args: Sequence[Any], mask: Any) -> None:
     """Raise if a layer was called with another mask than the one its input carries."""
-    carried = [getattr(one, "_keras_mask", None) for one in tree.flatten(arguments.args)]
-    given = [one for one in tree.flatten(arguments.kwargs.get("mask")) if one is not None]
+    carried = [getattr(one, "_keras_mask", None) for one in tree.flatten(args)]
+    given = [one for one in tree.flatten(mask) if one is not None]
     if any(all(one is not own for own in carried) for one in given):
         raise ValueError(
             f"layer {layer.name!r} must take the mask that its input carries for ONNX; got another."
@@ -137,7 +138,7 @@ def _write_layer(graph: Graph, layer: Any, args: Sequence[Any], kwargs: dict[str
         if name != "training" and any(one is not None for one in tree.flatten(value))
     }
     if isinstance(layer, keras.Sequential | Functional):
-        results = write_model(graph, layer, tree.flatten(args))
+        results = write_model(graph, layer, matched(layer, args, kwargs))
         return results if len(results) > 1 else results[0]
     if isinstance(layer, layers.TimeDistributed) and type(layer.layer) in _EVERY_STEP:
         layer = layer.layer

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 from keras.src.models.functional import Functional
@@ -108,7 +110,7 @@ def program_of(model: keras.Model) -> Program:
 
 def run_functional(function: Any, apply: Callable, *inputs: Any) -> list[Any]:
     """Run a functional model's operations, each through `apply`; see `Program.run`."""
-    values = dict(zip(map(id, function.inputs), keras.tree.flatten(inputs), strict=True))
+    values = dict(zip(map(id, function.inputs), inputs, strict=True))
     for depth in sorted(function._nodes_by_depth, reverse=True):
         for node in function._nodes_by_depth[depth]:
             if node.is_input:
@@ -116,12 +118,46 @@ def run_functional(function: Any, apply: Callable, *inputs: Any) -> list[Any]:
             known = dict(values)
             for mask in _own_masks(node):
                 known[id(mask)] = None  # Steps carry it already.
-            args, kwargs = node.arguments.fill_in(known)
+            args, kwargs = positional(node.operation, *node.arguments.fill_in(known))
             if "training" in kwargs:  # model(x, training=False) overrides a call's own too.
                 kwargs = {**kwargs, "training": False}
             results = keras.tree.flatten(apply(node.operation, *args, **kwargs))
             values.update(zip(map(id, node.outputs), results, strict=True))
     return [values[id(tensor)] for tensor in function.outputs]
+
+
+def positional(
+    operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Return a call's arguments, the first as a positional one where it was given by its name.
+
+    Example:
+        >>> positional(layers.Dense(2), (), {"inputs": 3.0, "training": False})
+        ((3.0,), {'training': False})
+    """
+    if args:
+        return args, kwargs
+    first, *_ = inspect.signature(operation.call).parameters
+    if first not in kwargs:
+        return args, kwargs
+    return (kwargs[first],), {name: value for name, value in kwargs.items() if name != first}
+
+
+def matched(model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return what a functional or Sequential model is called with, a value for each of its inputs.
+
+    Keras takes a dictionary by the names of the inputs, unless the model was made with one.
+
+    Example:
+        >>> b, a = keras.Input((3,), name="b"), keras.Input((3,), name="a")
+        >>> matched(keras.Model([b, a], layers.Subtract()([b, a])), ({"a": 1, "b": 2},), {})
+        [2, 1]
+    """
+    function = functional(model)
+    (given, *_), _ = positional(model, args, kwargs)
+    if isinstance(given, Mapping) and not isinstance(function._inputs_struct, Mapping):
+        return [given[tensor.name] for tensor in function.inputs]
+    return keras.tree.flatten(given)
 
 
 def functional(model: Any) -> Any:
@@ -148,6 +184,28 @@ def table_of(layer: layers.Embedding) -> Any:
     return tf.cast(getattr(table, "value", table), tf.float32)
 
 
+def require_known_numbers(inputs: Mapping[str, Given]) -> None:
+    """Raise ValueError for an input that is neither float nor ids."""
+    for name, given in inputs.items():
+        if given.kind != "ids" and not given.real:
+            raise ValueError(
+                f"input {name!r} of the model must be float, or ids that an Embedding looks up; it "
+                "holds other integers or bools. keras.Input(..., dtype='float32') takes the same "
+                "numbers."
+            )
+
+
+def require_finite(model: keras.Model) -> None:
+    """Raise ValueError if a weight of the model is NaN or infinite."""
+    for weight in model.weights:
+        value = weight.numpy()
+        # NumPy knows no kind of bfloat16.
+        if "float" in weight.dtype and not np.isfinite(value.astype(np.float64)).all():
+            raise ValueError(
+                f"model must have finite weights; {weight.path} holds NaN or infinity."
+            )
+
+
 def require_open_batch(model: keras.Model) -> None:
     """Raise ValueError if an input of a model fixes the number of sequences."""
     # Models of ours have no such tensors, and leave their batch open.
@@ -164,8 +222,8 @@ def readers(tensor: Any) -> Iterator[Any]:
         if not isinstance(node.operation, (keras.Sequential, Functional)):
             yield node.operation
             continue
-        inside = functional(node.operation).inputs
-        for one, inner in zip(node.arguments.keras_tensors, inside, strict=False):
+        given = matched(node.operation, node.arguments.args, node.arguments.kwargs)
+        for one, inner in zip(given, functional(node.operation).inputs, strict=True):
             if one is tensor:
                 yield from readers(inner)
 

@@ -10,14 +10,15 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from gru_zoo.export.network import Network
-from gru_zoo.export.programs import Given, functional, readers
+from gru_zoo.export.programs import Given, functional, matched, readers
 
 
 def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str, np.ndarray]]:
     """Return representative sequences as arrays by input name; raise if one cannot be used.
 
-    Padding is no step of a stream: ids 0 are taken out where an embedding masks them, and rows that
-    a `Masking` layer masks; of several inputs the steps that are padding in each sequence.
+    Padding is taken out: ids 0 where an embedding masks them, and rows that a `Masking` layer
+    masks; of several inputs only the steps that are padding in all of them. What is left of it
+    belongs to a whole sequence; a stream has none, see `streams`.
 
     Args:
         model: the model that will be converted.
@@ -120,8 +121,9 @@ def _follow(function: Any, names: list[set[str]], found: dict[str, int]) -> list
                     found[name] = min(operation.input_dim, found.get(name, operation.input_dim))
                 results = [set()]
             elif isinstance(operation, (keras.Sequential, Functional)):
-                inner = functional(operation)
-                results = _follow(inner, read[: len(inner.inputs)], found)
+                given = matched(operation, node.arguments.args, node.arguments.kwargs)
+                inside = [reach.get(id(tensor), set()) for tensor in given]
+                results = _follow(functional(operation), inside, found)
             reach.update(zip(map(id, node.outputs), results, strict=True))
     return [reach.get(id(tensor), set()) for tensor in function.outputs]
 
@@ -159,6 +161,64 @@ def _checked_item(
     if not real.any():
         raise ValueError(f"{where} must have at least one step that is no padding; got none.")
     return {name: x[real] for name, x in arrays.items()}
+
+
+def streams(
+    model: keras.Model, sequences: Sequence[Mapping[str, np.ndarray]]
+) -> list[dict[str, np.ndarray]]:
+    """Return sequences as a stream has them, to calibrate a step on: see `unpadded`.
+
+    A sequence with an input that is nothing but padding is left out.
+
+    Args:
+        model: the model that will be converted.
+        sequences: what `checked` returned.
+
+    Raises:
+        ValueError: no sequence is left.
+
+    Example:
+        >>> masking = keras.layers.Masking(-1.0)
+        >>> model = keras.Sequential([keras.Input((None, 4)), masking, keras.layers.GRU(7)])
+        >>> len(streams(model, checked(model, [np.ones((5, 4), "float32")])))
+        1
+    """
+    masked = padding(model, Network(model).inputs)
+    found = [unpadded(sequence, masked) for sequence in sequences]
+    found = [sequence for sequence in found if sequence is not None]
+    if not found:
+        raise ValueError(
+            "representative must hold a sequence with a step of every input that is no padding; "
+            "got none."
+        )
+    return found
+
+
+def unpadded(
+    sequence: Mapping[str, np.ndarray], padding: Mapping[str, Sequence[float]]
+) -> dict[str, np.ndarray] | None:
+    """Return a sequence without padding, None if an input is nothing else.
+
+    In a stream every step counts, in every input. Where one has ended and another goes on, its
+    other steps take the place of padding, in turn.
+
+    Args:
+        sequence: name -> [time, ...].
+        padding: name -> the numbers that a step of padding may consist of.
+
+    Example:
+        >>> unpadded({"ids": np.array([3, 4, 0, 0, 0])}, {"ids": [0]})
+        {'ids': array([3, 4, 3, 4, 3])}
+    """
+    found = dict(sequence)
+    for name, values in padding.items():
+        rows = sequence[name].copy()
+        masked = _masked(rows, values)
+        if masked.all():
+            return None
+        rows[masked] = np.resize(rows[~masked], rows[masked].shape)
+        found[name] = rows
+    return found
 
 
 def _masked(array: np.ndarray, values: Sequence[float]) -> np.ndarray:

@@ -72,7 +72,7 @@ class TextServer(tf.Module):
 
 
 class ArrayServer(tf.Module):
-    """A model that reads no text as a function of named arrays; holds its variables.
+    """A model that reads no text as a function of named arrays; holds its variables and tables.
 
     Args:
         model: a built model.
@@ -86,6 +86,13 @@ class ArrayServer(tf.Module):
         network = Network(model)
         require_open_batch(model)
         self.model_variables = [variable.value for variable in model.variables]
+        # Of layers that look numbers or words up; they are no variables.
+        self.tables = [
+            value
+            for layer in model._flatten_layers()
+            for value in vars(layer).values()
+            if isinstance(value, tf.saved_model.experimental.TrackableResource)
+        ]
 
         def outputs(**arrays: tf.Tensor) -> dict[str, tf.Tensor]:
             return _plain(model, network.call, arrays)
@@ -138,11 +145,22 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         server = ArrayServer(model)
     with write_beside(folder) as partial:
         with writing("folder", folder):
-            tf.saved_model.save(server, os.fspath(partial), signatures=server.signature())
+            _save(server, partial)
         if isinstance(model, SequenceClassifier):
             check.compare(partial, reference, "saved_model")
         else:
             _compare(partial, model)
+
+
+def _save(server: TextServer | ArrayServer, folder: Path) -> None:
+    """Write what is served; raise ValueError if a layer hides what its call reads."""
+    try:
+        tf.saved_model.save(server, os.fspath(folder), signatures=server.signature())
+    except AssertionError as error:  # TensorFlow's, of what it cannot find from the server
+        raise ValueError(
+            "model must read nothing but weights, and tables that are attributes of its layers, "
+            f"for a SavedModel. {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _require_graph(model: SequenceClassifier) -> None:

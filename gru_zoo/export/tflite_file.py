@@ -30,7 +30,7 @@ from gru_zoo.export.lite_language_model import tokenizer_files
 from gru_zoo.export.metadata import attach
 from gru_zoo.export.network import Network
 from gru_zoo.export.packing import slim
-from gru_zoo.export.representative import checked
+from gru_zoo.export.representative import checked, streams
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
 from gru_zoo.export.steps import StepGraph
@@ -211,7 +211,7 @@ def _refuse(
             f"representative must be some sequences for variant {variant!r}; got None."
         )
     StepGraph(network, options["gates"])
-    return checked(model, representative)
+    return streams(model, checked(model, representative))
 
 
 def _require_read(

@@ -21,8 +21,9 @@ import tensorflow as tf
 
 from gru_zoo.arguments import one_of
 from gru_zoo.export.lite_translator import SUBWORDS
-from gru_zoo.export.network import Network, require_finite
+from gru_zoo.export.network import Network
 from gru_zoo.export.packing import slim
+from gru_zoo.export.programs import require_finite
 from gru_zoo.export.seal import sealed
 from gru_zoo.export.signatures import convert, named
 from gru_zoo.export.tied import QuantizedRows, share_rows

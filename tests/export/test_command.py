@@ -195,6 +195,53 @@ def test_a_representative_file_that_cannot_be_read(saved, tmp_path, capsys, name
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+@pytest.fixture(scope="module")
+def saved_of_two_inputs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("two") / "two.keras"
+    one, other = keras.Input((None, 5), name="question"), keras.Input((None, 5), name="answer")
+    read = layers.Concatenate()([layers.GRU(4)(one), layers.GRU(3)(other)])
+    keras.Model([one, other], layers.Dense(2)(read)).save(path)
+    return path
+
+
+def test_of_several_inputs_the_names_in_the_archive_are_sequence_and_input(
+    saved_of_two_inputs, tmp_path, monkeypatch
+):
+    given = []
+
+    def tflite(model, path, variant, **options):
+        given.extend(options["representative"])
+        path.write_bytes(b"")
+
+    monkeypatch.setattr("gru_zoo.export.tflite_file.tflite", tflite)
+    monkeypatch.setattr("gru_zoo.export.__main__._row", lambda path, difference: (path.name,) * 5)
+    names = ["0/question", "0/answer", "1/question", "1/answer"]
+    sent = {name: np.full((4, 5), number, "f") for number, name in enumerate(names)}
+    np.savez(tmp_path / "steps.npz", **sent)
+    words = ["--to", "tflite:int8_full", "--representative", str(tmp_path / "steps.npz")]
+    assert main([str(saved_of_two_inputs), "--out", str(tmp_path), *words]) == 0
+    assert [{name: x[0, 0] for name, x in one.items()} for one in given] == [
+        {"question": 0, "answer": 1},
+        {"question": 2, "answer": 3},
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_of_several_inputs_names_without_an_input_are_refused(
+    saved_of_two_inputs, tmp_path, capsys, suffix
+):
+    path, steps = tmp_path / f"steps.{suffix}", np.ones((2, 4, 5), np.float32)
+    np.save(path, steps) if suffix == "npy" else np.savez(path, steps[0])
+    words = ["--to", "tflite:int8_full", "--representative", str(path)]
+    assert main([str(saved_of_two_inputs), "--out", str(tmp_path), *words]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    held = "one array" if suffix == "npy" else "arr_0"
+    assert error == (
+        "error: representative must be a .npz archive of arrays with names such as 0/question and "
+        f"0/answer for a model of several inputs; {path} holds {held}."
+    )
+
+
 def _raise(text):
     raise ValueError(text)
 

@@ -312,6 +312,9 @@ def test_numbers_that_are_neither_float_nor_ids_are_refused(tmp_path, dtype):
     model = keras.Model(samples, layers.GRU(7)(layers.Rescaling(0.1)(samples)))
     with pytest.raises(ValueError, match="input 'inputs' of the model must be float, or ids"):
         export.tflite(model, tmp_path / "m.tflite")
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ValueError, match="input 'inputs' of the model must be float, or ids"):
+        export.onnx(model, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
 

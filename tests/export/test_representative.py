@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from gru_zoo import GRU
-from gru_zoo.export import calibrated, tflite
-from gru_zoo.export.representative import checked
+from gru_zoo.export import arrays, calibrated, tflite
+from gru_zoo.export.representative import checked, streams
 from tests.export.conftest import WORDS, make_classifier, shake
 
 GOOD = np.full((5, 4), 0.5, np.float32)
@@ -178,6 +178,49 @@ def test_of_several_inputs_padding_is_what_is_padding_in_every_sequence():
     (given,) = checked(model, [item])
     np.testing.assert_array_equal(given["sounds"], item["sounds"][10:])
     assert given["who"].shape == (10, 3) and given["words"].all()
+
+
+def question_and_answer():
+    question, answer = (keras.Input((None,), dtype="int32", name=n) for n in ("question", "answer"))
+    read = [GRU(5)(keras.layers.Embedding(12, 4, mask_zero=True)(x)) for x in (question, answer)]
+    model = keras.Model([question, answer], keras.layers.Dense(2)(keras.layers.Concatenate()(read)))
+    shake(model, 3)
+    return model
+
+
+SHORT = {"question": np.array([3, 4, 0, 0, 0, 0]), "answer": np.array([5, 6, 7, 8, 9, 2])}
+NEVER = {"question": np.zeros(6, int), "answer": np.arange(6)}
+
+
+@pytest.mark.parametrize("item", [SHORT, NEVER], ids=["short", "never"])
+def test_a_step_is_compared_on_no_padding_of_one_input(item, tmp_path, monkeypatch):
+    pushed, unharmed = [], arrays.streamed
+    monkeypatch.setattr(
+        arrays, "streamed", lambda path, x, like: pushed.append(x) or unharmed(path, x, like)
+    )
+    model = question_and_answer()
+    difference = tflite(model, tmp_path / "m.tflite", sequence_length=20, representative=[item])
+    assert difference < 1e-5
+    assert pushed and all(rows.all() for x in pushed for rows in x.values())
+
+
+def test_a_step_is_calibrated_on_no_padding_of_one_input():
+    model = question_and_answer()
+    (found,) = streams(model, checked(model, [NEVER, SHORT]))
+    np.testing.assert_array_equal(found["question"], [3, 4, 3, 4, 3, 4])
+    np.testing.assert_array_equal(found["answer"], SHORT["answer"])
+    with pytest.raises(ValueError, match="a step of every input that is no padding; got none"):
+        calibrated.integer_step(model, "int8_full", [NEVER])
+
+
+def test_integers_are_calibrated_on_no_padding_of_one_input(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        calibrated, "rollouts", lambda graph, sequences: seen.extend(sequences) or []
+    )
+    monkeypatch.setattr(calibrated, "calibrated", lambda *args, **options: b"")
+    calibrated.integer_step(question_and_answer(), "int8_full", [SHORT, NEVER])
+    assert len(seen) == 1 and all(rows.all() for rows in seen[0].values())
 
 
 @pytest.mark.slow

@@ -128,6 +128,42 @@ def test_the_last_states_of_a_stack_keep_their_shape(tmp_path):
     assert sorted(one.shape.as_list() for one in given.values()) == [[2, 3, U], [3, T, U]]
 
 
+class Hidden(layers.Layer):
+    """Looks numbers up in a table that is none of its attributes."""
+
+    def __init__(self):
+        super().__init__()
+        pairs = tf.lookup.KeyValueTensorInitializer([30, 40], [1, 2], tf.int32, tf.int32)
+        table = tf.lookup.StaticHashTable(pairs, 0)
+        self.look_up = lambda numbers: table.lookup(numbers)
+
+    def call(self, numbers):
+        return self.look_up(numbers)
+
+
+def looked_up(lookup):
+    """Return a model of numbers that a table turns into ids."""
+    return keras.Sequential(
+        [layers.Input((None,), dtype="int32"), lookup, layers.Embedding(5, 4), GRU(U)]
+    )
+
+
+def test_a_table_is_saved_too(tmp_path):
+    model = looked_up(layers.IntegerLookup(vocabulary=[30, 40, 50]))
+    saved_model(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    ids = np.array([[30, 50, 7, 0]], np.int32)
+    given = loaded.signatures["serving_default"](ids=tf.constant(ids))["outputs"]
+    with probes.plain_loops(model):
+        np.testing.assert_allclose(given, model(ids), atol=1e-5)
+
+
+def test_a_table_that_cannot_be_found_is_told(tmp_path):
+    with pytest.raises(ValueError, match="must read nothing but weights, and tables that are att"):
+        saved_model(looked_up(Hidden()), tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_layers_are_left_as_they_were(saved):
     layer = saved["keras"][0].layers[0]
     assert layer.use_cudnn == "auto"
