@@ -195,6 +195,9 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print the words of each sentence with their tags."""
+    from gru_zoo.models.tagger import LENGTHS
+    from gru_zoo.text.word_features import require_at_most
+
     if config.file is not None and config.texts:
         raise ValueError(f"texts must be left out with --file; got {config.texts[0]!r}.")
     if config.file is not None:
@@ -205,8 +208,10 @@ def predict(config: Predict) -> None:
         sentences = list(map(split_words, list(config.texts) or read_lines(None)))
     if not any(sentences):
         raise ValueError("texts must be one sentence or more with a word in it; got none.")
+    model = _of(config.run, config.model, "model")
+    require_at_most(LENGTHS[-1], sentences)  # It counts the empty lines; the model has none.
     # An empty line stays one, so that what comes out goes with what went in.
-    found = iter(_of(config.run, config.model, "model").tag(list(filter(None, sentences))))
+    found = iter(model.tag(list(filter(None, sentences))))
     for words in sentences:
         named = next(found) if words else []
         if config.json:
