@@ -205,7 +205,7 @@ def alike(paths: Sequence[Path], defaults: Any, preset: str = "") -> list[RunFol
     runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
     usual = _kept(defaults)
     first = {**usual, **runs[0].config}
-    for before, run in itertools.pairwise(runs):
+    for last, run in itertools.pairwise(runs):
         config = {**usual, **run.config}
         for key in sorted({*first, *config} - {*_APART}):
             if config.get(key) != first.get(key):
@@ -213,9 +213,9 @@ def alike(paths: Sequence[Path], defaults: Any, preset: str = "") -> list[RunFol
                     f"finished must be runs that differ in their seed only; {key} is "
                     f"{first.get(key)!r} in {runs[0].path} and {config.get(key)!r} in {run.path}."
                 )
-        if run.config["seed"] == before.config["seed"]:
+        if run.config["seed"] == last.config["seed"]:
             raise ValueError(
-                f"finished must be runs that differ in their seed only; {before.path} and "
+                f"finished must be runs that differ in their seed only; {last.path} and "
                 f"{run.path} both have {run.config['seed']}."
             )
     _require_all_data(runs, preset)
