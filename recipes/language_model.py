@@ -27,7 +27,7 @@ import tyro
 from gru_zoo.arguments import TooFew
 from gru_zoo.artifacts.variants import SHIPPED
 from gru_zoo.training.runs import RunFolder
-from recipes.shared import averaging, cli, models
+from recipes.shared import averaging, cli, models, origins
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
 from recipes.shared.publishing import (
     alike,
@@ -175,6 +175,7 @@ def _train(config: Train, run: RunFolder, known: LanguageModel | None) -> None:
     texts, source = text.learnt(config)
     run.pin_data(source.as_dict())
     require_seen([config.pretrained, *config.mean_of], source)
+    origins.pin(run, [config.pretrained, *config.mean_of])
     model = _beginning(config, texts, known)
     held_out = text.streams(model.tokenizer, text.read("validation", config)[0][:500], config, 25)
 
@@ -367,7 +368,7 @@ def publish(config: Publish) -> None:
     from recipes.language_model_card import write_artifact
 
     folder = own_models_folder() / config.preset
-    for run in alike(config.finished, config.preset):
+    for run in alike(config.finished, Train(), config.preset):
         require_forward(run, "finished")
         if run.metrics()["metric"]["split"] != "test":
             _evaluate(run, "test")

@@ -198,6 +198,9 @@ def evaluate(config: Evaluate) -> None:
 
 def predict(config: Predict) -> None:
     """Print the words of each sentence with their tags."""
+    from gru_zoo.models.tagger import LENGTHS
+    from gru_zoo.text.word_features import require_at_most
+
     if config.file is not None and config.texts:
         raise ValueError(f"texts must not be used with --file; got {config.texts[0]!r}.")
     if config.file is not None:
@@ -209,8 +212,10 @@ def predict(config: Predict) -> None:
         sentences = list(map(split_words, texts))
     if not any(sentences):
         raise ValueError("texts must contain at least one word; got none.")
+    model = _of(config.run, config.model, "model")
+    require_at_most(LENGTHS[-1], sentences)  # It counts the empty lines; the model has none.
     # An empty line stays one, so that what comes out goes with what went in.
-    found = iter(_of(config.run, config.model, "model").tag(list(filter(None, sentences))))
+    found = iter(model.tag(list(filter(None, sentences))))
     for words in sentences:
         named = next(found) if words else []
         if config.json:

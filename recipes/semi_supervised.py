@@ -14,7 +14,7 @@ Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual advers
 
 from __future__ import annotations
 
-import statistics
+import itertools
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from gru_zoo.training.runs import RunFolder
 from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
-from recipes.shared import averaging, cli, report, reviews, sentiment_card, teachers
+from recipes.shared import averaging, cli, origins, report, reviews, sentiment_card, teachers
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import (
     alike,
@@ -67,7 +67,9 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
     seed_everything(config.seed)
     splits, source = reviews.for_training(config.source, config.limit)
     run.pin_data(source.as_dict())
-    require_seen([config.pretrained, config.words, *config.mean_of, *config.teachers], source)
+    places = [config.pretrained, config.words, *config.mean_of]
+    require_seen([*places, *config.teachers], source)
+    origins.pin(run, places, config.teachers)
     labelled, validation = splits["train"], splits["validation"]
     taught_by = [RunFolder.open(path) for path in config.teachers]
     opinions = [teachers.opinions(teacher, splits) for teacher in taught_by]
@@ -183,7 +185,7 @@ def publish(config: Publish) -> None:
     for path in config.finished:
         require_forward(_own(path), "finished")
     # The test split is not read for what is then rejected.
-    runs = alike(config.finished, config.preset)
+    runs = alike(config.finished, Train(), config.preset)
     said = sentiment_card.said(load(runs[0]), runs[0].data(), unlabelled=True)
     require_same_task(config.preset, SimpleNamespace(metric="accuracy", **said))
     for run in runs:
@@ -257,7 +259,7 @@ class _Training:
         ids = reviews.encode(model, labelled.texts, config.backward)
         hide = reviews.word_dropout(model, ids, config.word_dropout)
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
-        self.model, self.unlabelled = model, None
+        self.model, self.unlabelled, self.epochs = model, None, config.epochs
         others = ids  # of a source without unlabelled reviews
         if len(more.texts) and (opinions or config.virtual_adversarial):
             others = reviews.encode(model, more.texts, config.backward)
@@ -291,7 +293,7 @@ class _Training:
             self.model = adversarial.AdversarialTraining(model, config.adversarial)
 
     def __len__(self) -> int:
-        return min(len(self.batches), len(self.unlabelled or self.batches))
+        return len(self.batches)
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
@@ -302,7 +304,10 @@ class _Training:
 
         def generate() -> Iterator[tuple]:
             for epoch in range(first_epoch, epochs):
-                pairs = zip(self.batches.epoch(epoch), self.unlabelled.epoch(epoch), strict=False)
+                # A stream that is shorter begins again, in an order of no epoch's beginning.
+                rounds = map(self.unlabelled.epoch, itertools.count(epoch, self.epochs))
+                endless = itertools.chain.from_iterable(rounds)
+                pairs = zip(self.batches.epoch(epoch), endless, strict=False)
                 yield from (((ids, more), targets) for (ids, targets), (more, _) in pairs)
 
         ids = tf.TensorSpec([None, None], tf.int32)
@@ -364,6 +369,8 @@ def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
 def _write_metrics(
     run: RunFolder, model: SequenceClassifier, accuracy: float, scored_on: str, source: Source
 ) -> None:
+    # A mean's one row has the passes of all that it is made of.
+    passes = int(run.history[-1]["epoch"])
     seconds = [row["seconds"] for row in run.history]
     run.write_metrics(
         {
@@ -371,9 +378,9 @@ def _write_metrics(
             "scored_on": scored_on,
             "validation_accuracy": max(row["val_accuracy"] for row in run.history),
             "parameters": model.count_params(),
-            "epochs": int(run.history[-1]["epoch"]),
+            "epochs": passes,
             "train_seconds": sum(seconds),
-            "seconds_per_epoch": statistics.median(seconds),
+            "seconds_per_epoch": sum(seconds) / passes,
             "data": source.as_dict(),
         }
     )

@@ -32,7 +32,7 @@ from recipes.sentiment_flags import (
     check,
     check_loaded,
 )
-from recipes.shared import cli, models, report, reviews
+from recipes.shared import cli, models, origins, report, reviews
 from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, require_forward, to_zoo
 from recipes.shared.starting import flags_of, start_run
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
     check(config)
-    loaded = _loaded(config.start) if config.start else None
+    loaded = _loaded(config) if config.start else None
     if loaded:
         check_loaded(config, loaded)
     if config.csv:
@@ -54,7 +54,7 @@ def train(config: Train) -> None:
 
         # What is wrong with a table is reported before a run is made.
         parts, source = _parts(config, loaded)
-        check_same_parts(config, source)
+        check_same_parts(config, source, loaded.labels)
         if several := sum(map(contradictions, parts.values())):
             print(f"note: {several} texts of {config.csv} occur with more than one label.")
     with start_run(config) as run:
@@ -68,7 +68,8 @@ def _train(config: Train, run: RunFolder, loaded: SequenceClassifier | None) -> 
 
     seed_everything(config.seed)
     training, source = _read("train", config, loaded)
-    run.pin_data(source.as_dict())
+    source = _pin(run, config, source)
+    origins.pin(run, [config.start])
     print(f"data: {source.name} {source.version} {source.reason}".rstrip())
     validation, _ = _read("validation", config, loaded)
     model = loaded or _model(config, training)
@@ -165,6 +166,16 @@ def _read(
     return parts[split], source
 
 
+def _pin(run: RunFolder, config: Train, source: Source) -> Source:
+    """Pin what a run reads, or compare it with what was pinned; return the record of it."""
+    if config.csv:
+        from recipes.sentiment_csv import as_kept
+
+        source = as_kept(run, source, Path(config.csv))
+    run.pin_data(source.as_dict())
+    return source
+
+
 def _parts(config: Train, model: SequenceClassifier | None) -> tuple[dict[str, Reviews], Source]:
     """Return the splits of the user's table."""
     from recipes import sentiment_csv
@@ -174,10 +185,13 @@ def _parts(config: Train, model: SequenceClassifier | None) -> tuple[dict[str, R
     return sentiment_csv.parts_of(path, table, config.held_out)
 
 
-def _loaded(start: str) -> SequenceClassifier:
+def _loaded(config: Train) -> SequenceClassifier:
     """Return the model to fine-tune: of a `.keras` file, a run, or the zoo."""
     from gru_zoo.models.classifier import load_classifier
+    from gru_zoo.training.fitting import seed_everything
 
+    seed_everything(config.seed)  # A model that is loaded draws new seeds for its dropout.
+    start = config.start
     if start.endswith(".keras"):
         return load_classifier(start)
     if (Path(start) / "config.json").exists():
@@ -249,8 +263,9 @@ def _of(run: Path | None, name: str, flag: str) -> SequenceClassifier:
 
 def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     """Read the test split, once, and write `metrics.json`."""
-    test, source = _read("test", flags_of(run, Train), model)
-    run.pin_data(source.as_dict())
+    config = flags_of(run, Train)
+    test, source = _read("test", config, model)
+    source = _pin(run, config, source)
     best = max(run.history, key=lambda row: row["val_accuracy"])
     seconds = [row["seconds"] for row in run.history]
     accuracy = _score(model, test)["accuracy"]
@@ -271,8 +286,9 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
 def _export(run: RunFolder, model: SequenceClassifier) -> None:
     from recipes import sentiment_artifact
 
-    test, source = _read("test", flags_of(run, Train), model)
-    run.pin_data(source.as_dict())
+    config = flags_of(run, Train)
+    test, source = _read("test", config, model)
+    _pin(run, config, source)
     sentiment_artifact.write(run, model, test, [command("sentiment", run, Train())])
 
 

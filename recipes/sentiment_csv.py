@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from gru_zoo.arguments import near_name
 from gru_zoo.data.packaged_reviews import objects
 from gru_zoo.data.source import Source
-from gru_zoo.data.split import by_digest, held_out
+from gru_zoo.data.split import by_digest, checksum, held_out
 from gru_zoo.files import sha256
 from gru_zoo.training.runs import RunFolder
 from recipes.shared.lines import read_lines
@@ -71,7 +72,8 @@ def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Revi
         share: of the rows that are held out as test, and again as validation.
 
     Returns:
-        "train", "validation" and "test"; and the record.
+        "train", "validation" and "test"; and the record, which knows the table by its texts and
+        labels: the same rows may be saved again, in another order or with other line ends.
 
     Raises:
         ValueError: a part has no rows.
@@ -91,34 +93,67 @@ def parts_of(path: Path, reviews: Reviews, share: float) -> tuple[dict[str, Revi
         name: (len(part.texts), f"{name} part of {path.name}, by a fixed hash of the text")
         for name, part in parts.items()
     }
-    checksums = {path.name: sha256(path)}
+    checksums = {path.name: checksum(*reviews)}
     source = Source(path.name, "own", "a table of the user's", "the user's own", splits, checksums)
     return parts, source
 
 
-def check_same_parts(config: Train, source: Source) -> None:
+def as_kept(run: RunFolder, source: Source, path: Path) -> Source:
+    """Return the record of a table as a run has it: an older one's is of the file's bytes."""
+    of_bytes = {path.name: sha256(path)}
+    known = (run.path / "data.json").exists() and run.data()["sha256"]
+    return dataclasses.replace(source, sha256=of_bytes) if known == of_bytes else source
+
+
+def check_same_parts(config: Train, source: Source, labels: Sequence[str]) -> None:
     """Raise unless earlier runs on the table, which are fine-tuned here, had the same splits.
 
-    What another share holds out for the test may be what they were trained on.
+    What another share holds out for the test may be what they were trained on. Of another table,
+    which may have rows of theirs, another share is noted.
 
     Args:
         config: the flags.
         source: the record of the table.
+        labels: the model's.
 
     Raises:
         ValueError: one of them split the same table otherwise.
     """
     for run in _earlier(config.start):
-        seen = [*run.data()["sha256"].values()] if run.config.get("csv") else []
-        if seen != [*source.sha256.values()]:  # The table may have been renamed.
+        if not run.config.get("csv"):
             continue
-        for name in ("held_out", "text_column", "label_column"):
+        same = _alike(run, config, source, labels)
+        for name in same:
             before, now = run.config[name], getattr(config, name)
             if before != now:
                 raise ValueError(
                     f"{name} must be {before!r}, as in {run.path}, so that its training data from "
                     f"{config.csv} is not tested on; got {now!r}."
                 )
+        if not same and run.config["held_out"] != config.held_out:
+            print(
+                f"note: {run.path} was trained on another table with --held-out "
+                f"{run.config['held_out']}; rows of it that {config.csv} has too may be tested on."
+            )
+
+
+def _alike(run: RunFolder, config: Train, source: Source, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the flags that must be a run's; none if it was trained on another table.
+
+    The table may have been renamed, and so may its columns.
+    """
+    [seen] = run.data()["sha256"].values()
+    if seen in source.sha256.values():
+        return ("held_out",)
+    path, columns = Path(config.csv), ("text_column", "label_column")
+    same = seen == sha256(path)  # as older runs know their table
+    if not same:
+        try:
+            read = read_csv(path, labels, *(run.config[name] for name in columns))
+            same = seen == checksum(*read)
+        except ValueError:  # Another table has other columns or labels.
+            pass
+    return ("held_out", *columns) if same else ()
 
 
 def _earlier(start: str) -> Iterator[RunFolder]:

@@ -185,7 +185,8 @@ def evaluate(config: Evaluate) -> None:
 def predict(config: Predict) -> None:
     """Print a translation of each text."""
     texts = list(map(surrogates.replaced, config.texts)) or read_lines(None)
-    some = [text for text in texts if text.strip()]
+    numbers = [number for number, text in enumerate(texts, 1) if text.strip()]
+    some = [texts[number - 1] for number in numbers]
     if not some:
         raise ValueError("texts must contain at least one word; got none.")
     if config.run:
@@ -195,6 +196,7 @@ def predict(config: Predict) -> None:
     else:
         model = _of_zoo("model", config.model)
         beams, alpha = (model.card.configuration[name] for name in ("beams", "alpha"))
+    model.subwords.encode(some, numbers)  # An error has the line's own number.
     # An empty line stays one, so that what comes out goes with what went in.
     results = iter(_translate(model, some, beams, alpha))
     for text in texts:

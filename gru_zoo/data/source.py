@@ -18,7 +18,7 @@ class Source:
         licence: the terms, in words.
         splits: for each split its number of examples and what it is, in plain words.
         sha256: for each file that was read its name and checksum; or for each split, where files
-            of the same examples differ (`gru_zoo.data.split.checksum`).
+            of the same examples differ (`gru_zoo.data.split.checksum`); or of such a file.
         reason: why this source was used and no other.
 
     Example:

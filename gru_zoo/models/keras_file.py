@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -76,6 +77,35 @@ def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:
                 if item.filename == _CONFIG:
                     content = _not_compiled(content)
                 target.writestr(item, content, zipfile.ZIP_DEFLATED)
+
+
+def weights_checksum(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of the weights in a `.keras` file: of their places, shapes and values.
+
+    Keras writes the date into the file, which is another one whenever the same model is saved.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> for name in ("once.keras", "again.keras"):
+        ...     save_keras_file(model, name)
+        >>> weights_checksum("once.keras") == weights_checksum("again.keras")
+        True
+    """
+    import h5py
+
+    found: dict[str, np.ndarray] = {}
+
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as file:
+        file.visititems(keep)
+    checksum = hashlib.sha256()
+    for name, values in sorted(found.items()):
+        checksum.update(f"{name} {values.dtype} {values.shape}".encode())
+        checksum.update(values.tobytes())
+    return checksum.hexdigest()
 
 
 def round_to_half(model: keras.Model) -> None:

@@ -86,12 +86,16 @@ class Subwords:
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str], numbers: Sequence[int] | None = None) -> list[list[int]]:
         """Return the ids of each text: of `SPECIAL` only <unk>, for characters that are not known.
+
+        Args:
+            texts: what is encoded.
+            numbers: of the texts, for messages; None counts them from 1 on.
 
         Raises:
             ValueError: a text that is empty, has nothing but unknown characters, or is longer
-                than `longest`; the message gives its number, from 1 on. Or one text for many.
+                than `longest`; the message gives its number. Or one text for many.
         """
         texts = list(several("texts", texts))
         try:
@@ -99,7 +103,7 @@ class Subwords:
         except TypeError:  # One has half of a surrogate pair, which UTF-8 lacks.
             texts = list(map(surrogates.replaced, texts))
             rows = [row.ids for row in self._tokenizer.encode_batch(texts)]
-        for number, (text, ids) in enumerate(zip(texts, rows, strict=True), start=1):
+        for number, text, ids in zip(numbers or range(1, len(rows) + 1), texts, rows, strict=True):
             if not ids:
                 raise ValueError(f"texts must not be empty; number {number} is {text!r}.")
             if all(piece == UNKNOWN for piece in ids) or not self.decode(ids).strip():

@@ -17,9 +17,11 @@ from gru_zoo.data.source import other_data
 from gru_zoo.files import write_beside, write_json
 
 _CHECKPOINT = "checkpoint.npz"
+# Checksums of the other runs' files that a run began with, if it did.
+ORIGINS = "origins.json"
 # What is made of a checkpoint's weights, and is no longer of the run's when there is a newer one.
 _OF_A_CHECKPOINT = ("metrics.json", "model.keras", "opinions.npz")
-_BEFORE_A_CHECKPOINT = {"config.json", "data.json", "tensorboard"}
+_BEFORE_A_CHECKPOINT = {"config.json", "data.json", ORIGINS, "tensorboard"}
 
 
 class RunFolder:
@@ -164,6 +166,11 @@ class RunFolder:
                     f"with, to resume it; got {self.config.get(key)!r}."
                 )
         return before
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has a checkpoint."""
+        return (self.path / _CHECKPOINT).exists()
 
     def discard_unless_begun(self) -> None:
         """Remove the folder if it holds no more than what the run was started with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shlex
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gru_zoo.data.source import other_data
 from gru_zoo.training.runs import RunFolder, newest_run
+from recipes.shared import origins
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import About, Card
@@ -74,8 +76,7 @@ def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
         run: what was trained.
         defaults: an instance of the recipe's flags; None gives every flag that has a value.
     """
-    # As the run's own flags are kept.
-    usual = json.loads(json.dumps(dataclasses.asdict(defaults), default=str)) if defaults else {}
+    usual = _kept(defaults) if defaults else {}
     words = [f"python -m recipes.{recipe} train --name {shlex.quote(run.path.name)}"]
     for key, value in run.config.items():
         flag = key.replace("_", "-")
@@ -88,6 +89,11 @@ def command(recipe: str, run: RunFolder, defaults: Any = None) -> str:
             items = value if isinstance(value, list) else [value]
             words.append(" ".join([f"--{flag}", *(shlex.quote(str(item)) for item in items)]))
     return " ".join(words)
+
+
+def _kept(defaults: Any) -> dict[str, Any]:
+    """Return a recipe's flags at their default, as a run's own are kept."""
+    return json.loads(json.dumps(dataclasses.asdict(defaults), default=str))
 
 
 def is_run(place: str) -> bool:
@@ -128,9 +134,11 @@ def before(run: RunFolder) -> list[str]:
 
     Raises:
         FileNotFoundError: one of them is gone.
+        ValueError: one of them is no longer what it was.
     """
     from gru_zoo.zoo import card
 
+    origins.require_unchanged(run)
     config, commands = run.config, []
     several = [*config.get("teachers", []), *config.get("mean_of", [])]
     named = [config.get("pretrained"), config.get("words"), *several]
@@ -177,11 +185,14 @@ def require_seen(places: Iterable[str | Path | None], source: Source) -> None:
             )
 
 
-def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
+def alike(paths: Sequence[Path], defaults: Any, preset: str = "") -> list[RunFolder]:
     """Open runs that differ in their seed only, whether they are finished or not.
+
+    A flag that is newer than a run is at its default there.
 
     Args:
         paths: as for `together`.
+        defaults: as there.
         preset: as there.
 
     Raises:
@@ -192,12 +203,21 @@ def alike(paths: Sequence[Path], preset: str = "") -> list[RunFolder]:
     if not paths:
         raise ValueError("finished must name at least one run folder; got none.")
     runs = sorted((RunFolder.open(path) for path in paths), key=lambda run: run.config["seed"])
-    configs = [{k: v for k, v in run.config.items() if k not in _APART} for run in runs]
-    seeds = {run.config["seed"] for run in runs}
-    if any(config != configs[0] for config in configs) or len(seeds) < len(runs):
-        raise ValueError(
-            "finished must be runs that differ only in their seed; these differ otherwise."
-        )
+    usual = _kept(defaults)
+    first = {**usual, **runs[0].config}
+    for last, run in itertools.pairwise(runs):
+        config = {**usual, **run.config}
+        for key in sorted({*first, *config} - {*_APART}):
+            if config.get(key) != first.get(key):
+                raise ValueError(
+                    f"finished must be runs that differ only in their seed; {key} is "
+                    f"{first.get(key)!r} in {runs[0].path} and {config.get(key)!r} in {run.path}."
+                )
+        if run.config["seed"] == last.config["seed"]:
+            raise ValueError(
+                f"finished must be runs that differ only in their seed; {last.path} and "
+                f"{run.path} both have {run.config['seed']}."
+            )
     _require_all_data(runs, preset)
     return runs
 
@@ -239,7 +259,7 @@ def together(recipe: str, paths: Sequence[Path], defaults: Any, preset: str = ""
     """
     from gru_zoo.artifacts import scores
 
-    runs = alike(paths, preset)
+    runs = alike(paths, defaults, preset)
     metrics = {run.metrics()["metric"]["name"] for run in runs}
     if len(metrics) > 1:
         raise ValueError(f"finished must be runs with the same metric; got {sorted(metrics)}.")

@@ -29,13 +29,16 @@ from tests import quick_xla
 ROOT = Path(__file__).resolve().parents[2]
 
 _DIE_AFTER_FIRST_CHECKPOINT = """
-import os, signal, sys
+import os, signal
 from gru_zoo.training.runs import RunFolder
 save = RunFolder.save_checkpoint
 def save_and_die(self, arrays):
     save(self, arrays)
     os.kill(os.getpid(), signal.SIGKILL)
 RunFolder.save_checkpoint = save_and_die
+"""
+_RUN = """
+import sys
 from recipes import {name}
 sys.exit({name}.main())
 """
@@ -78,14 +81,23 @@ def recipe_here(
     return subprocess.CompletedProcess([name, *arguments], code, out.getvalue(), err.getvalue())
 
 
-def kill_and_resume(name: str, place: Path, *arguments: str) -> str:
-    """Kill -9 a training run after its first checkpoint, resume it; return what it then printed."""
-    killed = recipe(name, place, *arguments, code=_DIE_AFTER_FIRST_CHECKPOINT.format(name=name))
+def prepared(name: str, first: str) -> str:
+    """Return code that runs a recipe after some lines, such as those that give it small data."""
+    return first + _RUN.format(name=name)
+
+
+def kill_and_resume(name: str, place: Path, *arguments: str, first: str = "") -> str:
+    """Kill -9 a training run after its first checkpoint, resume it; return what it then printed.
+
+    `first` is as for `prepared`.
+    """
+    code = prepared(name, _DIE_AFTER_FIRST_CHECKPOINT + first)
+    killed = recipe(name, place, *arguments, code=code)
     assert killed.returncode == -9, killed.stderr
     run = place / "runs" / name / arguments[arguments.index("--name") + 1]
     assert len((run / "history.csv").read_text().splitlines()) == 2
     assert not (run / "model.keras").exists()
-    resumed = recipe(name, place, *arguments, "--resume")
+    resumed = recipe(name, place, *arguments, "--resume", code=prepared(name, first))
     assert resumed.returncode == 0, resumed.stderr
     return resumed.stdout
 

@@ -17,8 +17,19 @@ from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import polyphonic_music
 from tests import small_music
-from tests.recipes.running import evaluated_with_a_worse_epoch
+from tests.recipes.running import (
+    check_same_weights,
+    evaluated_with_a_worse_epoch,
+    kill_and_resume,
+    prepared,
+    recipe,
+)
 
+SCALES = """
+from gru_zoo.data import polyphonic_music
+from tests import small_music
+polyphonic_music.load = small_music.load
+"""
 SMALL = "--units 24 --epochs 12 --patience 12 --batch-size 4 --learning-rate 0.04 --dropout 0.1"
 NAME = "music_scales_gru_tiny"
 
@@ -70,6 +81,18 @@ def test_evaluating_again_gives_the_same(trained, tmp_path):
 
     worse = {"val_loss": 99.0, "val_nll": 99.0}
     evaluated_with_a_worse_epoch(trained, tmp_path / "run", evaluate, worse)
+
+
+@pytest.mark.slow
+def test_a_killed_run_with_recurrent_dropout_resumes_to_the_same_weights(tmp_path):
+    flags = "--units 5 --epochs 2 --batch-size 4 --dropout 0.1 --recurrent-dropout 0.3 --no-export"
+    train = ["train", *flags.split(), "--name"]
+    code = prepared("polyphonic_music", SCALES)
+    done = recipe("polyphonic_music", tmp_path, *train, "whole", code=code)
+    assert done.returncode == 0, done.stderr
+    kill_and_resume("polyphonic_music", tmp_path, *train, "killed", first=SCALES)
+    folder = tmp_path / "runs" / "polyphonic_music"
+    check_same_weights(folder / "killed", folder / "whole")
 
 
 @pytest.mark.slow

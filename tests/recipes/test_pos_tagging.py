@@ -201,5 +201,6 @@ def test_overlong_sentences_are_left_out_of_training_alone(tmp_path, monkeypatch
 
 def test_a_sentence_longer_than_the_model_takes(trained, capsys):
     text = " ".join(["cat"] * (LENGTHS[-1] + 1))
-    assert pos_tagging.main(["predict", text, "--run", str(trained)]) == 2
-    assert "sentences must have at most 200 words; number 1 has 201" in capsys.readouterr().err
+    assert pos_tagging.main(["predict", "The cat", "", " ", text, "--run", str(trained)]) == 2
+    # Empty lines are counted.
+    assert "sentences must have at most 200 words; number 4 has 201" in capsys.readouterr().err

@@ -155,13 +155,28 @@ def test_a_smoke_test_replaces_no_preset(finished):
 
 def test_runs_that_differ_in_more_than_their_seed_are_refused(finished):
     one = finished("a", 0, 0.8, 0.9)
-    for other in (finished("b", 1, 0.8, 0.9, units=5), finished("c", 0, 0.8, 0.9)):
-        with pytest.raises(ValueError, match="must be runs that differ only in their seed"):
-            together("some", [one, other], Flags())
+    said = "must be runs that differ only in their seed; "
+    with pytest.raises(ValueError, match=f"{said}units is 64 in .*/a and 5 in .*/b"):
+        together("some", [one, finished("b", 1, 0.8, 0.9, units=5)], Flags())
+    with pytest.raises(ValueError, match=f"{said}.*/a and .*/c both have 0"):
+        together("some", [one, finished("c", 0, 0.8, 0.9)], Flags())
     with pytest.raises(ValueError, match="must name at least one run folder; got none"):
         together("some", [], Flags())
     with pytest.raises(ValueError, match="must be runs with the same metric"):
         together("some", [one, finished("d", 1, 30.0, 30.0, metric="bleu")], Flags())
+
+
+def test_a_flag_that_is_newer_than_a_run_is_at_its_default_there(finished):
+    older, newer = finished("a", 0, 0.8, 0.9), finished("b", 1, 0.8, 0.9, halved=False)
+
+    @dataclasses.dataclass(frozen=True)
+    class Newer(Flags):
+        halved: bool = False
+
+    assert len(together("some", [older, newer], Newer()).scores) == 2
+    other = finished("c", 2, 0.8, 0.9, halved=True)
+    with pytest.raises(ValueError, match="halved is False in .*/a and True in .*/c"):
+        together("some", [older, newer, other], Newer())
 
 
 def source(**changed):

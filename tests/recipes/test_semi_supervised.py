@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gru_zoo import load
+from gru_zoo.data.source import Source
 from gru_zoo.files import write_json
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.tokenizers import WordTokenizer
@@ -51,6 +52,39 @@ def test_each_step_leaves_what_the_next_one_reads(runs):
     assert not (runs / "teacher" / "metrics.json").exists()  # The test split was not read.
     config = json.loads((runs / "student" / "config.json").read_text())
     assert config["teachers"] == ["runs/semi_supervised/teacher"]
+
+
+@pytest.mark.slow
+def test_what_a_student_learnt_from_is_pinned(place, runs):
+    flags = json.loads((runs / "teacher" / "config.json").read_text())
+    assert flags["pretrained"] == "runs/language_model/words"
+    pinned = {
+        name: json.loads((runs / name / "origins.json").read_text())
+        for name in ("teacher", "student")
+    }
+    assert {of: [*files] for of, files in pinned["teacher"].items()} == {
+        "runs/language_model/words": ["model.keras"]
+    }
+    assert {of: [*files] for of, files in pinned["student"].items()} == {
+        "runs/semi_supervised/teacher": ["model.keras", "opinions.npz"]
+    }
+    words = "--vocabulary-size 40 --embedding-dim 4 --units 5 --epochs 1 --word-dropout 4".split()
+    student = ["--name", "student", "--teachers", "runs/semi_supervised/teacher", *words]
+    student += "--source packaged --sequence-length 20 --learning-rate 0.02".split()
+    resume = ["train", *student, "--adversarial", "0.3", "--resume"]
+    done = recipe_here("semi_supervised", place, *resume)
+    assert done.returncode == 0, done.stderr
+    said = (runs / "teacher" / "opinions.npz").read_bytes()
+    with np.load(runs / "teacher" / "opinions.npz") as opinions:
+        other = {split: array[:, ::-1] for split, array in opinions.items()}
+    try:
+        np.savez_compressed(runs / "teacher" / "opinions.npz", **other)
+        done = recipe_here("semi_supervised", place, *resume)
+    finally:
+        (runs / "teacher" / "opinions.npz").write_bytes(said)
+    assert done.returncode == 2
+    assert "runs/semi_supervised/teacher must be what the run in" in done.stderr
+    assert "student began with; it has another opinions.npz now" in done.stderr
 
 
 @pytest.mark.slow
@@ -264,7 +298,7 @@ def test_a_run_of_another_recipe_is_named(arguments, tmp_path, monkeypatch, caps
         (
             {"units": 6},
             "mine",
-            "finished must be runs that differ only in their seed; these differ",
+            "finished must be runs that differ only in their seed; units is 5",
         ),
         ({}, "pos_ewt_gru_small", "preset must be a new name, or that of a model with task 'text-"),
     ],
@@ -285,6 +319,72 @@ def test_the_test_split_is_not_read_for_what_is_refused(
     assert semi_supervised.main(["publish", *paths, "--preset", preset]) == 2
     assert f"error: {message}" in capsys.readouterr().err
     assert not read
+
+
+TOKENIZER = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine", "dull"], sequence_length=4)
+
+
+def virtual(labelled, unlabelled=0, **flags):
+    """What is trained with two unlabelled reviews for each labelled one, in batches of two."""
+    config = semi_supervised.Train(
+        virtual_adversarial=0.3, batch_size=2, sequence_length=4, epochs=3, **flags
+    )
+    model = SequenceClassifier(TOKENIZER, embedding_dim=3, units=2)
+    given = [
+        reviews.Reviews(np.array([b"fine", b"dull"] * count, object), np.array([1, 0] * count))
+        for count in (labelled, unlabelled)
+    ]
+    opinions = []
+    if flags.get("teachers_weight"):
+        sizes = {"train": 2 * labelled, "unsupervised": 2 * unlabelled}
+        opinions = [{split: np.full((size, 2), 0.5) for split, size in sizes.items()}]
+    return semi_supervised._Training(config, model, *given, opinions, [])
+
+
+@pytest.mark.parametrize(
+    ("training", "batches"),
+    [
+        (lambda: virtual(8), 8),  # twice as many labelled batches as unlabelled ones
+        (lambda: virtual(8, unlabelled=4, teachers_weight=1.0), 12),  # six times as many
+        (lambda: virtual(3, unlabelled=20), 3),  # fewer
+    ],
+)
+def test_an_epoch_reads_all_labelled_reviews(training, batches):
+    training = training()
+    assert len(training) == batches
+    epochs = [list(training.dataset(e, e + 1).as_numpy_iterator()) for e in range(3)]
+    assert [len(epoch) for epoch in epochs] == 3 * [batches]
+    assert {(len(ids), len(more)) for epoch in epochs for (ids, more), _ in epoch} == {(2, 4)}
+    # A resumed run reads what an undisturbed one does.
+    whole = training.dataset(0, 3).as_numpy_iterator()
+    for expected, found in zip((one for epoch in epochs for one in epoch), whole, strict=True):
+        for one, other in zip(expected[0], found[0], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_unlabelled_reviews_that_begin_again_are_in_another_order():
+    training, asked = virtual(8), []
+    epoch = training.unlabelled.epoch
+    training.unlabelled.epoch = lambda number: asked.append(number) or epoch(number)
+    assert len(list(training.dataset(1, 2).as_numpy_iterator())) == 8
+    assert asked[0] == 1 and len(set(asked)) == len(asked) == 2
+    assert min(asked[1:]) >= 3  # No epoch begins with it.
+
+
+@pytest.mark.parametrize(
+    ("history", "epochs", "seconds"),
+    [
+        ([{"epoch": 4, "seconds": 40.0}], 4, 10.0),  # the mean of runs has one row
+        ([{"epoch": 1, "seconds": 9.0}, {"epoch": 2, "seconds": 11.0}], 2, 10.0),
+    ],
+)
+def test_an_epochs_seconds_are_those_of_one_pass(history, epochs, seconds, tmp_path):
+    run = RunFolder(tmp_path / "run", {})
+    run.history = [{**row, "val_accuracy": 0.5} for row in history]
+    model = SequenceClassifier(TOKENIZER, embedding_dim=3, units=2)
+    semi_supervised._write_metrics(run, model, 0.5, "", Source("", "", "", "", {}, {}))
+    metrics = run.metrics()
+    assert metrics["epochs"] == epochs and metrics["seconds_per_epoch"] == seconds
 
 
 def test_reviews_evenly_spread():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.data import imdb
-from gru_zoo.files import write_json
+from gru_zoo.files import sha256, write_json
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from gru_zoo.text.tokenizers import WordTokenizer
 from gru_zoo.text.wordpiece import WordPieceTokenizer
@@ -99,6 +99,38 @@ def test_parts_hold_every_row_once_and_equal_texts_together(tmp_path):
         sentiment_csv.parts_of(path, found, 0.01)
 
 
+def test_a_table_is_known_by_its_rows_however_it_is_saved(tmp_path):
+    rows = [f'"text {i}\nof two lines",{LABELS[i % 2]}' for i in range(20)]
+    path = write(tmp_path / "t.csv", "text,label", *rows)
+
+    def record():
+        found = sentiment_csv.read_csv(path, LABELS, "text", "label")
+        return sentiment_csv.parts_of(path, found, 0.2)[1].as_dict()
+
+    run = RunFolder(tmp_path / "run", {})
+    run.pin_data(record())
+    again = "\r\n".join(["label,text", *(",".join(reversed(row.split(","))) for row in rows[::-1])])
+    path.write_bytes(b"\xef\xbb\xbf" + again.replace("\nof", "\r\nof").encode())
+    run.pin_data(record())
+    write(path, "text,label", *rows, "another,positive")
+    with pytest.raises(ValueError, match="got other contents of t.csv"):
+        run.pin_data(record())
+
+
+def test_an_older_run_knows_its_table_by_the_files_bytes(tmp_path):
+    rows = [f"text {i},{LABELS[i % 2]}" for i in range(20)]
+    path = write(tmp_path / "t.csv", "text,label", *rows)
+    found = sentiment_csv.read_csv(path, LABELS, "text", "label")
+    source = sentiment_csv.parts_of(path, found, 0.2)[1]
+    run = RunFolder(tmp_path / "run", {})
+    assert sentiment_csv.as_kept(run, source, path) == source
+    older = dataclasses.replace(source, sha256={"t.csv": sha256(path)})
+    run.pin_data(older.as_dict())
+    assert sentiment_csv.as_kept(run, source, path) == older
+    write(path, "text,label", *rows, "another,positive")
+    assert sentiment_csv.as_kept(run, source, path) == source
+
+
 def test_a_table_that_is_called_like_imdb_claims_none_of_its_figures(start, tmp_path):
     rows = [f'"{text}",{LABELS[label]}' for text, label in reviews()]
     path = write(tmp_path / "imdb_reviews.csv", "text,label", *rows)
@@ -150,6 +182,26 @@ def test_training_goes_on_from_a_loaded_model(start, tmp_path, monkeypatch, caps
     write(tmp_path / "mine.csv", "text,label", *rows, "another,positive")
     assert sentiment.main(["evaluate", "--run", str(run)]) == 2
     assert "got other contents of mine.csv" in capsys.readouterr().err
+
+
+def test_training_from_a_loaded_model_can_be_repeated(start, tmp_path, monkeypatch):
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    loaded = []
+    monkeypatch.setattr(sentiment, "_train", lambda config, run, model: loaded.append(model))
+    rows = [f"text {number},{LABELS[number % 2]}" for number in range(40)]
+    write(tmp_path / "mine.csv", "text,label", *rows)
+    for state in range(2):
+        keras.utils.set_random_seed(state)
+        words = f"--from start.keras --csv mine.csv --no-export --seed 7 --name {state}".split()
+        assert sentiment.main(["train", *words]) == 0
+    one, other = (
+        [np.array(v.numpy()) for v in model.variables if "seed_generator" in v.path]
+        for model in loaded
+    )
+    assert len(one) == 3  # dropout's
+    np.testing.assert_array_equal(one, other)
 
 
 def test_what_cannot_be_exported_is_not_trained_first(tmp_path, monkeypatch, capsys):
@@ -227,7 +279,32 @@ def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
     assert train("runs/sentiment/second", "--csv", "mine.csv", "--held-out", "0.3") == 2
     assert said in capsys.readouterr().err
     assert train("runs/sentiment/first", "--csv", "mine.csv") == 0
+    assert "note" not in capsys.readouterr().out
     assert train("runs/sentiment/second", "--csv", "new.csv", "--held-out", "0.3") == 0
+    said = "note: runs/sentiment/first was trained on another table with --held-out 0.1; rows of it"
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_table_that_was_saved_again_is_the_same(start, tmp_path, monkeypatch, capsys, older):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sentiment, "_train", lambda *given: None)
+    rows = [f"text {number},{LABELS[number % 2]}" for number in range(100)]
+    path = write(tmp_path / "mine.csv", "text,label", *rows)
+    found = sentiment_csv.read_csv(path, LABELS, "text", "label")
+    record = sentiment_csv.parts_of(path, found, 0.1)[1].as_dict()
+    if older:
+        record["sha256"] = {"mine.csv": sha256(path)}
+    else:
+        path.write_bytes("\r\n".join(["review,label", *rows[::-1]]).encode("utf-8-sig"))
+    run = RunFolder("runs/sentiment/first", dataclasses.asdict(Train(csv="mine.csv", start="it")))
+    run.pin_data(record)
+    start.save(run.path / "model.keras")
+    words = f"--from {run.path} --csv mine.csv --name a --text-column".split()
+    words.append("text" if older else "review")
+    assert sentiment.main(["train", *words, "--held-out", "0.3"]) == 2
+    assert "held_out must be 0.1, with which" in capsys.readouterr().err
+    assert sentiment.main(["train", *words]) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,19 @@ from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from recipes import translation
 from tests import small_captions  # noqa: E402
-from tests.recipes.running import evaluated_with_a_worse_epoch  # noqa: E402
+from tests.recipes.running import (  # noqa: E402
+    check_same_weights,
+    evaluated_with_a_worse_epoch,
+    kill_and_resume,
+    prepared,
+    recipe,
+)
 
+CAPTIONS = """
+from gru_zoo.data import multi30k
+from tests import small_captions
+multi30k.load = small_captions.load
+"""
 SMALL = (
     "--vocabulary-size 80 --dim 16 --units 24 --heads 2 --epochs 20 --patience 20 --batch-size 4 "
     "--learning-rate 0.02 --dropout 0.1 --smoothing 0.05 --beams 3 --no-export"
@@ -53,6 +64,16 @@ def test_it_learns_and_leaves_its_files(trained):
     assert "val_bleu" in (trained / "history.csv").read_text().splitlines()[0]
     for number in (1, 2, 3):
         assert (trained / f"attention_{number}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
+    train = ["train", *SMALL, "--epochs", "2", "--units", "5", "--name"]
+    done = recipe("translation", tmp_path, *train, "whole", code=prepared("translation", CAPTIONS))
+    assert done.returncode == 0, done.stderr
+    kill_and_resume("translation", tmp_path, *train, "killed", first=CAPTIONS)
+    folder = tmp_path / "runs" / "translation"
+    check_same_weights(folder / "killed", folder / "whole")
 
 
 @pytest.fixture(scope="module")
@@ -166,12 +187,14 @@ def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):
     ("text", "message"),
     [
         ("", "texts must contain at least one word; got none"),
-        ("日本語", "texts must have a character that the model knows; number 1 has none"),
-        ("Haus " * 96, "texts must have at most 95 subwords; number 1 has"),
+        ("日本語", "texts must have a character that the model knows; number 4 has none"),
+        ("Haus " * 96, "texts must have at most 95 subwords; number 4 has"),
     ],
 )
 def test_bad_sentences(trained, text, message, capsys):
-    assert translation.main(["predict", text, "--run", str(trained)]) == 2
+    # Empty lines are counted.
+    more = ["ein Haus", "", " "] if text else []
+    assert translation.main(["predict", *more, text, "--run", str(trained)]) == 2
     assert f"error: {message}" in capsys.readouterr().err
 
 
