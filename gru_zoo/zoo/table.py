@@ -29,8 +29,8 @@ def preset_table(cards: Iterable[Card]) -> str:
 
     Example:
         >>> from gru_zoo.zoo import card
-        >>> preset_table([card("sentiment_imdb_gru_small")])[:31]
-        '| model | metric and test set | '
+        >>> preset_table([card("sentiment_imdb_gru_small")]).startswith("| model | metric ")
+        True
     """
     return table(_COLUMNS, [_row(card) for card in cards])
 

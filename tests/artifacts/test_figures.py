@@ -117,5 +117,5 @@ def test_beyond_it_the_loss_of_integers_may_differ_by_a_hundredth(kind):
     for loss in (9.91, 10.09):
         frames._judge(PATH, kind, 0.5, loss, model_loss=10.0)
     for loss in (9.89, 10.11):
-        with pytest.raises(Refused, match="or have its 10.0000 nats a frame, within 1%"):
+        with pytest.raises(Refused, match="or have its 10.0000 nats per frame, within 1%"):
             frames._judge(PATH, kind, 0.5, loss, model_loss=10.0)

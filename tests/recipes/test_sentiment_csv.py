@@ -303,7 +303,7 @@ def test_a_table_that_was_saved_again_is_the_same(start, tmp_path, monkeypatch, 
     words = f"--from {run.path} --csv mine.csv --name a --text-column".split()
     words.append("text" if older else "review")
     assert sentiment.main(["train", *words, "--held-out", "0.3"]) == 2
-    assert "held_out must be 0.1, with which" in capsys.readouterr().err
+    assert "held_out must be 0.1, as in" in capsys.readouterr().err
     assert sentiment.main(["train", *words]) == 0
 
 
