@@ -10,6 +10,8 @@ from urllib.parse import unquote
 import pytest
 import tyro
 
+from gru_zoo.zoo import card, list_models
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -99,6 +101,18 @@ def test_every_recipe_and_page_is_named_in_the_readme():
         if "\nCOMMANDS = " in path.read_text("utf-8")
     }
     assert named == with_commands
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_table_of_recipes_has_the_cards_scores(name):
+    text = PAGES[0].read_text("utf-8").partition("## Recipes")[2].partition("**Data.**")[0]
+    score = card(name).spread().partition(" (")[0].replace(" %", "")
+    # The other presets of these tasks are not in the table.
+    others = ("music_nottingham_gru_small", "next_word_imdb_gru_base", "translation_multi30k_en_de")
+    if name.startswith(others):
+        assert score not in text
+    else:
+        assert score in text, score
 
 
 def test_the_checks_see_what_is_wrong(capsys):
