@@ -39,23 +39,16 @@ def all_steps(units: int = UNITS) -> keras.Model:
 
 
 def make(folder: Path) -> None:
-    """Write every file that is not there yet."""
+    """Write every file; what an earlier exporter wrote there is replaced, not timed."""
     folder.mkdir(parents=True, exist_ok=True)
     models = {"sentiment": load_classifier(PRESET), "keyword": keyword()}
     for name, model in models.items():
         for variant in VARIANTS:
-            path = folder / f"{name}_{variant}.tflite"
-            if not path.exists():
-                export.tflite(model, path, variant)
-        if not (folder / f"{name}.onnx").exists():
-            export.onnx(model, folder / f"{name}.onnx")
-        path = folder / f"{name}_keras.tflite"
-        if not path.exists():
-            path.write_bytes(_as_keras_does(model))
-    if not (folder / "all_steps.tflite").exists():
-        export.tflite(all_steps(), folder / "all_steps.tflite")
-    if not (folder / "products.tflite").exists():
-        (folder / "products.tflite").write_bytes(_products(models["keyword"].layers[0]))
+            export.tflite(model, folder / f"{name}_{variant}.tflite", variant, overwrite=True)
+        export.onnx(model, folder / f"{name}.onnx", overwrite=True)
+        (folder / f"{name}_keras.tflite").write_bytes(_as_keras_does(model))
+    export.tflite(all_steps(), folder / "all_steps.tflite", overwrite=True)
+    (folder / "products.tflite").write_bytes(_products(models["keyword"].layers[0]))
 
 
 def inputs(name: str) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Literal
 
 import tyro
@@ -365,11 +366,16 @@ def publish(config: Publish) -> None:
     """Score runs that have not read the test split; write the best one's artifact into the zoo."""
     from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import own_models_folder
-    from recipes.language_model_card import write_artifact
+    from recipes.language_model_card import kind_of, write_artifact
 
     folder = own_models_folder() / config.preset
-    for run in alike(config.finished, Train(), config.preset):
+    runs = alike(config.finished, Train(), config.preset)
+    for run in runs:
         require_forward(run, "finished")
+    # The test split is not read for what is then rejected.
+    dataset = flags_of(runs[0], Train).dataset
+    require_same_task(config.preset, SimpleNamespace(**kind_of(dataset)))
+    for run in runs:
         if run.metrics()["metric"]["split"] != "test":
             _evaluate(run, "test")
     found = together("language_model", config.finished, Train(), config.preset)
@@ -379,7 +385,6 @@ def publish(config: Publish) -> None:
         found.commands[-1] += f" --variants {' '.join(config.variants)}"
     commands = [*before(found.best), *found.commands]
     card = dataclasses.replace(card, name=config.preset, scores=found.scores, commands=commands)
-    require_same_task(config.preset, card)
     republish(found.best.path / "artifact", folder, card)
     print(f"published {config.preset}: {card.spread()} on {card.scored_on}")
 

@@ -56,6 +56,18 @@ ABOUT = {
 }
 
 
+def kind_of(dataset: str) -> dict[str, Any]:
+    """Return what tells a data set's models from others: task, language, data set and metric."""
+    from recipes.language_model_text import METRIC
+
+    return {
+        "task": "text-generation",
+        "language": ["en"],
+        "dataset": ABOUT[dataset]["dataset"],
+        "metric": METRIC[dataset],
+    }
+
+
 def write_artifact(
     run: RunFolder, model: LanguageModel, config: Train, command: str, variants: Sequence[str]
 ) -> Card:
@@ -139,9 +151,6 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
     overlap = reviews.overlap(metrics["data"], True) if config.dataset == "imdb" else []
     return About(
         name=run.path.name,
-        task="text-generation",
-        language=["en"],
-        metric=metrics["metric"]["name"],
         data=metrics["data"],
         scored_on=_scored_on(config, metrics),
         scores=[score_of(run)],
@@ -153,7 +162,7 @@ def _about(run: RunFolder, model: LanguageModel, config: Train, command: str) ->
             "units": model.units,
             "dropout": model.dropout,
         },
-        **{**about, "limits": [*about["limits"], *overlap]},
+        **{**about, **kind_of(config.dataset), "limits": [*about["limits"], *overlap]},
     )
 
 

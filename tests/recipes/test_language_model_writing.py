@@ -111,6 +111,14 @@ def test_a_run_that_is_older_than_a_flag_can_be_resumed(tmp_path, capsys):
             pytest.fail("it was resumed")
 
 
+def test_the_test_split_is_not_read_for_another_tasks_preset(tmp_path, monkeypatch, capsys):
+    with start_run(language_model.Train(runs=tmp_path, name="words")) as run:
+        run.pin_data({"name": "reviews", "origin": "here"})
+    monkeypatch.setattr(language_model, "_evaluate", lambda *_: pytest.fail("it was read"))
+    assert language_model.main(["publish", str(run.path), "--preset", "pos_ewt_gru_small"]) == 2
+    assert "with task 'text-generation'; pos_ewt_gru_small has" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
