@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.aims import Aim, aims_table
+from benchmarks.aims import Aim, Targets, aims_table, elsewhere
 from gru_zoo.artifacts.card_text import table
 
 BEGIN = "<!-- latency: made by `python -m benchmarks.tflite_latency --write` -->"
@@ -44,26 +44,15 @@ def section(record: Mapping[str, Any]) -> str:
         f"{every['exponent']:.2f}.\n"
         f"Measured on {record['cpu']}, {record['date']}, LiteRT {versions['ai-edge-litert']}, "
         f"ONNX Runtime {versions['onnxruntime']}.",
-        aims_table(_at_least(record), _at_most(record)),
+        aims_table(*_targets(record)),
     ]
     if others := record.get("others"):
-        parts += ["The same files on other processors:", _elsewhere(others)]
+        parts += ["The same files on other processors:", elsewhere(others, _targets)]
     return "\n\n".join(parts)
 
 
-def _elsewhere(others: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table of the targets, a column for each other processor."""
-    columns = [[*_at_least(record), *_at_most(record)] for record in others]
-    least = len(_AT_LEAST)
-    rows = []
-    for number, targets in enumerate(zip(*columns, strict=True)):
-        cells = []
-        for _, required, value in targets:
-            met = value >= required if number < least else value <= required
-            cells.append(f"{value:.2f}{'' if met else ', **not met**'}")
-        rows.append((targets[0][0], *cells))
-    heads = [f"{record['cpu']}, {record['date']}" for record in others]
-    return table(("target", *heads), rows)
+def _targets(record: Mapping[str, Any]) -> Targets:
+    return _at_least(record), _at_most(record)
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

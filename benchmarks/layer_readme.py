@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import layer_report, timing
-from benchmarks.aims import Aim, aims_table
+from benchmarks.aims import Aim, Targets, aims_table, elsewhere
 from benchmarks.layer_report import BETTER, BOTH_BETTER, OURS, Cells
 from gru_zoo.artifacts.card_text import table
 
@@ -53,6 +53,8 @@ def section(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
     cells = record["cells"]
     parts = [_introduction(record), _peers(cells), _aims(record, epoch), _losses(cells)]
     parts += [_variants(cells), _costs(record)]
+    if others := record.get("others"):
+        parts += ["On other processors, with the code of their day:", elsewhere(others, _speeds)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -129,6 +131,11 @@ def _variants(cells: Cells) -> str:
 def _aims(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
     """Return the targets beside what was measured, met or not."""
     return aims_table(_at_least(record["cells"], epoch), _at_most(record))
+
+
+def _speeds(record: dict[str, Any]) -> Targets:
+    """Return the targets that records of all machines have: one epoch is measured by itself."""
+    return _at_least(record["cells"], None), ()
 
 
 def _at_least(cells: Cells, epoch: dict[str, Any] | None) -> Iterator[Aim]:

@@ -24,7 +24,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,16 +132,34 @@ def _check(config: Config) -> None:
 
 def _begin(record: dict[str, Any], config: Config) -> dict[str, Any]:
     """Keep of the record what this code measured here, with these versions and in this way."""
-    machine = timing.machine(PACKAGES)
-    machine |= {name: getattr(config, name) for name in ("features", "runs")}
-    # As JSON has them.
-    machine |= {name: list(getattr(config, name)) for name in ("peers", "variant_peers")}
+    machine = timing.machine(PACKAGES) | _way(config)
     date = machine.pop("date")
     machine["code"] = hashlib.sha256(b"".join(path.read_bytes() for path in CODE)).hexdigest()[:16]
     if any(record.get(name) != value for name, value in machine.items()):
+        record["others"] = _others(record, machine)
         record |= {"cells": {}, "memory": {}, "date": date}
     record |= machine
     return record
+
+
+def _others(record: Mapping[str, Any], machine: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what was measured on other processors in the same way, the newest first."""
+    last = {name: value for name, value in record.items() if name != "others"}
+    # A record that does not say in which way is of the defaults.
+    usual = _way(Config())
+    return [
+        one
+        for one in (last, *record.get("others", []))
+        if one["cells"]
+        and one["cpu"] != machine["cpu"]
+        and all(one.get(name, usual[name]) == machine[name] for name in usual)
+    ]
+
+
+def _way(config: Config) -> dict[str, Any]:
+    """Return the flags that a figure depends on, as JSON has them."""
+    lists = {name: list(getattr(config, name)) for name in ("peers", "variant_peers")}
+    return {"features": config.features, "runs": config.runs, **lists}
 
 
 def _cases(config: Config) -> Iterable[Case]:

@@ -87,6 +87,18 @@ def test_an_aim_is_met_only_where_the_measure_reaches_it(record):
     assert met[f"{epoch}, tracing and compiling included"] == ("1.87", True)
 
 
+def test_other_processors_have_a_column_each(record):
+    other = json.loads(json.dumps(record)) | {"cpu": "Some CPU", "date": "2026-01-02"}
+    said = layer_readme.section(record | {"others": [other]}, None)
+    table = said.partition("On other processors")[2]
+    assert "\n| target | Some CPU, 2026-01-02 |\n" in table
+    assert (
+        "\n| training step, geometric mean speedup over `torch.nn.GRU` | 2.00, **not met** |"
+        in table
+    )
+    assert "On other processors" not in layer_readme.section(record, None)
+
+
 def test_the_readme_is_not_stale():
     root = Path(__file__).parents[1]
     results = layer_speed.Config().results

@@ -45,6 +45,18 @@ def test_only_cells_of_this_code_and_machine_are_kept(record):
         assert stale["memory"] == {}
 
 
+def test_what_was_measured_elsewhere_is_kept_beside(record):
+    other = json.loads(json.dumps(record)) | {"cpu": "another", "date": "2020-01-02"}
+    kept = layer_speed._begin(json.loads(json.dumps(other)), CONFIG)["others"]
+    assert [(one["cpu"], one["date"], one["cells"]) for one in kept] == [
+        ("another", "2020-01-02", record["cells"])
+    ]
+    again = json.loads(json.dumps(record)) | {"others": kept, "code": "0"}
+    assert layer_speed._begin(again, CONFIG)["others"] == kept
+    for name, value in (("features", 16), ("peers", ["keras"]), ("cells", {})):
+        assert layer_speed._begin({**other, name: value}, CONFIG)["others"] == []
+
+
 def test_measuring_goes_on_where_it_stopped(record, tmp_path, monkeypatch):
     measured = []
     monkeypatch.setattr(
