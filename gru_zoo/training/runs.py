@@ -110,9 +110,9 @@ class RunFolder:
         pinned = self.data()
         if other := other_data(pinned, record):
             raise ValueError(
-                f"source must give {pinned['name']} {pinned['version']}, which the run in "
-                f"{self.path} was trained on; got {other}, whose test split may hold what the run "
-                "has seen."
+                f"source must provide {pinned['name']} {pinned['version']}, which the run in "
+                f"{self.path} was trained on; got {other}, whose test split may overlap with its "
+                "training data."
             )
 
     def data(self) -> dict[str, Any]:

@@ -244,4 +244,4 @@ def test_files_and_artifact(trained, tmp_path, monkeypatch, capsys):
     card = json.loads((tmp_path / "zoo" / comprehension.PRESET / "card.json").read_text())
     files = {f"model_{variant}.tflite" for variant in ("float32", "float16", "int8")}
     assert {export["file"] for export in card["exports"]} == {"saved_model", *files}
-    assert card["measured"][0]["title"] == "Task by task"
+    assert card["measured"][0]["title"] == "Per-task results"

@@ -131,7 +131,7 @@ def test_music_is_written(trained, tmp_path, capsys):
         ("--tflite a.tflite --run b", "run must not be used with tflite; got b"),
         ("--run gone", "run must be a folder with a config.json; got gone"),
         ("--piece 5 --run {run}", "piece must be 0 to 4; got 5"),
-        ("--model pos_ewt_gru_small", "model must name a model of music; pos_ewt_gru_small is"),
+        ("--model pos_ewt_gru_small", "model must name a music model; pos_ewt_gru_small is"),
     ],
 )
 def test_what_cannot_be_written_is_said(trained, tmp_path, monkeypatch, capsys, flags, message):

@@ -90,7 +90,7 @@ def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
     model = load("pos_small")
     assert model.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
     assert "pos_tagging train --name small" in model.card.commands[0]
-    assert model.card.measured[0].title == "Tag by tag"
+    assert model.card.measured[0].title == "Per-tag results"
     lite = load("pos_small", format="tflite", variant="int8")
     assert lite.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
     # The others were written and compared by the same lines a moment ago.

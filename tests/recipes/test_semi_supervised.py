@@ -148,7 +148,7 @@ def test_a_preset_has_the_files_that_are_asked_for(place, mine):
     files = {export["variant"]: export["texts"] for export in card["exports"]}
     assert files == dict.fromkeys(("float16", "int8"), 50)
     assert {export["scored_on"] for export in card["exports"]} == {f"50 of {card['scored_on']}"}
-    assert "compared on 50 inputs of the test split, of which the Keras model has" in (
+    assert "compared on 50 inputs of the test split, on which the Keras model has" in (
         place / "models" / "mine" / "README.md"
     ).read_text(encoding="utf-8")
     assert card["commands"][-1].endswith(PUBLISH)

@@ -106,7 +106,9 @@ def test_other_data_than_the_run_was_trained_on_are_refused(run):
     record = {"name": "imdb", "version": "1", "sha256": {"a": "00"}, "reason": "prepared"}
     run.pin_data(record)
     run.pin_data({**record, "reason": "downloaded"})
-    with pytest.raises(ValueError, match="source must give imdb 1, .* got packaged 2, whose test"):
+    with pytest.raises(
+        ValueError, match="source must provide imdb 1, .* got packaged 2, whose test"
+    ):
         run.pin_data({**record, "name": "packaged", "version": "2"})
 
 
@@ -198,7 +200,7 @@ def test_other_contents_of_the_same_name_are_refused(run):
     record = {"name": "imdb", "version": "1", "sha256": {"a": "00", "b": "01"}}
     run.pin_data(record)
     with pytest.raises(
-        ValueError, match="source must give imdb 1, .*; got other contents of b, whose"
+        ValueError, match="source must provide imdb 1, .*; got other contents of b, whose"
     ):
         run.pin_data({**record, "sha256": {"a": "00", "b": "02"}})
 
