@@ -88,7 +88,7 @@ def test_recipes_take_the_commands(page, capsys):
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_python_is_python(page):
     for content in fences(page.read_text("utf-8"), "python"):
-        ast.parse(content)
+        assert ast.parse(content).body, content
 
 
 def test_every_recipe_and_page_is_named_in_the_readme():
