@@ -103,6 +103,14 @@ def test_every_recipe_and_page_is_named_in_the_readme():
     assert named == with_commands
 
 
+def test_the_variants_are_the_same_on_both_pages():
+    tables = []
+    for page in ("README.md", "docs/export.md"):
+        rest = (ROOT / page).read_text("utf-8").partition("| TFLite variant |")[2]
+        tables.append(rest.partition("\n\n")[0].splitlines())
+    assert tables[0] == tables[1] and len(tables[0]) == 7
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_the_table_of_recipes_has_the_cards_scores(name):
     text = PAGES[0].read_text("utf-8").partition("## Recipes")[2].partition("**Data.**")[0]
