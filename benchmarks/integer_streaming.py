@@ -102,9 +102,9 @@ def kept(before: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]
 def measure(config: Config) -> dict[str, Any]:
     """Return everything that is measured, for JSON."""
     from gru_zoo import load
-    from gru_zoo.export.calibrated import VARIANTS as INTEGERS
-    from gru_zoo.export.integer_memory import UNITS
-    from gru_zoo.export.steps import step_graph
+    from gru_zoo.export.graphs.integer_state import UNITS
+    from gru_zoo.export.graphs.step_graph import step_graph
+    from gru_zoo.export.integer_step import VARIANTS as INTEGERS
 
     model = load(PRESET)
     initial = step_graph(model).initial()
@@ -190,10 +190,10 @@ def _cut(texts: Iterable[np.ndarray], steps: int) -> Iterator[np.ndarray]:
 
 def convert(model: Any, variant: str, representative: Sequence[np.ndarray]) -> bytes:
     """Return the model's step as `.tflite` bytes."""
-    from gru_zoo.export.calibrated import VARIANTS as INTEGERS
-    from gru_zoo.export.calibrated import integer_step
-    from gru_zoo.export.int4 import int4
-    from gru_zoo.export.steps import step_graph
+    from gru_zoo.export.flatbuffer.int4 import int4
+    from gru_zoo.export.graphs.step_graph import step_graph
+    from gru_zoo.export.integer_step import VARIANTS as INTEGERS
+    from gru_zoo.export.integer_step import integer_step
     from gru_zoo.export.tflite_file import to_builtins
 
     if variant in INTEGERS:

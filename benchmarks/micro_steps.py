@@ -12,9 +12,9 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from gru_zoo import GRU, load
-from gru_zoo.export.integer_memory import UNITS
-from gru_zoo.export.isolated import ConversionFailed
+from gru_zoo.export.graphs.integer_state import UNITS
 from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
+from gru_zoo.export.workers.isolated import ConversionFailed
 from gru_zoo.zoo import models_folder
 
 PRESET = "sentiment_imdb_gru_supervised"

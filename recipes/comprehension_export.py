@@ -94,7 +94,7 @@ def write_files(
     """Write the device's files into a folder, each compared with the model.
 
     Raises:
-        check.Refused: a file does not do what the model does; it is not left there.
+        export.Refused: a file does not do what the model does; it is not left there.
         ValueError: the reader's cell has no TFLite files; the SavedModel is written.
     """
     from gru_zoo.artifacts.reader import reader_parts

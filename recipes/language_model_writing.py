@@ -51,7 +51,7 @@ def lite_reader(path: Path) -> tuple[Tokenizer, Read]:
     Raises:
         ValueError: it is not the file of a language model.
     """
-    from gru_zoo.export.lite_language_model import LiteLanguageModel
+    from gru_zoo.export.runners.lite_language_model import LiteLanguageModel
 
     if not path.is_file():
         raise ValueError(f"tflite must be a file; {path} does not exist.")
@@ -95,7 +95,7 @@ def write_files(model: LanguageModel, out: Path, overwrite: bool) -> None:
 
     Raises:
         FileExistsError: one is there, and is not to be replaced.
-        check.Refused: a file does not do what the model does; it is not left there.
+        export.Refused: a file does not do what the model does; it is not left there.
     """
     from gru_zoo import export
 

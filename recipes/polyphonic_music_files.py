@@ -73,7 +73,7 @@ def write_files(out: Path, model: keras.Model, dataset: str, overwrite: bool) ->
 
     Raises:
         FileExistsError: one is there, and is not to be replaced.
-        check.Refused: a file does not do what the model does; it is not left there.
+        export.Refused: a file does not do what the model does; it is not left there.
     """
     from gru_zoo.artifacts.frames import frame_files
 

@@ -48,7 +48,7 @@ def check(config: Generate) -> None:
 
 def keras_reader(model: keras.Model) -> Read:
     """Return what reads frames one by one by a Keras model."""
-    from gru_zoo.export.steps import step_graph
+    from gru_zoo.export.graphs.step_graph import step_graph
 
     graph = step_graph(model)
     state = graph.initial()
@@ -68,7 +68,7 @@ def lite_reader(path: Path) -> Read:
     Raises:
         ValueError: it has none, or another number of features.
     """
-    from gru_zoo.export.streamer import Streamer
+    from gru_zoo.export.runners.streamer import Streamer
 
     stream = Streamer(path)
 

@@ -32,7 +32,7 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
 
     Raises:
         ValueError: the model's cell has no such files.
-        check.Refused: a file does not do what the model does.
+        export.Refused: a file does not do what the model does.
     """
     from gru_zoo.artifacts.card import About
     from gru_zoo.artifacts.folder import publish
@@ -63,7 +63,7 @@ def write_files(out: Path, model: Tagger, test: Sequence[Sentence], overwrite: b
 
     Raises:
         ValueError: the model's cell has no such files.
-        check.Refused: a file does not do what the model does; it is not left there.
+        export.Refused: a file does not do what the model does; it is not left there.
     """
     write_parts(out, _parts(model, test), "sentence", overwrite)
 

@@ -39,8 +39,9 @@ def converted_here(monkeypatch):
     import importlib
     import warnings
 
-    from gru_zoo.export import arrays, calibrated
-    from gru_zoo.export.isolated import ConversionFailed
+    from gru_zoo.export import integer_step
+    from gru_zoo.export.checks import arrays
+    from gru_zoo.export.workers.isolated import ConversionFailed
 
     def here(module, arguments, *, what, seconds):
         with warnings.catch_warnings():
@@ -49,7 +50,7 @@ def converted_here(monkeypatch):
             if importlib.import_module(module).main([*arguments]):
                 raise ConversionFailed(f"{what} failed")
 
-    for module in (arrays, calibrated):
+    for module in (arrays, integer_step):
         monkeypatch.setattr(module, "isolated", here)
 
 

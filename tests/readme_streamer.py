@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gru_zoo.export.streamer import Streamer
+from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.zoo import models_folder
 
 README = Path(__file__).parents[1] / "README.md"

@@ -59,7 +59,7 @@ def test_imports_point_one_way():
 
 def test_the_check_sees_a_wrong_import():
     names = imported(ast.parse("from gru_zoo.export import check\nimport gru_zoo.files"))
-    assert wrong_imports("layers", names) == ["gru_zoo.export", "gru_zoo.export.check"]
+    assert wrong_imports("layers", names) == ["gru_zoo.export", "gru_zoo.export.checks.check"]
 
 
 def test_recipes_do_not_import_each_other():

@@ -12,7 +12,7 @@ import tyro
 from gru_zoo import list_models, load, verify
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
-from gru_zoo.export.inspection import steps_of
+from gru_zoo.export.checks.inspection import steps_of
 from gru_zoo.zoo import card, goldens, models_folder
 from gru_zoo.zoo.table import preset_table, within
 from tests.real_data import needs_tfds, tfds_folder

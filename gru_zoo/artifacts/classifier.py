@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.artifacts.variants import SHIPPED_OF_TEXTS, file_of, variant_of
-from gru_zoo.export import check
-from gru_zoo.export.inspection import steps_of
+from gru_zoo.export.checks import check
+from gru_zoo.export.checks.inspection import steps_of
 from gru_zoo.export.mediapipe import resized
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import VARIANTS, tflite

@@ -52,7 +52,7 @@ def publish(
             tells the variant: `saved_model`, `model_int8.tflite`, `encoder_int8.tflite`.
         compare: gets the path of a file that was written and its name; returns a record for the
             card with "largest_difference", and "metric" (the card's, measured on this file),
-            "latency_ms" and what else is known; raises `check.Refused` if the file is wrong.
+            "latency_ms" and what else is known; raises `export.Refused` if the file is wrong.
         goldens: inputs and what the model gives for them; no arrays of objects.
         assets: name -> content of each file that a user needs besides, such as a vocabulary.
         progress: called with a line for each file that is done.
@@ -61,7 +61,7 @@ def publish(
         the card, as it was written.
 
     Raises:
-        check.Refused: a file does not do what the model does.
+        export.Refused: a file does not do what the model does.
         ValueError: a golden array holds objects.
         OSError: the disk is full or cannot be written.
 
@@ -112,7 +112,7 @@ def publish_again(
 
     Raises:
         ValueError: the artifact is not one, or its `model.keras` is not the card's.
-        check.Refused: a file does not do what the model does.
+        export.Refused: a file does not do what the model does.
 
     Example:
         >>> publish_again(Path("none"), None, files={}, compare=None, assets={})

@@ -19,10 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.artifacts.variants import file_of, variant_of
-from gru_zoo.export.check import LIMITS
-from gru_zoo.export.inspection import Refused, inspect
+from gru_zoo.export.checks.check import LIMITS
+from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.export.saved_model_folder import saved_model
-from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.tflite_file import tflite
 
 # What float32 may be off over some thousand steps, where every state has the rounding of those

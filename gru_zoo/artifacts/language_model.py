@@ -19,11 +19,11 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.artifacts.variants import SHIPPED, file_of, variant_of
-from gru_zoo.export.check import LIMITS
-from gru_zoo.export.inspection import Refused, inspect
-from gru_zoo.export.lite_language_model import tokenizer_files
+from gru_zoo.export.checks.check import LIMITS
+from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.runners.lite_language_model import tokenizer_files
+from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.export.saved_model_folder import saved_model
-from gru_zoo.export.streamer import Streamer
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.characters import CharacterTokenizer

@@ -15,12 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.artifacts.variants import file_of, variant_of
-from gru_zoo.export import check, signatures
-from gru_zoo.export.inspection import inspect
-from gru_zoo.export.lite_reader import ANSWERS, TEXT, LiteReader
-from gru_zoo.export.packing import slim
-from gru_zoo.export.seal import sealed
-from gru_zoo.export.story_graph import StoryGraph, StoryServer
+from gru_zoo.export import signatures
+from gru_zoo.export.checks import check
+from gru_zoo.export.checks.inspection import inspect
+from gru_zoo.export.flatbuffer.checksum_archive import sealed
+from gru_zoo.export.flatbuffer.packing import slim
+from gru_zoo.export.graphs.story_graph import StoryGraph, StoryServer
+from gru_zoo.export.runners.lite_reader import ANSWERS, TEXT, LiteReader
 from gru_zoo.models.reader import Reader
 
 VARIANTS = ("float32", "float16", "int8")

@@ -17,9 +17,10 @@ import tensorflow as tf
 from gru_zoo.artifacts.variants import variant_of
 from gru_zoo.decoding.beam_search import Found
 from gru_zoo.decoding.translating import translate
-from gru_zoo.export import check, translator
-from gru_zoo.export.inspection import Refused, inspect
-from gru_zoo.export.lite_translator import SUBWORDS, LiteTranslator
+from gru_zoo.export import translator
+from gru_zoo.export.checks import check
+from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.runners.lite_translator import SUBWORDS, LiteTranslator
 from gru_zoo.models.seq2seq import Seq2Seq
 from gru_zoo.text.subwords import END, START, padded
 

@@ -250,7 +250,7 @@ def _write(
 
 def _row(path: Path, difference: float | None) -> tuple[str, ...]:
     """Return what is to say about a file: name, size, difference, operators, runtime."""
-    from gru_zoo.export import inspection
+    from gru_zoo.export.checks import inspection
 
     operators = runtime = ""
     if path.suffix == ".tflite":
@@ -264,7 +264,7 @@ def _row(path: Path, difference: float | None) -> tuple[str, ...]:
 
 def _too_small_for_int8(path: Path) -> bool:
     """Return whether a file of the variant int8 has all weights in float."""
-    from gru_zoo.export import inspection
+    from gru_zoo.export.checks import inspection
 
     int8 = path.name.endswith("_int8.tflite")
     return int8 and "INT8" not in inspection.inspect(path)["constant_types"]

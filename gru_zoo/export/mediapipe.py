@@ -24,8 +24,8 @@ import tensorflow as tf
 
 from gru_zoo.arguments import near_name, number
 from gru_zoo.convert.keras_gru import from_keras
-from gru_zoo.export.link import Linker, Part
-from gru_zoo.export.metadata import PIECE_INPUTS, TextMetadata, check_thresholds, read
+from gru_zoo.export.flatbuffer.link import Linker, Part
+from gru_zoo.export.flatbuffer.metadata import PIECE_INPUTS, TextMetadata, check_thresholds, read
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 

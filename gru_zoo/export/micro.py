@@ -16,13 +16,13 @@ from typing import Any
 import keras
 
 from gru_zoo.arguments import one_of
-from gru_zoo.export.arena import ALIGNMENT, FITS
-from gru_zoo.export.arrays import require_step
-from gru_zoo.export.calibrated import VARIANTS, integer_step
-from gru_zoo.export.isolated import ConversionFailed, isolated
-from gru_zoo.export.micro_step import LARGEST, MicroStep
+from gru_zoo.export.checks.arrays import require_step
+from gru_zoo.export.graphs.step_graph import step_graph
+from gru_zoo.export.integer_step import VARIANTS, integer_step
+from gru_zoo.export.runners.micro_step import LARGEST, MicroStep
 from gru_zoo.export.signatures import STEP, convert
-from gru_zoo.export.steps import step_graph
+from gru_zoo.export.workers.arena_worker import ALIGNMENT, FITS
+from gru_zoo.export.workers.isolated import ConversionFailed, isolated
 
 __all__ = ["MicroStep", "smallest_arena", "step_file"]
 
@@ -101,7 +101,12 @@ def smallest_arena(content: bytes) -> int:
             progress.write_text("")
             before = low, high
             try:
-                isolated("gru_zoo.export.arena", arguments, what="the search", seconds=_SECONDS)
+                isolated(
+                    "gru_zoo.export.workers.arena_worker",
+                    arguments,
+                    what="the search",
+                    seconds=_SECONDS,
+                )
             except ConversionFailed:
                 if _bounds(progress, *before) == before:
                     raise

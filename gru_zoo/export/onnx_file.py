@@ -15,8 +15,8 @@ from pathlib import Path
 
 import keras
 
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.probes import probes
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.checks.probes import probes
 from gru_zoo.files import write_beside
 from gru_zoo.imports import require_extra
 
@@ -40,7 +40,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
         ImportError: onnx or onnxruntime is missing (the extra `onnx`).
         FileExistsError: `path` exists.
         ValueError: a layer, or an option of one, that is not known here, by name.
-        inspection.Refused: onnxruntime's results differ from Keras' by more than 1e-5.
+        export.Refused: onnxruntime's results differ from Keras' by more than 1e-5.
         OSError: the file could not be written.
 
     Example:
@@ -55,7 +55,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
     require_extra("onnx", "export.onnx")
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
-    from gru_zoo.export.onnx_model import make_model
+    from gru_zoo.export.onnx_writer.model import make_model
 
     proto = make_model(model)
     with write_beside(path) as partial:

@@ -25,11 +25,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from gru_zoo.export import check, inspection
-from gru_zoo.export.disk import writing
-from gru_zoo.export.network import Network
-from gru_zoo.export.probes import plain_loops, probes
-from gru_zoo.export.programs import require_open_batch
+from gru_zoo.export.checks import check, inspection
+from gru_zoo.export.checks.probes import plain_loops, probes
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.programs import require_open_batch
+from gru_zoo.export.write_errors import writing
 from gru_zoo.files import write_beside
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
@@ -122,7 +122,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         FileExistsError: `folder` exists.
         ValueError: a model that cannot be exported, with the reason; a classifier of word pieces is
             one.
-        inspection.Refused: what was written differs from the model, or holds a Python function.
+        export.Refused: what was written differs from the model, or holds a Python function.
         OSError: it could not be written.
 
     Example:

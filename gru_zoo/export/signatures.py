@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.half_tables import separate_look_ups
-from gru_zoo.export.packing import packed
+from gru_zoo.export.flatbuffer.half_tables import separate_look_ups
+from gru_zoo.export.flatbuffer.packing import packed
 
 WHOLE, STEP = "serving_default", "step"
 

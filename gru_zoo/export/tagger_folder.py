@@ -18,9 +18,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from gru_zoo.export.disk import writing
-from gru_zoo.export.inspection import Refused, inspect
-from gru_zoo.export.probes import plain_loops
+from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.checks.probes import plain_loops
+from gru_zoo.export.write_errors import writing
 from gru_zoo.files import write_beside
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import UNKNOWN
@@ -113,7 +113,7 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
 
     Raises:
         ValueError: not a tagger.
-        Refused: what was written differs from the model.
+        export.Refused: what was written differs from the model.
         OSError: it could not be written.
 
     Example:

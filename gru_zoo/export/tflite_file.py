@@ -21,21 +21,22 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import one_of, positive_int
-from gru_zoo.export import arrays, check, mediapipe
-from gru_zoo.export.calibrated import integer_step
-from gru_zoo.export.disk import writing
-from gru_zoo.export.int4 import int4
-from gru_zoo.export.isolated import require_seconds
-from gru_zoo.export.lite_language_model import tokenizer_files
-from gru_zoo.export.metadata import attach
-from gru_zoo.export.network import Network
-from gru_zoo.export.packing import slim
-from gru_zoo.export.representative import checked, streams
-from gru_zoo.export.seal import sealed
+from gru_zoo.export import mediapipe
+from gru_zoo.export.checks import arrays, check
+from gru_zoo.export.checks.representative import checked, streams
+from gru_zoo.export.flatbuffer.checksum_archive import sealed
+from gru_zoo.export.flatbuffer.int4 import int4
+from gru_zoo.export.flatbuffer.metadata import attach
+from gru_zoo.export.flatbuffer.packing import slim
+from gru_zoo.export.flatbuffer.tied import QuantizedRows, share_rows
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.graphs.step_graph import StepGraph
+from gru_zoo.export.integer_step import integer_step
+from gru_zoo.export.runners.lite_language_model import tokenizer_files
 from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
-from gru_zoo.export.steps import StepGraph
-from gru_zoo.export.tied import QuantizedRows, share_rows
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.workers.isolated import require_seconds
+from gru_zoo.export.write_errors import writing
 from gru_zoo.files import write_beside
 from gru_zoo.imports import require_extra
 from gru_zoo.models.classifier import SequenceClassifier
@@ -121,7 +122,7 @@ def tflite(
         FileExistsError: `path` exists.
         ValueError: unknown variant; or the model cannot be had in it, with the reason.
         ImportError: the variant needs a package that is missing.
-        check.Refused: the file differs from the model by more than the variant's limit.
+        export.Refused: the file differs from the model by more than the variant's limit.
         OSError: the file could not be written.
 
     Example:
@@ -243,7 +244,7 @@ def _require_read(
 
 def _both(network: Network, weights: str, gates: bool, length: int, per_tensor: bool) -> bytes:
     """Return a file with the whole sequence and, for a causal model, one step."""
-    holder, whole = tf.Module(), WholeGraph(network)
+    holder, whole = tf.Module(), SequenceGraph(network)
     holder.whole = whole
     functions = {WHOLE: whole.whole.get_concrete_function(**whole.inputs)}
     if whole.causal:

@@ -20,14 +20,14 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import one_of
-from gru_zoo.export.lite_translator import SUBWORDS
-from gru_zoo.export.network import Network
-from gru_zoo.export.packing import slim
-from gru_zoo.export.programs import require_finite
-from gru_zoo.export.seal import sealed
+from gru_zoo.export.flatbuffer.checksum_archive import sealed
+from gru_zoo.export.flatbuffer.packing import slim
+from gru_zoo.export.flatbuffer.tied import QuantizedRows, share_rows
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.programs import require_finite
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.runners.lite_translator import SUBWORDS
 from gru_zoo.export.signatures import convert, named
-from gru_zoo.export.tied import QuantizedRows, share_rows
-from gru_zoo.export.whole import WholeGraph
 from gru_zoo.files import write_beside
 from gru_zoo.layers.kernels import forced
 from gru_zoo.models.seq2seq import Seq2Seq
@@ -61,7 +61,7 @@ class EncoderGraph(tf.Module):
         for reader in model.readers:
             x = reader(x)
         both = keras.Model(vectors, [model.attention.key(x), model.attention.value(x)])
-        self.whole = WholeGraph(Network(both))
+        self.whole = SequenceGraph(Network(both))
         self.table = model.embedding.embeddings.value
         self.scale = model.dim**0.5
 

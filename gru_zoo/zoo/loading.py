@@ -16,16 +16,16 @@ FORMATS = ("keras", "saved_model", "tflite")
 # Class of the model -> what runs its TFLite files in Python, made of the variant's paths; and what
 # it reads beside them.
 _LITE = {
-    "SequenceClassifier": ("gru_zoo.export.lite", "LiteClassifier", ()),
-    "Tagger": ("gru_zoo.export.lite_tagger", "LiteTagger", ("assets/",)),
-    "Reader": ("gru_zoo.export.lite_reader", "LiteReader", ("assets/",)),
-    "Seq2Seq": ("gru_zoo.export.lite_translator", "LiteTranslator", ()),
-    "LanguageModel": ("gru_zoo.export.lite_language_model", "LiteLanguageModel", ()),
-    "Functional": ("gru_zoo.export.streamer", "Streamer", ()),
+    "SequenceClassifier": ("gru_zoo.export.runners.lite_classifier", "LiteClassifier", ()),
+    "Tagger": ("gru_zoo.export.runners.lite_tagger", "LiteTagger", ("assets/",)),
+    "Reader": ("gru_zoo.export.runners.lite_reader", "LiteReader", ("assets/",)),
+    "Seq2Seq": ("gru_zoo.export.runners.lite_translator", "LiteTranslator", ()),
+    "LanguageModel": ("gru_zoo.export.runners.lite_language_model", "LiteLanguageModel", ()),
+    "Functional": ("gru_zoo.export.runners.streamer", "Streamer", ()),
 }
 # What the files of the other formats begin with.
 _FILES = {"keras": "model.keras", "saved_model": "saved_model/"}
-_PLAIN = ("gru_zoo.export.runtime", "interpreter", ())
+_PLAIN = ("gru_zoo.export.runners.runtime", "interpreter", ())
 
 
 def load(name: str | os.PathLike, format: str = "keras", variant: str = "float32") -> Any:

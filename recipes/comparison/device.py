@@ -149,7 +149,7 @@ def convert(model: keras.Model, specs: dict[str, Any]) -> bytes:
 
 
 def _open(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    from gru_zoo.export.runtime import interpreter
+    from gru_zoo.export.runners.runtime import interpreter
 
     opened = interpreter(path)
     runner = opened.get_signature_runner()

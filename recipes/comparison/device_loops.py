@@ -13,8 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from gru_zoo.export import loops
-from gru_zoo.export.recurrence import recur
+from gru_zoo.export.graphs import loops
+from gru_zoo.export.graphs.recurrence import recur
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.gru import GRU
 

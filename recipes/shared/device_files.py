@@ -28,7 +28,7 @@ def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite
 
     Raises:
         FileExistsError: one is there, and is not to be replaced.
-        check.Refused: a file does not do what the model does; it is not left there.
+        export.Refused: a file does not do what the model does; it is not left there.
     """
     require_new(out, files, overwrite)
     for name, write in files.items():
@@ -49,7 +49,7 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
 
     Raises:
         FileExistsError: one is there, and is not to be replaced.
-        check.Refused: a file does not do what the model does; it is not left there.
+        export.Refused: a file does not do what the model does; it is not left there.
     """
     require_new(out, [*parts["files"], *(f"assets/{name}" for name in parts["assets"])], overwrite)
     for name, write in parts["files"].items():

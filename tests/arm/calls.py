@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 
 from gru_zoo import load
-from gru_zoo.export import lite_translator
+from gru_zoo.export.runners import lite_translator
 from gru_zoo.text.stories import split_sentences
 from gru_zoo.zoo import card, models_folder
 

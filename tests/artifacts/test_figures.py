@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gru_zoo.artifacts import frames, language_model, reader, tagger, translator
-from gru_zoo.export import check
-from gru_zoo.export.inspection import Refused
+from gru_zoo.export.checks import check
+from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.stories import StoryText
 

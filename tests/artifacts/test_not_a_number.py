@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.artifacts import frames, language_model, translator
-from gru_zoo.export.inspection import Refused
+from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.models.frames import frame_model
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.characters import CharacterTokenizer

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from gru_zoo.artifacts.reader import Asked, reader_files, reader_goldens, reader_parts
 from gru_zoo.artifacts.variants import variant_of
-from gru_zoo.export import check
-from gru_zoo.export.lite_reader import LiteReader
-from gru_zoo.export.story_graph import StoryGraph
+from gru_zoo.export.checks import check
+from gru_zoo.export.graphs.story_graph import StoryGraph
+from gru_zoo.export.runners.lite_reader import LiteReader
 from gru_zoo.models.reader import Reader
 from gru_zoo.text.stories import StoryText
 from tests import small_babi

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo import demo, load
-from gru_zoo.export.lite import LiteClassifier
+from gru_zoo.export.runners.lite_classifier import LiteClassifier
 from gru_zoo.gates import layer_gates
 from gru_zoo.zoo import models_folder
 from tests.demo import screenshots

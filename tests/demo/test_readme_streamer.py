@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gru_zoo.export.streamer import Streamer
+from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.zoo import models_folder
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo import list_models
-from gru_zoo.export import metadata
+from gru_zoo.export.flatbuffer import metadata
 from gru_zoo.text.tokenizers import DELIMITER, SPECIAL, WordTokenizer, split_words
 from gru_zoo.zoo import card, models_folder
 from tests.nasty_texts import NASTY, known_characters, random_texts

@@ -11,14 +11,14 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo import GRU
-from gru_zoo.export import integer_file
-from gru_zoo.export.calibrated import VARIANTS, calibrated, integer_step, rollouts
-from gru_zoo.export.integer_memory import UNITS, IntegerMemory
-from gru_zoo.export.isolated import ConversionFailed, isolated
-from gru_zoo.export.network import Network
-from gru_zoo.export.packing import packed
-from gru_zoo.export.steps import step_graph
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.flatbuffer import integer_file
+from gru_zoo.export.flatbuffer.packing import packed
+from gru_zoo.export.graphs.integer_state import UNITS, IntegerState
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.graphs.step_graph import step_graph
+from gru_zoo.export.integer_step import VARIANTS, calibrated, integer_step, rollouts
+from gru_zoo.export.workers.isolated import ConversionFailed, isolated
 from tests.export import models
 from tests.export.conftest import WORDS, make_classifier, shake
 from tests.reference import Convention, Reference
@@ -118,7 +118,7 @@ def truth(model, ids):
 
 def seen(model, content, stream):
     """Return the file's last, max, mean and probabilities of a stream."""
-    initial = step_graph(model, memory=IntegerMemory).initial()
+    initial = step_graph(model, state_class=IntegerState).initial()
     values = Runner(content).run(initial, ids=stream)
     return {
         "last": values["state_last"],
@@ -152,7 +152,7 @@ def test_errors_are_small_and_do_not_grow(model, content, variant, stream):
 
 
 def test_a_sum_is_exact(model, content, stream):
-    values = Runner(content).run(step_graph(model, memory=IntegerMemory).initial(), ids=stream)
+    values = Runner(content).run(step_graph(model, state_class=IntegerState).initial(), ids=stream)
     np.testing.assert_array_equal(values["state_count"][:, 0], np.arange(1, STEPS + 1))
     exact = np.cumsum(values["state_last"], axis=0)
     # Each step rounds to a unit, and the product with UNITS to the state's own kind of number.
@@ -203,7 +203,7 @@ def test_a_state_that_is_an_output_too_stays_one():
 
 def test_integer_memory_is_the_memory(model, stream):
     """The graph that is calibrated gives the float graph's numbers, but for the fixed point."""
-    plain, integer = step_graph(model), step_graph(model, memory=IntegerMemory)
+    plain, integer = step_graph(model), step_graph(model, state_class=IntegerState)
     assert {name for name, spec in integer.states.items() if spec.dtype == tf.int32} == {
         "state_sum",
         "state_count",
@@ -287,7 +287,7 @@ def test_other_models(kind, variant):
         after = graph.step(inputs=tf.constant(x[None]), **states)
         states = {name: after[name] for name in graph.states}
         expected.append(after["outputs"][0].numpy())
-    initial = step_graph(model, memory=IntegerMemory).initial()
+    initial = step_graph(model, state_class=IntegerState).initial()
     given = Runner(content).run(initial, inputs=stream)["outputs"]
     error = np.abs(given - expected) / np.ptp(expected)
     assert error.mean() < (0.05 if variant == "int8_full" else 0.005)
@@ -307,19 +307,24 @@ def test_layer_without_an_integer_form_is_named():
 @pytest.mark.slow
 def test_converter_that_really_crashes_is_reported(tmp_path):
     """TensorFlow's calibrator ends its process on a GRU's loop; when this fails, look again."""
-    whole = WholeGraph(Network(models.make("last")))
+    whole = SequenceGraph(Network(models.make("last")))
     signature = whole.whole.get_concrete_function(inputs=tf.TensorSpec((1, 9, 5), tf.float32))
     tf.saved_model.save(whole, str(tmp_path / "loop"), signatures={"step": signature})
     np.savez(tmp_path / "samples.npz", inputs=np.ones((4, 1, 9, 5), np.float32))
     arguments = [tmp_path / "loop", tmp_path / "samples.npz", "int8_full", tmp_path / "x.tflite"]
     what = "model 'loop' to variant 'int8_full'"
     with pytest.raises(ConversionFailed, match=rf"{what} crashed \(SIG(SEGV|ABRT)\)"):
-        isolated("gru_zoo.export.calibrator", [*map(str, arguments)], what=what, seconds=120)
+        isolated(
+            "gru_zoo.export.workers.calibrate_worker",
+            [*map(str, arguments)],
+            what=what,
+            seconds=120,
+        )
     assert not (tmp_path / "x.tflite").exists()
 
 
 def test_time_limit_names_model_and_variant(model, representative):
-    graph = step_graph(model, memory=IntegerMemory)
+    graph = step_graph(model, state_class=IntegerState)
     samples = rollouts(graph, [{"ids": representative[0].astype(np.int32)}])
     message = "model 'small' to variant 'int16x8' took longer than 0.1 seconds"
     with pytest.raises(ConversionFailed, match=message):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.export import check, metadata
-from gru_zoo.export.seal import sealed
+from gru_zoo.export.checks import check
+from gru_zoo.export.flatbuffer import metadata
+from gru_zoo.export.flatbuffer.checksum_archive import sealed
 from tests.export.conftest import LABELS, REVIEWS, VARIANTS, random_reviews
 
 

@@ -12,7 +12,7 @@ from keras import layers
 
 from gru_zoo import GRU
 from gru_zoo.export.__main__ import TFLITE, main
-from gru_zoo.export.inspection import inspect
+from gru_zoo.export.checks.inspection import inspect
 from gru_zoo.export.tflite_file import VARIANTS
 from tests.export.conftest import shake
 

@@ -11,13 +11,14 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import Input, layers
 
 from gru_zoo import GRU, export
-from gru_zoo.export import arrays, convolution
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.network import Network
-from gru_zoo.export.operators import builtin
-from gru_zoo.export.steps import step_graph
-from gru_zoo.export.streamer import Streamer
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.checks import arrays
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.flatbuffer.operators import builtin
+from gru_zoo.export.graphs import convolution
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.graphs.step_graph import step_graph
+from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.layers.pooling import MaskedPooling
 
 T, F, N = 13, 5, 6  # steps, features, filters
@@ -226,7 +227,7 @@ def test_a_stream_gives_what_keras_gives(name):
 @pytest.mark.parametrize("time", [T, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_whole_sequence_gives_what_keras_gives(name, time):
     model = AHEAD[name]() if name in AHEAD else CAUSAL[name][0]()
-    graph, given = WholeGraph(Network(model)), given_to(model, time)
+    graph, given = SequenceGraph(Network(model)), given_to(model, time)
     assert graph.causal == (name in CAUSAL)
     found = graph.whole(**{key: tf.constant(x) for key, x in given.items()})["outputs"]
     np.testing.assert_allclose(found, of_keras(model, given), atol=LIMIT.get(name, 1e-5))

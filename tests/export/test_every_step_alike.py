@@ -6,8 +6,8 @@ import pytest
 from keras import Input, layers
 
 from gru_zoo import export
-from gru_zoo.export.network import Network
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 
 F = 5
 
@@ -55,6 +55,6 @@ def test_a_constant_of_each_step_is_refused_by_name(tmp_path, shape):
 @pytest.mark.parametrize("shape", [(), (F,), (1, F), (1, 1, F), (1, 1)])
 def test_a_constant_of_all_steps_is_added(shape):
     model, x = added(*shape), frames(1, 6, F)
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     found = graph.whole(inputs=x)["outputs"]
     np.testing.assert_allclose(found, model(x), atol=1e-6)

@@ -10,9 +10,9 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo import export
-from gru_zoo.export import int4 as module
-from gru_zoo.export.int4 import int4, with_lookups
-from gru_zoo.export.lite import LiteClassifier
+from gru_zoo.export.flatbuffer import int4 as module
+from gru_zoo.export.flatbuffer.int4 import int4, with_lookups
+from gru_zoo.export.runners.lite_classifier import LiteClassifier
 from tests.export.conftest import REVIEWS, make_classifier
 
 ROWS, WIDTH, COLUMNS = 300, 24, 40

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gru_zoo.export.isolated import ConversionFailed, isolated
+from gru_zoo.export.workers.isolated import ConversionFailed, isolated
 
 WHAT = "model 'small' to variant 'int8_full'"
 

@@ -9,11 +9,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo import export
 from gru_zoo.artifacts.language_model import language_model_parts
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.lite_language_model import LiteLanguageModel
-from gru_zoo.export.network import Network
-from gru_zoo.export.seal import unsealed
-from gru_zoo.export.steps import step_graph
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.flatbuffer.checksum_archive import unsealed
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.step_graph import step_graph
+from gru_zoo.export.runners.lite_language_model import LiteLanguageModel
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.export.link import Linker
+from gru_zoo.export.flatbuffer.link import Linker
 from gru_zoo.export.tflite_file import to_builtins
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gru_zoo.export import metadata
+from gru_zoo.export.flatbuffer import metadata
 from gru_zoo.export.mediapipe import classify, describe, resized
 from gru_zoo.models.classifier import load_classifier
 from tests.export.conftest import REVIEWS, make_classifier, random_reviews

@@ -8,9 +8,9 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, StackedGRU, export
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.network import Network
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
 from tests import small_treebank
@@ -44,7 +44,7 @@ def test_masks_merge_as_in_keras(name):
     model = MODELS[name]()
     shake(model, 3)
     wanted = model([A, B])
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     given = graph.whole(a=tf.constant(A), b=tf.constant(B))["outputs"]
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
 
@@ -90,7 +90,7 @@ def test_masks_end_where_keras_lets_them_end(name):
     keras.utils.set_random_seed(3)
     model = ENDING[name]()
     shake(model, 3)
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     given = graph.whole(ids=tf.constant(A))["outputs"]
     np.testing.assert_allclose(given, model(A), rtol=1e-5, atol=1e-6)
 
@@ -144,7 +144,8 @@ def test_onnx_is_compared_on_steps_that_masking_takes_for_padding(tmp_path, monk
     model = masking(-1.0)
     shake(model, 3)
     export.onnx(model, tmp_path / "right.onnx")
-    from gru_zoo.export import onnx_layers, onnx_walk
+    from gru_zoo.export.onnx_writer import layers as onnx_layers
+    from gru_zoo.export.onnx_writer import walk as onnx_walk
 
     monkeypatch.setitem(onnx_walk._WRITERS, layers.Masking, onnx_layers.unchanged)
     with pytest.raises(Refused, match="must be within 1e-05 of the model"):
@@ -156,7 +157,8 @@ def test_a_file_of_two_inputs_is_compared_where_one_is_padding(write, tmp_path, 
     pytest.importorskip("onnxruntime")
     model = embedded(True, layers.Multiply())
     shake(model, 3)
-    from gru_zoo.export import network, onnx_layers
+    from gru_zoo.export.graphs import network
+    from gru_zoo.export.onnx_writer import layers as onnx_layers
 
     for module in (network, onnx_layers):
         monkeypatch.setattr(module, "require_unmasked", lambda layer, masks: None)
@@ -185,6 +187,6 @@ def test_a_stacks_masked_steps_are_zeros_to_a_maximum():
     padded = np.array([[3, 1, 0, 2, 0, 0]], np.int32)
     wanted = model(padded).numpy()
     assert (wanted == 0).any() and (wanted != 0).any()  # a padded step is the largest of some
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     given = graph.whole(ids=tf.constant(padded))["outputs"]
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export import metadata
-from gru_zoo.export.metadata import TextMetadata, attach, describe, read
-from gru_zoo.export.seal import sealed, unsealed
+from gru_zoo.export.flatbuffer import metadata
+from gru_zoo.export.flatbuffer.checksum_archive import sealed, unsealed
+from gru_zoo.export.flatbuffer.metadata import TextMetadata, attach, describe, read
 
 TEXT = TextMetadata(
     vocabulary=b"<PAD> 0\n<START> 1\n<UNKNOWN> 2\ncaf\xc3\xa9 3\n",

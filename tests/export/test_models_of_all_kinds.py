@@ -12,14 +12,14 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import Input, layers
 
 from gru_zoo import GRU, StackedGRU, export
-from gru_zoo.export import arrays
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.isolated import ConversionFailed
-from gru_zoo.export.memory import Memory
+from gru_zoo.export.checks import arrays
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.checks.probes import plain_loops
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.graphs.streaming_state import StreamingState
 from gru_zoo.export.micro import step_file
-from gru_zoo.export.probes import plain_loops
-from gru_zoo.export.streamer import Streamer
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.runners.streamer import Streamer
+from gru_zoo.export.workers.isolated import ConversionFailed
 
 F = 5
 RANDOM = np.random.default_rng(0)
@@ -119,19 +119,19 @@ def test_every_call_has_a_state_of_its_own(tmp_path):
 
 
 def test_two_layers_cannot_share_a_state():
-    memory, gru = Memory(), layers.GlobalMaxPooling1D()
+    streaming, pooling = StreamingState(), layers.GlobalMaxPooling1D()
     rows = arrays.Network(sequential(layers.Dense(3))).rows({"inputs": frames(1, F)})["inputs"]
-    memory("pooled", gru, rows)
+    streaming("pooled", pooling, rows)
     with pytest.raises(ValueError, match="two give 'state_pooled_begun'"):
-        memory("pooled", gru, rows)
+        streaming("pooled", pooling, rows)
 
 
 def test_a_wrong_step_is_no_ground_for_integers(monkeypatch):
     model = sequential(layers.GRU(7), layers.Dense(2))
     arrays.require_step(model)
-    unharmed = Memory._gru
+    unharmed = StreamingState._gru
     monkeypatch.setattr(
-        Memory, "_gru", lambda self, name, gru, x: 1.01 * unharmed(self, name, gru, x)
+        StreamingState, "_gru", lambda self, name, gru, x: 1.01 * unharmed(self, name, gru, x)
     )
     with pytest.raises(Refused, match=f"one step of model '{model.name}' .*must be within 1e-05"):
         arrays.require_step(model)
@@ -236,7 +236,7 @@ def test_dropout_of_a_call_that_says_training_ends_with_training():
     x = Input((None, F))
     h = layers.Dropout(0.5)(layers.GRU(7)(x), training=True)
     model, given = keras.Model(x, layers.Dense(2)(h)), frames(1, 6, F)
-    graph = WholeGraph(arrays.Network(model))
+    graph = SequenceGraph(arrays.Network(model))
     found = graph.whole(inputs=given)["outputs"]
     np.testing.assert_allclose(found, model(given, training=False), atol=1e-6)
 
@@ -247,12 +247,12 @@ def test_an_embedding_with_lora_is_looked_up_and_a_quantized_one_refused():
     table.enable_lora(2)
     table.lora_embeddings_b.assign(RANDOM.normal(size=(2, 8)))
     ids = np.array([[4, 29, 1, 17]], np.int32)
-    graph = WholeGraph(arrays.Network(model))
+    graph = SequenceGraph(arrays.Network(model))
     found = graph.whole(ids=ids)["outputs"]
     np.testing.assert_allclose(found, model(ids), atol=1e-6)
     table.quantize("int8")
     with pytest.raises(ValueError, match="must have float32 weights for TFLite; got int8"):
-        WholeGraph(arrays.Network(model))
+        SequenceGraph(arrays.Network(model))
 
 
 @pytest.mark.parametrize("pooling", [layers.GlobalMaxPooling1D, layers.GlobalAveragePooling1D])

@@ -7,11 +7,11 @@ import tensorflow as tf
 from keras import Input, layers
 
 from gru_zoo import GRU, export
-from gru_zoo.export.network import Network
-from gru_zoo.export.runtime import interpreter
-from gru_zoo.export.steps import step_graph
-from gru_zoo.export.streamer import Streamer
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.graphs.step_graph import step_graph
+from gru_zoo.export.runners.runtime import interpreter
+from gru_zoo.export.runners.streamer import Streamer
 
 F = 4
 
@@ -82,7 +82,7 @@ def test_a_name_begins_with_a_letter():
     sound, who = Input((None, F), name="1st"), Input((3,), name="2nd")
     model = keras.Model([sound, who], layers.Concatenate()([GRU(5)(sound), who]))
     x, y = frames(1, 6, F), frames(1, 3)
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     given = graph.whole(arg_1st=tf.constant(x), arg_2nd=tf.constant(y))
     np.testing.assert_allclose(given["outputs"], model([x, y]), atol=1e-6)
 

@@ -5,8 +5,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.export.integer_file import narrow_tables
-from gru_zoo.export.packing import packed
+from gru_zoo.export.flatbuffer.integer_file import narrow_tables
+from gru_zoo.export.flatbuffer.packing import packed
 
 SCALE = 3e-4
 VECTORS = np.random.default_rng(3).integers(-32767, 32768, (7, 5)).astype(np.int16)

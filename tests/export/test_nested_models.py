@@ -6,9 +6,9 @@ import pytest
 from keras import Input, layers
 
 from gru_zoo import GRU, export
-from gru_zoo.export.network import Network
-from gru_zoo.export.representative import checked, padding
-from gru_zoo.export.whole import WholeGraph
+from gru_zoo.export.checks.representative import checked, padding
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from tests.export.conftest import shake
 
 F = 4
@@ -76,7 +76,7 @@ def test_the_graph_equals_keras(model):
         else random.normal(size=(1, 7, F)).astype("float32")
         for name, given in network.inputs.items()
     }
-    graph = WholeGraph(network)
+    graph = SequenceGraph(network)
     found = graph.whole(**inputs)["outputs"]
     np.testing.assert_allclose(found, network.call(inputs)["outputs"], atol=1e-6)
 

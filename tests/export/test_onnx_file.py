@@ -237,7 +237,7 @@ def test_a_wrong_conversion_is_refused_and_leaves_nothing(monkeypatch, tmp_path)
         return made
 
     right = onnx_gru.to_onnx_tensors
-    monkeypatch.setattr("gru_zoo.export.onnx_recurrent.to_onnx_tensors", swapped)
+    monkeypatch.setattr("gru_zoo.export.onnx_writer.recurrent.to_onnx_tensors", swapped)
     model = sequential(FLOATS, GRU(U))
     shake(model, 3)
     with pytest.raises(ValueError, match="must be within 1e-05 of the model; output 'outputs'"):

@@ -6,11 +6,11 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from gru_zoo.export.idle_variables import drop_idle_variables
-from gru_zoo.export.network import Network
-from gru_zoo.export.packing import packed, slim
+from gru_zoo.export.flatbuffer.dead_loop_variables import drop_dead_loop_variables
+from gru_zoo.export.flatbuffer.packing import packed, slim
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.signatures import WHOLE, convert, named
-from gru_zoo.export.whole import WholeGraph
 from tests.export import models
 from tests.export.test_steps import sequences
 
@@ -34,7 +34,7 @@ def loops(model):
 @pytest.mark.parametrize("name", ["words_dense", "last", "two_outputs"])
 def test_a_slim_file_computes_the_same(name, weights):
     model = models.make(name)
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     function = graph.whole.get_concrete_function(**graph.inputs)
     content = named(convert({WHOLE: function}, graph, weights), 9)
     small = slim(content)
@@ -51,7 +51,7 @@ def test_a_slim_file_computes_the_same(name, weights):
 
 def test_a_slim_file_keeps_the_names_that_callers_use():
     model = models.make("last")
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     function = graph.whole.get_concrete_function(**graph.inputs)
     small = read(slim(named(convert({WHOLE: function}, graph, "float32"), 9)))
     assert small.subgraphs[0].tensors[small.subgraphs[0].inputs[0]].name == b"inputs"
@@ -89,7 +89,7 @@ def in_another_variable(x):
 def test_variables_that_are_read_stay(function):
     content, run = converted(function)
     model = read(content)
-    assert loops(model) and drop_idle_variables(model) == 0
+    assert loops(model) and drop_dead_loop_variables(model) == 0
     small = Interpreter(model_content=packed(model)).get_signature_runner(WHOLE)
     for x in (0, 1, 7):
         assert small(x=np.int32(x))["y"] == run(x=np.int32(x))["y"] == function(x)["y"]
@@ -98,16 +98,16 @@ def test_variables_that_are_read_stay(function):
 # Loops of a GRU(7), four steps an iteration and the rest; of two whose every step is kept.
 @pytest.mark.parametrize(("name", "idle"), [("last", 2), ("two_outputs", 3)])
 def test_each_loop_of_a_gru_loses_tensorflows_own_counter(name, idle):
-    graph = WholeGraph(Network(models.make(name)))
+    graph = SequenceGraph(Network(models.make(name)))
     function = graph.whole.get_concrete_function(**graph.inputs)
     model = read(convert({WHOLE: function}, graph, "float32"))
     before = [len(loop.inputs) for loop in loops(model)]
     assert (
-        drop_idle_variables(model)
+        drop_dead_loop_variables(model)
         == idle
         == sum(before) - sum(len(loop.inputs) for loop in loops(model))
     )
-    assert drop_idle_variables(model) == 0
+    assert drop_dead_loop_variables(model) == 0
 
 
 def test_equal_vectors_are_written_once():
@@ -138,7 +138,7 @@ def as_another_variable(x):
 def test_a_next_value_that_is_anothers_too_stays():
     content, run = converted(as_another_variable)
     model = read(content)
-    drop_idle_variables(model)
+    drop_dead_loop_variables(model)
     small = Interpreter(model_content=packed(model)).get_signature_runner(WHOLE)
     for x in (0, 1, 7):
         assert small(x=np.int32(x))["y"] == run(x=np.int32(x))["y"] == as_another_variable(x)["y"]

@@ -6,10 +6,10 @@ import pytest
 from keras import Input, layers
 
 from gru_zoo import GRU, StackedGRU
-from gru_zoo.export import check
-from gru_zoo.export.network import Network
+from gru_zoo.export.checks import check
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.tflite_file import tflite
-from gru_zoo.export.whole import WholeGraph
 from tests.export.conftest import REVIEWS, make_classifier
 
 F = 5
@@ -53,7 +53,7 @@ def difference(policy, make):
     finally:
         keras.config.set_dtype_policy(kept)
     x = np.random.default_rng(0).normal(size=(1, 6, F)).astype("float32")
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     wanted = np.asarray(model(x, training=False), np.float32)
     return np.abs(graph.whole(inputs=x)["outputs"] - wanted).max()
 

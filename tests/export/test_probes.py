@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo import GRU, export
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.network import Network
-from gru_zoo.export.probes import EAGER, Probe, answers, probes
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.checks.probes import EAGER, Probe, answers, probes
+from gru_zoo.export.graphs.network import Network
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from gru_zoo import GRU
-from gru_zoo.export import arrays, calibrated, tflite
-from gru_zoo.export.representative import checked, streams
+from gru_zoo.export import integer_step, tflite
+from gru_zoo.export.checks import arrays
+from gru_zoo.export.checks.representative import checked, streams
 from tests.export.conftest import WORDS, make_classifier, shake
 
 GOOD = np.full((5, 4), 0.5, np.float32)
@@ -80,11 +81,11 @@ def test_nothing_runs_before_a_refusal(texts, monkeypatch):
         raise AssertionError("it ran")
 
     for name in ("step_graph", "rollouts", "calibrated"):
-        monkeypatch.setattr(calibrated, name, never)
+        monkeypatch.setattr(integer_step, name, never)
     with pytest.raises(ValueError, match=r"representative\[1\] must hold ids"):
-        calibrated.integer_step(texts, "int8_full", [IDS, IDS + 1000])
+        integer_step.integer_step(texts, "int8_full", [IDS, IDS + 1000])
     with pytest.raises(ValueError, match="variant must be one of .*got 'int8_ful'.*'int8_full'"):
-        calibrated.integer_step(texts, "int8_ful", [IDS])
+        integer_step.integer_step(texts, "int8_ful", [IDS])
 
 
 def test_sequences_come_out_in_the_models_types(vectors, texts):
@@ -210,16 +211,16 @@ def test_a_step_is_calibrated_on_no_padding_of_one_input():
     np.testing.assert_array_equal(found["question"], [3, 4, 3, 4, 3, 4])
     np.testing.assert_array_equal(found["answer"], SHORT["answer"])
     with pytest.raises(ValueError, match="a step of every input that is no padding; got none"):
-        calibrated.integer_step(model, "int8_full", [NEVER])
+        integer_step.integer_step(model, "int8_full", [NEVER])
 
 
 def test_integers_are_calibrated_on_no_padding_of_one_input(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        calibrated, "rollouts", lambda graph, sequences: seen.extend(sequences) or []
+        integer_step, "rollouts", lambda graph, sequences: seen.extend(sequences) or []
     )
-    monkeypatch.setattr(calibrated, "calibrated", lambda *args, **options: b"")
-    calibrated.integer_step(question_and_answer(), "int8_full", [SHORT, NEVER])
+    monkeypatch.setattr(integer_step, "calibrated", lambda *args, **options: b"")
+    integer_step.integer_step(question_and_answer(), "int8_full", [SHORT, NEVER])
     assert len(seen) == 1 and all(rows.all() for rows in seen[0].values())
 
 

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from gru_zoo.export.lite_tagger import LiteTagger
-from gru_zoo.export.runtime import interpreter
-from gru_zoo.export.streamer import Streamer
+from gru_zoo.export.runners.lite_tagger import LiteTagger
+from gru_zoo.export.runners.runtime import interpreter
+from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.zoo import models_folder
 
 OPENERS = {"interpreter": interpreter, "Streamer": Streamer, "LiteTagger": LiteTagger}

@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from gru_zoo import GRU, StackedGRU
-from gru_zoo.export import inspection, probes, saved_model_folder
+from gru_zoo.export import saved_model_folder
+from gru_zoo.export.checks import inspection, probes
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import shake
 

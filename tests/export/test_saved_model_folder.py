@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.export import inspection
+from gru_zoo.export.checks import inspection
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import LABELS, REVIEWS, make_classifier, random_reviews
 from tests.export.text_kinds import piece_classifier

@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from gru_zoo import GRU
-from gru_zoo.export.network import Network
-from gru_zoo.export.steps import step_graph
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.step_graph import step_graph
 from tests.export import models
 from tests.export.models import FEATURES, WORDS
 

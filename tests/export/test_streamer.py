@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gru_zoo import export
-from gru_zoo.export.streamer import Streamer, _float, _quantized
+from gru_zoo.export.runners.streamer import Streamer, _float, _quantized
 from tests.export.conftest import make_classifier
 
 IDS = np.random.default_rng(8).integers(1, 40, 12)

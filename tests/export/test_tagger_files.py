@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from gru_zoo.artifacts.tagger import tagger_files, tagger_goldens, tagger_parts
 from gru_zoo.data.universal_dependencies import Sentence
-from gru_zoo.export.inspection import Refused
-from gru_zoo.export.lite_tagger import LiteTagger
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.runners.lite_tagger import LiteTagger
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures

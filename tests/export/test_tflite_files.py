@@ -5,9 +5,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import gru_zoo.export.tflite_file as module
-from gru_zoo.export import check
-from gru_zoo.export.lite import LiteClassifier
-from gru_zoo.export.network import Network
+from gru_zoo.export.checks import check
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.runners.lite_classifier import LiteClassifier
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
 from tests.export.conftest import (

@@ -8,8 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, export
-from gru_zoo.export import check
-from gru_zoo.export.seal import unsealed
+from gru_zoo.export.checks import check
+from gru_zoo.export.flatbuffer.checksum_archive import unsealed
 from tests.export import models
 from tests.export.conftest import LABELS, make_classifier, shake
 from tests.export.text_kinds import piece_classifier

@@ -14,8 +14,8 @@ pytest.importorskip("tokenizers")
 from gru_zoo.artifacts.translator import Task, translator_files, translator_parts  # noqa: E402
 from gru_zoo.decoding.translating import translate, translate_greedily  # noqa: E402
 from gru_zoo.export import translator  # noqa: E402
-from gru_zoo.export.inspection import Refused, inspect  # noqa: E402
-from gru_zoo.export.lite_translator import LiteTranslator  # noqa: E402
+from gru_zoo.export.checks.inspection import Refused, inspect  # noqa: E402
+from gru_zoo.export.runners.lite_translator import LiteTranslator  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.text.subwords import END, START, Subwords  # noqa: E402
@@ -165,7 +165,7 @@ def test_other_cells_have_no_files(tmp_path):
 def test_the_device_needs_no_tensorflow(files):
     code = (
         "import sys\n"
-        "from gru_zoo.export.lite_translator import LiteTranslator\n"
+        "from gru_zoo.export.runners.lite_translator import LiteTranslator\n"
         f"lite = LiteTranslator({str(files / 'encoder_int8.tflite')!r}, "
         f"{str(files / 'decoder_int8.tflite')!r})\n"
         "assert len(lite.translate(['Ein Hund'], beams=2)) == 1\n"

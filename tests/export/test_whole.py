@@ -7,10 +7,10 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo import GRU
-from gru_zoo.export import loops
-from gru_zoo.export.network import Network
+from gru_zoo.export.graphs import loops
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.signatures import WHOLE, convert
-from gru_zoo.export.whole import WholeGraph
 from tests.export import models
 from tests.export.test_steps import called, sequences
 
@@ -39,7 +39,7 @@ def masked(given, name, time):
 )
 def test_litert_gives_the_models_outputs_at_every_length(name):
     model = models.make(name)
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     assert graph.causal == (name in models.CAUSAL)
     function = graph.whole.get_concrete_function(**graph.inputs)
     content = convert({WHOLE: function}, graph, "float32")
@@ -74,7 +74,7 @@ def test_fold_takes_every_step_once(count, units):
 
 def test_of_a_batch_the_first_sequence_is_read_and_not_all_of_them_in_a_row():
     model = keras.Sequential([keras.Input((None, 4)), GRU(7)])
-    graph = WholeGraph(Network(model))
+    graph = SequenceGraph(Network(model))
     x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
     given = graph.whole(inputs=tf.constant(x))["outputs"]
     np.testing.assert_allclose(given, model(x[:1]), rtol=1e-5, atol=1e-6)

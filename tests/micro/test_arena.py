@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gru_zoo.export import arena, micro
-from gru_zoo.export.isolated import ConversionFailed
+from gru_zoo.export import micro
+from gru_zoo.export.workers import arena_worker
+from gru_zoo.export.workers.isolated import ConversionFailed
 
 NEEDED = 12_912
 
@@ -24,10 +25,10 @@ class Step:
 
 def in_this_process(module, arguments, *, what, seconds):
     """Do what the child does; a crash of it is no crash of ours."""
-    assert module == "gru_zoo.export.arena"
+    assert module == "gru_zoo.export.workers.arena_worker"
     file, progress, low, high = arguments
     try:
-        arena.search(Path(file), Path(progress), int(low), int(high))
+        arena_worker.search(Path(file), Path(progress), int(low), int(high))
     except SystemExit as error:
         raise ConversionFailed(f"{what} crashed") from error
 
@@ -36,7 +37,7 @@ def in_this_process(module, arguments, *, what, seconds):
 def tflm(monkeypatch):
     monkeypatch.setattr(micro, "isolated", in_this_process)
     monkeypatch.setattr(micro, "MicroStep", Step)
-    monkeypatch.setattr(arena, "MicroStep", Step)
+    monkeypatch.setattr(arena_worker, "MicroStep", Step)
 
 
 @pytest.mark.parametrize("crashes", [(), (12_896,), (8_192, 12_288, 12_896)])

@@ -14,9 +14,9 @@ pytest.importorskip("tflite_micro", reason="TFLM is not installed: the extra mic
 
 from benchmarks import micro_readme, micro_steps, microcontroller  # noqa: E402
 from gru_zoo.export import micro  # noqa: E402
-from gru_zoo.export.integer_memory import UNITS  # noqa: E402
+from gru_zoo.export.graphs.integer_state import UNITS  # noqa: E402
+from gru_zoo.export.graphs.step_graph import step_graph  # noqa: E402
 from gru_zoo.export.signatures import convert  # noqa: E402
-from gru_zoo.export.steps import step_graph  # noqa: E402
 from gru_zoo.export.tflite_file import tflite  # noqa: E402
 from gru_zoo.zoo.table import within  # noqa: E402
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.tflite_files import FEATURES, STEPS, keyword
 from gru_zoo import export
-from gru_zoo.export.inspection import inspect
+from gru_zoo.export.checks.inspection import inspect
 from gru_zoo.export.tflite_file import VARIANTS
 from tests.export.conftest import WORDS, make_classifier
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.export.metadata import TextMetadata, attach
+from gru_zoo.export.flatbuffer.metadata import TextMetadata, attach
 from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer, split_words
 from tests.nasty_texts import NASTY, known_characters, random_texts
 

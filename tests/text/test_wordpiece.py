@@ -90,8 +90,8 @@ def test_what_is_refused(vocabulary, length, message):
 
 def revealing_model(pieces: WordPieceTokenizer) -> bytes:
     """Return a file whose score at place t is the id there, less 10,000 where the mask is 0."""
-    from gru_zoo.export.link import Linker
-    from gru_zoo.export.metadata import TextMetadata, attach
+    from gru_zoo.export.flatbuffer.link import Linker
+    from gru_zoo.export.flatbuffer.metadata import TextMetadata, attach
     from gru_zoo.export.tflite_file import to_builtins
 
     length = pieces.sequence_length

@@ -1,0 +1,181 @@
+"""Random inputs for a model and what Keras makes of them, to compare an exported file with."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.checks.representative import padding
+from gru_zoo.export.graphs.convolution import total_reach
+from gru_zoo.export.graphs.network import Network
+from gru_zoo.layers import kernels
+
+LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
+# Steps up to which Keras' loop takes less time in Python than a graph takes to trace.
+EAGER = 20
+# Held while layers are changed: another thread must not take what it finds for the user's choice.
+_CHANGED = threading.RLock()
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """One call of a model.
+
+    Attributes:
+        inputs: name -> array [batch, ...], int32 for ids, else float32.
+        outputs: name -> the model's result.
+    """
+
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+
+    def compare(self, outputs: Mapping[str, Any], path: Any) -> float:
+        """Return the largest difference of a file's outputs from the model's.
+
+        Args:
+            outputs: name -> array, as the file gives them for `inputs`.
+            path: of the file, for the message.
+
+        Raises:
+            Refused: a number differs by more than `LIMIT`, a bool or whole number at all.
+        """
+        worst = 0.0
+        for name, wanted in self.outputs.items():
+            given = np.asarray(outputs[name])
+            require_shape(path, name, given, wanted)
+            limit = 0 if wanted.dtype.kind in "biu" else LIMIT
+            # Bools cannot be subtracted, and unsigned numbers not below zero.
+            given, wanted = given.astype(np.float64), wanted.astype(np.float64)
+            # Equal NaN is equal: Keras' average over no step at all is one.
+            difference = np.where(np.isnan(wanted) & np.isnan(given), 0, np.abs(given - wanted))
+            if not (difference <= limit * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
+                raise Refused(
+                    f"{path} must be within {limit:g} of the model; output {name!r} differs by "
+                    f"{difference.max():.3g}."
+                )
+            worst = max(worst, float(difference.max(initial=0)))
+        return worst
+
+
+def require_shape(path: Any, name: str, given: np.ndarray, wanted: np.ndarray) -> None:
+    """Raise Refused unless a file gives an output in the shape that the model gives it in."""
+    if given.shape != wanted.shape:
+        raise Refused(
+            f"{path} must give what the model gives; output {name!r} has shape {given.shape}, the "
+            f"model's {wanted.shape}."
+        )
+
+
+def probes(model: keras.Model) -> Iterator[Probe]:
+    """Yield calls of a model of several sizes.
+
+    Some ids and steps are what the model masks, else zero: on the right, on the left and in
+    between. Of several inputs each has its own numbers, and them in another sequence of the batch.
+
+    Args:
+        model: a built `SequenceClassifier` or `LanguageModel`, or a `keras.Sequential` or
+            functional model.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> [probe.outputs["outputs"].shape for probe in probes(model)]
+        [(1, 7), (3, 7)]
+    """
+    network = Network(model)
+    # A whole model is one of its own layers; of its embeddings the smallest allows the fewest ids.
+    rows = [
+        layer.input_dim
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding)
+    ]
+    random, masked = np.random.default_rng(0), padding(model, network.inputs)
+    for batch, time in ((1, 1), (3, 6 + total_reach(model))):
+        inputs = {
+            name: _random(random, given, min(rows, default=1), batch, time)
+            for name, given in network.inputs.items()
+        }
+        for number, (name, array) in enumerate(inputs.items()):
+            if batch > 1 and network.inputs[name].kind != "vector":
+                _pad(array, masked.get(name, [0]), number)
+        yield Probe(inputs, answers(model, network, inputs))
+
+
+def answers(
+    model: keras.Model, network: Network, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return what a model gives, name -> [batch, ...], its GRU layers run as plain loops.
+
+    Args:
+        model: a built model.
+        network: the model's.
+        inputs: name -> [batch, ...].
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> given = answers(model, Network(model), {"inputs": np.ones((2, 30, 4), "float32")})
+        >>> given["outputs"].shape
+        (2, 7)
+    """
+    steps = max((x.shape[1] for x in inputs.values() if x.ndim > 1), default=0)
+    tensors, call = {name: tf.constant(x) for name, x in inputs.items()}, network.call
+    with plain_loops(model):
+        if steps > EAGER:  # Called by itself, the function would warn of retracing in the end.
+            call = tf.function(call, autograph=False).get_concrete_function(tensors)
+        results = call(tensors)
+    return {name: keras.ops.convert_to_numpy(x) for name, x in results.items()}
+
+
+@contextlib.contextmanager
+def plain_loops(model: keras.Model) -> Iterator[None]:
+    """Run the GRU layers of a model, ours and Keras', as a plain loop: no XLA and no cuDNN.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
+        >>> with plain_loops(model):
+        ...     model.layers[0].use_cudnn
+        False
+    """
+    may = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    with _CHANGED:
+        before = [layer.use_cudnn for layer in may]
+        try:
+            for layer in may:
+                layer.use_cudnn = False
+            with kernels.forced("loop"):
+                yield
+        finally:
+            for layer, value in zip(may, before, strict=True):
+                layer.use_cudnn = value
+
+
+def _random(
+    random: np.random.Generator, given: Any, rows: int, batch: int, time: int
+) -> np.ndarray:
+    """Return an array [batch, ...] for an input of a network."""
+    if given.kind == "vector":
+        return random.normal(size=(batch, *given.shape)).astype(np.float32)
+    time = given.length or time
+    if given.kind == "ids":
+        return random.integers(rows, size=(batch, time), dtype=np.int32)
+    return random.normal(size=(batch, time, *given.shape)).astype(np.float32)
+
+
+def _pad(array: np.ndarray, values: list[float], first: int) -> None:
+    """Write padding into three sequences of [batch, time, ...], from the one numbered `first` on.
+
+    Args:
+        array: of at least three sequences.
+        values: numbers that padding may consist of, used in turn.
+        first: number of the sequence that padding ends; beyond the last it counts from 0 again.
+    """
+    batch, time = array.shape[:2]
+    for number, place in enumerate((slice(time // 2, None), slice(time // 3), slice(1, None, 2))):
+        array[(first + number) % batch, place] = values[number % len(values)]

@@ -1,0 +1,70 @@
+"""What a model remembers, in a form that integers can hold over any number of steps.
+
+A GRU's state and a maximum stay within a fixed range; 8 bits hold them. A sum does not: over 1,000
+steps one unit of 8 bits would be 8, and no step would ever change it. Nor does a running mean,
+whose changes (x - mean) / n soon fall below half a unit. So a sum is kept in int32 fixed point,
+where adding is exact, and its steps in int32:
+
+    s' = s + round(2^12 x),  n' = n + 1,  mean = 2^-12 floor(s' / n')
+
+The division is of integers too: a sum that is quantized before it is divided would be rounded to
+one of 256 numbers between the smallest and the largest sum. Where a runtime divides floats only,
+as TFLM does, it is one of floats: exact as long as |s| < 2^24, a unit of 2^-12 off at most beyond.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from gru_zoo.export.graphs.network import Steps
+from gru_zoo.export.graphs.streaming_state import StreamingState
+
+# One unit of a sum is 2^-12. The sum of numbers up to m in size then holds for 2^19 / m steps.
+UNITS = 2.0**12
+
+
+class IntegerState(StreamingState):
+    """A `StreamingState` with sums, counts and flags in int32; other states are the same float32.
+
+    Example:
+        >>> streaming = IntegerState()
+        >>> pooling = tf.keras.layers.GlobalAveragePooling1D()
+        >>> streaming("mean", pooling, Steps(tf.constant([[0.5, -0.25]]))).numpy()
+        array([[ 0.5 , -0.25]], dtype=float32)
+        >>> streaming.after["state_mean_sum"].numpy()
+        array([[ 2048, -1024]], dtype=int32)
+    """
+
+    def _update(self, x: Steps, state: str, initial: tf.Tensor, change: Any) -> tf.Tensor:
+        """Change a state; a sum comes back as the mean, and its count as 1, to be divided by."""
+        part = state.rpartition("_")[2]
+        if part not in ("sum", "count", "begun"):
+            return super()._update(x, state, initial, change)
+        before = tf.cast(initial, tf.int32)
+        if part != "sum":
+            after = super()._update(x, state, before, change)
+            return after if part == "begun" else tf.ones_like(initial)
+        added = tf.cast(tf.round(UNITS * change(tf.zeros_like(initial))), tf.int32)
+        after = super()._update(x, state, before, lambda total: total + added)
+        steps = tf.maximum(self.after[state.removesuffix("sum") + "count"], 1)
+        return self._quotient(after, steps) / UNITS
+
+    def _quotient(self, total: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.math.floordiv(total, steps), tf.float32)
+
+
+class FloatQuotientState(IntegerState):
+    """An `IntegerState` that divides in float32, for a runtime without a division of integers.
+
+    Example:
+        >>> streaming = FloatQuotientState()
+        >>> pooling = tf.keras.layers.GlobalAveragePooling1D()
+        >>> streaming("mean", pooling, Steps(tf.constant([[0.5, -0.25]]))).numpy()
+        array([[ 0.5 , -0.25]], dtype=float32)
+    """
+
+    def _quotient(self, total: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        # The converter would compute DIV in 8 bits; FLOOR_DIV it leaves in float.
+        return tf.math.floordiv(tf.cast(total, tf.float32), tf.cast(steps, tf.float32))
