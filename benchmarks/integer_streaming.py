@@ -104,7 +104,7 @@ def measure(config: Config) -> dict[str, Any]:
     from gru_zoo import load
     from gru_zoo.export.graphs.integer_state import UNITS
     from gru_zoo.export.graphs.step_graph import step_graph
-    from gru_zoo.export.integer_step import VARIANTS as INTEGERS
+    from gru_zoo.export.variants import INTEGER_ONLY
 
     model = load(PRESET)
     initial = step_graph(model).initial()
@@ -131,7 +131,7 @@ def measure(config: Config) -> dict[str, Any]:
         for variant in (REFERENCE, *config.variants):
             path = Path(place, f"{variant}.tflite")
             path.write_bytes(convert(model, variant, representative))
-            unit = 1 / UNITS if variant in INTEGERS else 1.0
+            unit = 1 / UNITS if variant in INTEGER_ONLY else 1.0
             traces[variant] = [trace(path, initial, ids, unit) for ids in long]
             found = record["variants"][variant] = {"bytes": path.stat().st_size}
             if variant != REFERENCE:
@@ -192,11 +192,11 @@ def convert(model: Any, variant: str, representative: Sequence[np.ndarray]) -> b
     """Return the model's step as `.tflite` bytes."""
     from gru_zoo.export.flatbuffer.int4 import int4
     from gru_zoo.export.graphs.step_graph import step_graph
-    from gru_zoo.export.integer_step import VARIANTS as INTEGERS
     from gru_zoo.export.integer_step import integer_step
     from gru_zoo.export.tflite_file import to_builtins
+    from gru_zoo.export.variants import INTEGER_ONLY
 
-    if variant in INTEGERS:
+    if variant in INTEGER_ONLY:
         return integer_step(model, variant, representative)
     graph = step_graph(model)
     function = graph.step.get_concrete_function(**graph.inputs, **graph.states)

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from gru_zoo import GRU, load
+from gru_zoo.export.flatbuffer.operators import name_of
 from gru_zoo.export.graphs.integer_state import UNITS
 from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
 from gru_zoo.export.workers.isolated import ConversionFailed
@@ -108,8 +109,7 @@ def numbers(array: np.ndarray, scale: tuple[float, int]) -> np.ndarray:
 def operators(content: bytes) -> dict[str, int]:
     """Return operator -> how many of it one step runs."""
     model = schema.ModelT.InitFromPackedBuf(content)
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    codes = [names[max(c.builtinCode, c.deprecatedBuiltinCode)] for c in model.operatorCodes]
+    codes = [name_of(code) for code in model.operatorCodes]
     found = collections.Counter(codes[o.opcodeIndex] for o in model.subgraphs[0].operators)
     return dict(sorted(found.items()))
 

@@ -13,10 +13,10 @@ from keras import layers
 from gru_zoo import GRU, export
 from gru_zoo.convert import to_keras
 from gru_zoo.export.signatures import to_builtins
+from gru_zoo.export.variants import BASIC
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 
 PRESET = "saved_models/sentiment_imdb_gru_supervised/model.keras"
-VARIANTS = ("float32", "float16", "int8")
 STEPS, FEATURES, UNITS, CLASSES = 49, 40, 128, 12
 
 
@@ -43,7 +43,7 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     models = {"sentiment": load_classifier(PRESET), "keyword": keyword()}
     for name, model in models.items():
-        for variant in VARIANTS:
+        for variant in BASIC:
             export.tflite(model, folder / f"{name}_{variant}.tflite", variant, overwrite=True)
         export.onnx(model, folder / f"{name}.onnx", overwrite=True)
         (folder / f"{name}_keras.tflite").write_bytes(_as_keras_does(model))

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.arguments import TooFew
-from gru_zoo.artifacts.variants import SHIPPED
+from gru_zoo.artifacts.file_names import SHIPPED
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import averaging, cli, models, origins
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags

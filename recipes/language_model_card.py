@@ -78,7 +78,7 @@ def write_artifact(
         model: what it trained.
         config: its flags.
         command: that trained it.
-        variants: some of `gru_zoo.artifacts.variants.SHIPPED`.
+        variants: some of `gru_zoo.artifacts.file_names.SHIPPED`.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.language_model import language_model_goldens, language_model_parts

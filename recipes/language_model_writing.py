@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_zoo.arguments import positive_int
-from gru_zoo.artifacts.variants import file_of
+from gru_zoo.artifacts.file_names import file_of
+from gru_zoo.export.variants import BASIC
 from gru_zoo.files import size_of
 from gru_zoo.text import surrogates
 from recipes.shared.device_files import require_new
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     Tokenizer = WordTokenizer | CharacterTokenizer
     Read = Callable[[int], np.ndarray]
-
-VARIANTS = ("float32", "float16", "int8")
 
 
 def keras_reader(model: LanguageModel) -> tuple[Tokenizer, Read]:
@@ -99,10 +98,10 @@ def write_files(model: LanguageModel, out: Path, overwrite: bool) -> None:
     """
     from gru_zoo import export
 
-    require_new(out, [*map(file_of, VARIANTS), "saved_model"], overwrite)
-    for variant in VARIANTS:
+    require_new(out, [*map(file_of, BASIC), "saved_model"], overwrite)
+    for variant in BASIC:
         path = out / file_of(variant)
         difference = export.tflite(model, path, variant, overwrite=True)
         print(f"{path}: {size_of(path) / 1e3:,.0f} KB, max. abs. difference {difference:.1e}")
-    export.saved_model(model, out / "saved_model", overwrite=True)
-    print(f"{out / 'saved_model'}: SavedModel, max. abs. difference below 1e-05")
+    difference = export.saved_model(model, out / "saved_model", overwrite=True)
+    print(f"{out / 'saved_model'}: SavedModel, max. abs. difference {difference:.1e}")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import tyro
 
-from gru_zoo.artifacts.variants import SHIPPED_OF_TEXTS
+from gru_zoo.artifacts.file_names import SHIPPED_OF_TEXTS
 from recipes.shared.flags import PublishFlags, ReviewFlags
 
 RUNS = Path("runs/semi_supervised")

@@ -44,7 +44,7 @@ SLOW = {
     "gru_zoo.evaluation.robustness",
     "gru_zoo.export.checks.arrays",
     "gru_zoo.export.integer_step",
-    "gru_zoo.export.checks.check",
+    "gru_zoo.export.checks.classifier_check",
     "gru_zoo.export.runners.lite_language_model",
     "gru_zoo.export.saved_model_folder",
     "gru_zoo.export.graphs.story_graph",

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gru_zoo.artifacts.variants import SHIPPED_OF_TEXTS, file_of, variant_of
-from gru_zoo.export.checks import check
+from gru_zoo.artifacts.file_names import SHIPPED_OF_TEXTS, file_of, variant_of
+from gru_zoo.export.checks import classifier_check
 from gru_zoo.export.checks.inspection import steps_of
 from gru_zoo.export.mediapipe import resized
 from gru_zoo.export.saved_model_folder import saved_model
-from gru_zoo.export.tflite_file import VARIANTS, tflite
+from gru_zoo.export.tflite_file import tflite
+from gru_zoo.export.variants import VARIANTS
 from gru_zoo.models.classifier import SequenceClassifier
 
 
@@ -49,16 +50,16 @@ def classifier_parts(
         >>> sorted(parts), list(parts["files"])[:2]
         (['assets', 'compare', 'files'], ['saved_model', 'model_float32.tflite'])
     """
-    reference = check.Reference.of(model, texts, targets)
+    reference = classifier_check.Reference.of(model, texts, targets)
 
     def compare(path: Path, name: str) -> dict[str, Any]:
         variant, wanted = variant_of(name), reference
         more: dict[str, Any] = {"scored_on": scored_on} if scored_on else {}
         # The file itself says its length, for whoever compares it later.
         if variant == "mediapipe" and (steps := steps_of(path)) != model.tokenizer.sequence_length:
-            wanted = check.Reference.of(resized(model, steps), texts, targets)
+            wanted = classifier_check.Reference.of(resized(model, steps), texts, targets)
             more["sequence_length"] = steps
-        return check.check(path, wanted, variant) | more
+        return classifier_check.check(path, wanted, variant) | more
 
     return {
         "files": classifier_files(model, texts[:32], variants, mediapipe_length),
@@ -95,7 +96,7 @@ def classifier_files(
         if name == "saved_model":
             return partial(saved_model, model)
         # The demo page draws the gates of a model that reads from left to right.
-        gates = VARIANTS[name].form == "both" and not model.bidirectional
+        gates = VARIANTS[name].layout == "both" and not model.bidirectional
         length = mediapipe_length if name == "mediapipe" else None
         options = {"texts": texts, "gates": gates, "sequence_length": length}
         return partial(tflite, model, variant=name, **options)

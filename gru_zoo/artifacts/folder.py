@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_zoo.artifacts.card import About, Card
-from gru_zoo.artifacts.variants import variant_of
+from gru_zoo.artifacts.file_names import variant_of
 from gru_zoo.files import sha256, size_of, write_beside
 from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.processor import processor

@@ -6,7 +6,6 @@ device would run it.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -18,9 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.variants import file_of, variant_of
-from gru_zoo.export.checks.check import LIMITS
+from gru_zoo.artifacts.file_names import SHIPPED, file_of, variant_of
 from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.checks.limits import LIMITS
+from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import tflite
@@ -31,7 +31,7 @@ _LONG = 1e-4
 _SHARE = 0.01  # by which the loss of an integer-only file may differ
 # Of a model of frames; "int16x8" is one integer-only step, for a microcontroller too: in the 8 bits
 # of "int8_full" a probability below 1/512 is none at all, and most of a frame's are.
-SHIPPED_OF_FRAMES = ("saved_model", "float32", "float16", "int8", "int16x8")
+SHIPPED_OF_FRAMES = (*SHIPPED, "int16x8")
 
 
 def frame_files(
@@ -158,14 +158,8 @@ def _losses(probabilities: np.ndarray, sequence: np.ndarray) -> np.ndarray:
 def _open(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from frames [time, features] to the probabilities after each."""
     if path.is_dir():
-        loaded = tf.saved_model.load(os.fspath(path))
-
-        def read_whole(frames: np.ndarray) -> np.ndarray:
-            # Through `loaded`, which owns the variables and must live as long as this function.
-            run = loaded.signatures["serving_default"]
-            return run(inputs=tf.constant(frames[None]))["outputs"][0].numpy()
-
-        return read_whole
+        run = open_signature(path)
+        return lambda frames: run(inputs=tf.constant(frames[None]))["outputs"][0].numpy()
     stream = Streamer(path)
 
     def read(frames: np.ndarray) -> np.ndarray:

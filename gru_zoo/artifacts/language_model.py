@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.variants import SHIPPED, file_of, variant_of
-from gru_zoo.export.checks.check import LIMITS
+from gru_zoo.artifacts.file_names import SHIPPED, file_of, variant_of
 from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.checks.limits import LIMITS
+from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.runners.lite_language_model import tokenizer_files
 from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.export.saved_model_folder import saved_model
@@ -127,11 +127,9 @@ def _next(probabilities: np.ndarray, row: np.ndarray) -> np.ndarray:
 def _open(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from ids [time] to the probabilities after each, [time, tokens]."""
     if path.is_dir():
-        loaded = tf.saved_model.load(os.fspath(path))
+        run = open_signature(path)
 
         def read_prefixes(row: np.ndarray) -> np.ndarray:
-            # Through `loaded`, which owns the variables and must live as long as this function.
-            run = loaded.signatures["serving_default"]
             prefixes = (tf.constant(row[None, :end], tf.int32) for end in range(1, len(row) + 1))
             return np.concatenate([run(ids=ids)["probabilities"].numpy() for ids in prefixes])
 

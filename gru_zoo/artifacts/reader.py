@@ -14,25 +14,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.variants import file_of, variant_of
-from gru_zoo.export import signatures
-from gru_zoo.export.checks import check
+from gru_zoo.artifacts.file_names import file_of, variant_of
+from gru_zoo.export.checks import limits
 from gru_zoo.export.checks.inspection import inspect
+from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.flatbuffer.checksum_archive import sealed
 from gru_zoo.export.flatbuffer.packing import slim
 from gru_zoo.export.graphs.story_graph import StoryGraph, StoryServer
+from gru_zoo.export.names import WHOLE
 from gru_zoo.export.runners.lite_reader import ANSWERS, TEXT, LiteReader
+from gru_zoo.export.signatures import convert, named
+from gru_zoo.export.variants import BASIC
 from gru_zoo.models.reader import Reader
 
-VARIANTS = ("float32", "float16", "int8")
 # A story has up to 228 sentences and is read three times: what two programs round differently has
 # grown to 6e-5 in the worst of 20,000 answers, and float16's rounding can turn a close one.
-EXACT = check.Limit(1e-3, same_label=True)
+EXACT = limits.Limit(1e-3, same_label=True)
 LIMITS = {
-    **check.LIMITS,
+    **limits.LIMITS,
     "saved_model": EXACT,
     "float32": EXACT,
-    "float16": check.Limit(1e-2, on_goldens_only=True, same_label=True, points=0.001),
+    "float16": limits.Limit(1e-2, on_goldens_only=True, same_label=True, points=0.001),
 }
 # Sentences that the interpreter prepares for where nobody resizes the input.
 SENTENCES = 10
@@ -63,8 +65,8 @@ def write_tflite(model: Reader, path: Path, variant: str) -> None:
     """
     graph = StoryGraph(model)
     function = graph.read.get_concrete_function(**graph.inputs)
-    content = signatures.convert({signatures.WHOLE: function}, graph, variant)
-    path.write_bytes(sealed(slim(signatures.named(content, SENTENCES))))
+    content = convert({WHOLE: function}, graph, variant)
+    path.write_bytes(sealed(slim(named(content, SENTENCES))))
 
 
 def write_saved_model(model: Reader, path: Path) -> None:
@@ -85,7 +87,7 @@ def reader_files(model: Reader) -> dict[str, Callable[[Path], None]]:
         ['saved_model', 'model_float32.tflite']
     """
     files = {"saved_model": functools.partial(write_saved_model, model)}
-    for name in VARIANTS if model.cell == "gru" else ():
+    for name in BASIC if model.cell == "gru" else ():
         files[file_of(name)] = functools.partial(write_tflite, model, variant=name)
     return files
 
@@ -108,19 +110,18 @@ def reader_parts(model: Reader, asked: Asked, probabilities: np.ndarray) -> dict
     """
     numbers = {answer: number for number, answer in enumerate(model.answers)}
     truth = np.array([numbers.get(answer, -1) for answer in asked.answers])
-    texts = tuple(" ".join(story).encode() for story in asked.stories)
-    reference = check.Reference(texts, np.zeros((len(texts), 0)), probabilities, truth)
+    expected = limits.Expected(probabilities, truth)
 
     def compare(path: Path, name: str) -> dict[str, Any]:
         ask = _open_saved_model(path) if path.is_dir() else _open_tflite(path, model)
         given = _all_of_them(ask, asked, 64 if path.is_dir() else 1)
         return {
             **inspect(path),
-            "texts": len(texts),
-            "largest_difference": check.judge(path, given, reference, variant_of(name), LIMITS),
+            "texts": len(asked.stories),
+            "largest_difference": limits.judge(path, given, expected, variant_of(name), LIMITS),
             "latency_ms": _latency_ms(ask, asked),
-            "metric": reference.accuracy(given),
-            "model_metric": reference.accuracy(probabilities),
+            "metric": expected.accuracy(given),
+            "model_metric": expected.accuracy(probabilities),
         }
 
     assets = {
@@ -162,13 +163,11 @@ def _open_tflite(path: Path, model: Reader) -> Ask:
 
 
 def _open_saved_model(path: Path) -> Ask:
-    loaded = tf.saved_model.load(os.fspath(path))
+    run = open_signature(path)
 
     def ask(stories: Sequence[Sequence[str]], questions: Sequence[str]) -> np.ndarray:
-        # Through `loaded`, which owns the variables and must live as long as this function.
-        signature = loaded.signatures["serving_default"]
         texts = [" ".join(story) for story in stories]
-        given = signature(story=tf.constant(texts), question=tf.constant(list(questions)))
+        given = run(story=tf.constant(texts), question=tf.constant(list(questions)))
         return given["probabilities"].numpy()
 
     return ask

@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.variants import file_of, variant_of
+from gru_zoo.artifacts.file_names import file_of, variant_of
 from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.decoding.tagging import true_tags
-from gru_zoo.export.checks import check
+from gru_zoo.export.checks.inspection import inspect
+from gru_zoo.export.checks.limits import Expected, judge
+from gru_zoo.export.names import WHOLE
 from gru_zoo.export.onnx_file import onnx
 from gru_zoo.export.runners.lite_tagger import FEATURES, TAGS
 from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.export.tflite_file import tflite
+from gru_zoo.export.variants import BASIC
 from gru_zoo.models.tagger import Tagger
 
-SHIPPED = ("float32", "float16", "int8")
 # Steps that a TFLite file is made for where nobody resizes its inputs.
 _LENGTH = 32
 # Sentences whose time is taken.
@@ -49,15 +51,10 @@ def tagger_parts(model: Tagger, sentences: Sequence[Sentence]) -> dict[str, Any]
         (['assets', 'compare', 'files'], ['features.json', 'tags.txt'])
     """
     words = [sentence.words for sentence in sentences]
-    reference = check.Reference(
-        texts=tuple(word.encode() for row in words for word in row),
-        ids=np.zeros(0, np.int32),  # a word has ids in its sentence only
-        probabilities=np.concatenate(model.probabilities(words)),
-        labels=true_tags(model, sentences),
-    )
+    expected = Expected(np.concatenate(model.probabilities(words)), true_tags(model, sentences))
     return {
         "files": tagger_files(model),
-        "compare": partial(_compare, model, words, reference),
+        "compare": partial(_compare, model, words, expected),
         "assets": tagger_assets(model),
     }
 
@@ -99,7 +96,7 @@ def tagger_files(model: Tagger) -> dict[str, Callable[[Path], Any]]:
         "saved_model": partial(tagger_saved_model, model),
         "model.onnx": partial(onnx, model),
     }
-    for name in SHIPPED:
+    for name in BASIC:
         write = partial(tflite, model, variant=name, sequence_length=_LENGTH)
         files[file_of(name)] = write
     return files
@@ -143,7 +140,7 @@ def tagger_configuration(model: Tagger) -> dict[str, Any]:
 def _compare(
     model: Tagger,
     sentences: Sequence[Sequence[str]],
-    reference: check.Reference,
+    expected: Expected,
     path: Path,
     name: str,
 ) -> dict[str, Any]:
@@ -157,13 +154,13 @@ def _compare(
         times.append(1e3 * (time.perf_counter() - start))
     probabilities = np.concatenate(found)
     return {
-        **({} if kind == "onnx" else check.inspect(path)),
+        **({} if kind == "onnx" else inspect(path)),
         "variant": kind,
         "sentences": len(sentences),
-        "largest_difference": check.judge(path, probabilities, reference, kind),
+        "largest_difference": judge(path, probabilities, expected, kind),
         "latency_ms": statistics.median(times[:_TIMED]),
-        "metric": reference.accuracy(probabilities),
-        "model_metric": reference.accuracy(reference.probabilities),
+        "metric": expected.accuracy(probabilities),
+        "model_metric": expected.accuracy(expected.probabilities),
     }
 
 
@@ -183,6 +180,6 @@ def _open(path: Path, model: Tagger) -> Callable[[Sequence[str]], np.ndarray]:
         run: Callable[..., Any] = lambda **ids: session.run(None, ids)[0]  # noqa: E731
     else:
         # Kept by its signature's runner.
-        signature = interpreter(path).get_signature_runner("serving_default")
+        signature = interpreter(path).get_signature_runner(WHOLE)
         run = lambda **ids: next(iter(signature(**ids).values()))  # noqa: E731
     return lambda words: run(**model.features.encode([words], len(words)))[0]

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.artifacts.variants import variant_of
+from gru_zoo.artifacts.file_names import variant_of
 from gru_zoo.decoding.beam_search import Found
 from gru_zoo.decoding.translating import translate
 from gru_zoo.export import translator
-from gru_zoo.export.checks import check
+from gru_zoo.export.checks.differences import relative_difference
 from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.checks.limits import LIMITS
 from gru_zoo.export.runners.lite_translator import SUBWORDS, LiteTranslator
+from gru_zoo.export.variants import BASIC
 from gru_zoo.models.seq2seq import Seq2Seq
 from gru_zoo.text.subwords import END, START, padded
 
@@ -90,7 +92,7 @@ def translator_files(model: Seq2Seq) -> dict[str, Callable[[Path], Any]]:
     files: dict[str, Callable[[Path], Any]] = {
         "saved_model": partial(translator.saved_model, model)
     }
-    for kind in translator.VARIANTS:
+    for kind in BASIC:
         files[f"encoder_{kind}.tflite"] = partial(translator.encoder_file, model, variant=kind)
         files[f"decoder_{kind}.tflite"] = partial(translator.decoder_file, model, variant=kind)
     return files
@@ -181,7 +183,7 @@ class _Comparison:
         """Return a file's record for the card; raise Refused if it differs."""
         kind = variant_of(name)
         translated = self._translated(path, kind)
-        limit = check.LIMITS[kind].difference
+        limit = LIMITS[kind].difference
         if path.is_dir():
             difference, latency = _saved_model(translated.translator, self.model, self.task.sources)
         elif name.startswith("encoder"):
@@ -288,5 +290,4 @@ def _saved_model(served: Any, model: Seq2Seq, sources: Sequence[str]) -> tuple[f
 
 def _off(got: Any, expected: Any) -> float:
     """Return the largest difference, in proportion where numbers are beyond 1."""
-    got, expected = np.asarray(got), np.asarray(expected)
-    return float((np.abs(got - expected) / np.maximum(1.0, np.abs(expected))).max())
+    return float(relative_difference(np.asarray(got), np.asarray(expected)).max())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from gru_zoo.arguments import one_of
+from gru_zoo.export.variants import INTEGER_ONLY, VARIANTS, WITH_SEQUENCE, WITH_STEP
 from gru_zoo.files import size_of
 from gru_zoo.imports import import_without_optional, require_extra
 
@@ -21,15 +22,12 @@ if TYPE_CHECKING:
 PROGRAM = "python -m gru_zoo.export"
 # Beside "tflite:VARIANT"; what they are is told by `gru_zoo.export`.
 FORMATS = ("saved_model", "onnx")
-_INTEGERS = ("int8_full", "int16x8")
-_WITH_STEP = ("float32", "float16", "int8", "int4", *_INTEGERS)
-TFLITE = (*_WITH_STEP, "mediapipe")
 # Flag -> the TFLite variants that do something with it; the other formats do not.
 _READ_BY = {
-    "representative": _WITH_STEP,
-    "sequence_length": tuple(name for name in TFLITE if name not in _INTEGERS),
-    "gates": _WITH_STEP,
-    "min_runtime": TFLITE,
+    "representative": WITH_STEP,
+    "sequence_length": WITH_SEQUENCE,
+    "gates": WITH_STEP,
+    "min_runtime": tuple(VARIANTS),
 }
 
 
@@ -91,7 +89,7 @@ def _export(config: Export) -> None:
     rows = []
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task(f"opening {config.model.name}", total=None)
-        model = load(config.model)
+        model = _load(config.model)
         several = len(getattr(model, "inputs", None) or []) > 1
         representative = _representative(config.representative, several)
         try:
@@ -117,7 +115,7 @@ def _check(targets: Mapping[str, Path], config: Export) -> None:
             raise FileExistsError(f"out must not hold {path.name}, or use --overwrite; it does.")
     if len(set(targets.values())) < len(targets) or len(targets) < len(config.to):
         raise ValueError(f"to must name each format once; got {', '.join(config.to)}.")
-    integers = [to for to in targets if _variant(to) in _INTEGERS]
+    integers = [to for to in targets if _variant(to) in INTEGER_ONLY]
     if integers and config.representative is None:
         raise ValueError(f"representative must be a file for {integers[0]!r}; got none.")
     for flag, variants in _READ_BY.items():
@@ -133,32 +131,11 @@ def _check(targets: Mapping[str, Path], config: Export) -> None:
             require_extra(extra, f"to {to!r}")
 
 
-def load(path: Path) -> keras.Model:
-    """Return the model of a `.keras` file, with Keras' safe mode on.
+def _load(path: Path) -> keras.Model:
+    """Return the model of a `.keras` file; raise ValueError for what is none."""
+    from gru_zoo.models.keras_file import load_keras_file
 
-    Raises:
-        ValueError: the file is missing, a folder or corrupt, or holds something unsafe.
-
-    Example:
-        >>> load(Path("missing.keras"))
-        Traceback (most recent call last):
-        ValueError: model must be a .keras file; missing.keras does not exist.
-    """
-    if not path.is_file():
-        inside = path / "model.keras"  # as a preset's folder has it
-        hint = f" Did you mean {inside}?" if inside.is_file() else ""
-        raise ValueError(f"model must be a .keras file; {path} {_missing(path)}.{hint}")
-    import keras
-
-    import gru_zoo.layers.pooling
-    import gru_zoo.layers.stacked
-    import gru_zoo.models.classifier  # noqa: F401  Keras looks classes up by their names.
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Whatever a damaged archive makes of Keras' loader.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"model must be a whole .keras file; {path}: {reason}") from error
+    return load_keras_file(path, "model")
 
 
 def _missing(path: Path) -> str:
@@ -177,9 +154,9 @@ def _target(to: str, config: Export) -> Path:
     kind, _, variant = to.partition(":")
     stem = config.model.stem
     if kind == "tflite":
-        variant = one_of("to, after 'tflite:',", variant or "float32", TFLITE)
+        variant = one_of("to, after 'tflite:',", variant or "float32", VARIANTS)
         return config.out / f"{stem}_{variant}.tflite"
-    one_of("to", to, (*(f"tflite:{name}" for name in TFLITE), *FORMATS))
+    one_of("to", to, (*(f"tflite:{name}" for name in VARIANTS), *FORMATS))
     return config.out / (f"{stem}_saved_model" if to == "saved_model" else f"{stem}.onnx")
 
 
@@ -235,8 +212,8 @@ def _by_input(path: Path, arrays: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _write(
     to: str, model: keras.Model, path: Path, config: Export, representative: list[Any] | None
-) -> float | None:
-    """Write one file; return its largest difference from the model where it is told."""
+) -> float:
+    """Write one file; return its largest difference from the model."""
     from gru_zoo import export
 
     if to in FORMATS:
@@ -248,7 +225,7 @@ def _write(
     return export.tflite(model, path, variant, overwrite=config.overwrite, **options)
 
 
-def _row(path: Path, difference: float | None) -> tuple[str, ...]:
+def _row(path: Path, difference: float) -> tuple[str, ...]:
     """Return what is to say about a file: name, size, difference, operators, runtime."""
     from gru_zoo.export.checks import inspection
 
@@ -257,9 +234,8 @@ def _row(path: Path, difference: float | None) -> tuple[str, ...]:
         record = inspection.inspect(path)
         operators = str(sum(record["operators"].values()))
         runtime = record["min_runtime_version"] or ""
-    # SavedModel and ONNX are held to 1e-5 and do not tell by how much they keep to it.
-    shown = "below 1e-05" if difference is None else f"{difference:.1e}"
-    return path.name, f"{size_of(path) / 1e3:,.0f}", shown, operators, runtime
+    size = f"{size_of(path) / 1e3:,.0f}"
+    return path.name, size, f"{difference:.1e}", operators, runtime
 
 
 def _too_small_for_int8(path: Path) -> bool:

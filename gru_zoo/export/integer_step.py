@@ -30,9 +30,9 @@ from gru_zoo.export.checks.representative import checked, streams
 from gru_zoo.export.flatbuffer.integer_file import float_operators, narrow_tables, share_scales
 from gru_zoo.export.graphs.integer_state import FloatQuotientState, IntegerState
 from gru_zoo.export.graphs.step_graph import StepGraph, step_graph
+from gru_zoo.export.names import STEP
+from gru_zoo.export.variants import INTEGER_ONLY
 from gru_zoo.export.workers.isolated import ConversionFailed, isolated
-
-VARIANTS = ("int8_full", "int16x8")
 
 Sample = dict[str, np.ndarray]
 
@@ -74,7 +74,7 @@ def integer_step(
         >>> len(integer_step(model, "int8_full", steps)) < 12_000
         True
     """
-    one_of("variant", variant, VARIANTS)
+    one_of("variant", variant, INTEGER_ONLY)
     sequences = streams(model, checked(model, representative))
     state_class = FloatQuotientState if for_micro else IntegerState
     graph = step_graph(model, gates=gates, state_class=state_class)
@@ -183,12 +183,12 @@ def calibrated(
         Traceback (most recent call last):
         gru_zoo.export.ConversionFailed: model 'tiny' to variant 'int8_full' took longer than...
     """
-    one_of("variant", variant, VARIANTS)
+    one_of("variant", variant, INTEGER_ONLY)
     what = f"model {name!r} to variant {variant!r}"
     with tempfile.TemporaryDirectory() as place:
         folder, file = Path(place, "saved_model"), Path(place, "step.tflite")
         step = graph.step.get_concrete_function(**graph.inputs, **graph.states)
-        tf.saved_model.save(graph, os.fspath(folder), signatures={"step": step})
+        tf.saved_model.save(graph, os.fspath(folder), signatures={STEP: step})
         arrays = {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
         np.savez(Path(place, "samples.npz"), **arrays)
         arguments = [folder, Path(place, "samples.npz"), variant, file]

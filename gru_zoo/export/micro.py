@@ -18,9 +18,11 @@ import keras
 from gru_zoo.arguments import one_of
 from gru_zoo.export.checks.arrays import require_step
 from gru_zoo.export.graphs.step_graph import step_graph
-from gru_zoo.export.integer_step import VARIANTS, integer_step
+from gru_zoo.export.integer_step import integer_step
+from gru_zoo.export.names import STEP
 from gru_zoo.export.runners.micro_step import LARGEST, MicroStep
-from gru_zoo.export.signatures import STEP, convert
+from gru_zoo.export.signatures import convert
+from gru_zoo.export.variants import INTEGER_ONLY
 from gru_zoo.export.workers.arena_worker import ALIGNMENT, FITS
 from gru_zoo.export.workers.isolated import ConversionFailed, isolated
 
@@ -55,13 +57,13 @@ def step_file(
         >>> sorted(MicroStep(content).inputs)
         ['inputs', 'state_gru']
     """
-    one_of("variant", variant, ("float32", *VARIANTS))
-    if (representative is not None) != (variant in VARIANTS):
+    one_of("variant", variant, ("float32", *INTEGER_ONLY))
+    if (representative is not None) != (variant in INTEGER_ONLY):
         raise ValueError(
-            f"representative must be given for {' and '.join(VARIANTS)}, and for no other variant; "
-            f"got {'none' if representative is None else 'one'} with {variant}."
+            f"representative must be given for {' and '.join(INTEGER_ONLY)}, and for no other "
+            f"variant; got {'none' if representative is None else 'one'} with {variant}."
         )
-    if variant in VARIANTS:
+    if variant in INTEGER_ONLY:
         content = integer_step(model, variant, representative, for_micro=True)
         require_step(model)
         return content

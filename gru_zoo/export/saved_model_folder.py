@@ -18,16 +18,17 @@ that a `StackedGRU` returns are [layers, batch, units], as in the model.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from gru_zoo.export.checks import check, inspection
-from gru_zoo.export.checks.probes import plain_loops, probes
+from gru_zoo.export.checks import classifier_check, inspection
+from gru_zoo.export.checks.probes import probes
+from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.plain_loops import run_plain
 from gru_zoo.export.graphs.programs import require_open_batch
 from gru_zoo.export.write_errors import writing
 from gru_zoo.files import write_beside
@@ -48,7 +49,7 @@ class TextServer(tf.Module):
         self.model_variables = [variable.value for variable in model.variables]
         self.label_names = tf.constant(model.labels)
         # A plain function: tf.Module would save the Keras model itself as an attribute.
-        self._classify = lambda ids: _plain(model, model, ids)
+        self._classify = lambda ids: run_plain(model, model, ids)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def __call__(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -95,7 +96,7 @@ class ArrayServer(tf.Module):
         ]
 
         def outputs(**arrays: tf.Tensor) -> dict[str, tf.Tensor]:
-            return _plain(model, network.call, arrays)
+            return run_plain(model, network.call, arrays)
 
         self.outputs = tf.function(outputs, autograph=False)
         self._specs = {}
@@ -108,7 +109,7 @@ class ArrayServer(tf.Module):
         return self.outputs.get_concrete_function(**self._specs)
 
 
-def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = False) -> None:
+def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: bool = False) -> float:
     """Write a model as a SavedModel folder, after comparing it with the model.
 
     Args:
@@ -117,6 +118,9 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
             [batch, features], with the batch left open.
         folder: where it goes.
         overwrite: whether an existing folder is replaced, by one that passed.
+
+    Returns:
+        The largest difference of an output from the model's.
 
     Raises:
         FileExistsError: `folder` exists.
@@ -128,7 +132,8 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
     Example:
         >>> from gru_zoo.text.tokenizers import WordTokenizer
         >>> words = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
-        >>> saved_model(SequenceClassifier(words, units=5), "fine")
+        >>> saved_model(SequenceClassifier(words, units=5), "fine") < 1e-5
+        True
         >>> tf.saved_model.load("fine")(["a fine film"])["label"].shape
         TensorShape([1])
     """
@@ -137,19 +142,18 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
             f"folder must be new, or overwrite=True; {os.fspath(folder)!r} exists."
         )
     if isinstance(model, SequenceClassifier):
-        check.exportable(model)
+        classifier_check.exportable(model)
         _require_graph(model)
         server: TextServer | ArrayServer = TextServer(model)
-        reference = check.Reference.of(model, check.probes(model))
+        reference = classifier_check.Reference.of(model, classifier_check.probe_texts(model))
     else:
         server = ArrayServer(model)
     with write_beside(folder) as partial:
         with writing("folder", folder):
             _save(server, partial)
         if isinstance(model, SequenceClassifier):
-            check.compare(partial, reference, "saved_model")
-        else:
-            _compare(partial, model)
+            return classifier_check.compare(partial, reference, "saved_model")
+        return _compare(partial, model)
 
 
 def _save(server: TextServer | ArrayServer, folder: Path) -> None:
@@ -173,16 +177,11 @@ def _require_graph(model: SequenceClassifier) -> None:
         )
 
 
-def _plain(model: keras.Model, call: Callable[..., Any], *inputs: Any) -> Any:
-    """Return what a call gives; no XLA island and no cuDNN operator is in the graph."""
-    with plain_loops(model):
-        return call(*inputs)
-
-
-def _compare(folder: Path, model: keras.Model) -> None:
-    """Raise Refused unless a folder runs on any device and does what the model does."""
+def _compare(folder: Path, model: keras.Model) -> float:
+    """Return the largest difference; raise Refused unless a folder runs anywhere and is near."""
     inspection.inspect(folder)
-    loaded = tf.saved_model.load(os.fspath(folder))  # owns the variables of its signatures
+    run, differences = open_signature(folder), []
     for probe in probes(model):
         tensors = {name: tf.constant(array) for name, array in probe.inputs.items()}
-        probe.compare(loaded.signatures["serving_default"](**tensors), folder)
+        differences.append(probe.compare(run(**tensors), folder))
+    return max(differences)

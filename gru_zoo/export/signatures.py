@@ -12,8 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.flatbuffer.half_tables import separate_look_ups
 from gru_zoo.export.flatbuffer.packing import packed
-
-WHOLE, STEP = "serving_default", "step"
+from gru_zoo.export.names import WHOLE
 
 
 def convert(

@@ -11,15 +11,15 @@ apart by RE2's Unicode classes.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
-from typing import Any
 
-import keras
 import tensorflow as tf
 
 from gru_zoo.export.checks.inspection import Refused, inspect
-from gru_zoo.export.checks.probes import plain_loops
+from gru_zoo.export.graphs.plain_loops import run_plain
+from gru_zoo.export.names import WHOLE
 from gru_zoo.export.write_errors import writing
 from gru_zoo.files import write_beside
 from gru_zoo.models.tagger import Tagger
@@ -63,8 +63,9 @@ class WordServer(tf.Module):
         }
         self.model_variables = [variable.value for variable in model.variables]
         self.tag_names = tf.constant(model.tags)
+        call = functools.partial(model, training=False)
         # A plain function: tf.Module would save the Keras model itself as an attribute.
-        self._read = lambda ids: _plain(model, ids)
+        self._read = lambda ids: run_plain(model, call, ids)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -128,7 +129,7 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
         raise ValueError(f"model must be a Tagger; got {type(model).__name__}.")
     server = WordServer(model)
     signatures = {
-        "serving_default": server.text.get_concrete_function(),
+        WHOLE: server.text.get_concrete_function(),
         "words": server.words.get_concrete_function(),
     }
     with write_beside(folder) as partial:
@@ -148,12 +149,6 @@ def _shapes(words: tf.Tensor) -> tf.Tensor:
     same = [kinds == before[:, :, shift : shift + count] for shift in range(3)]
     kept = tf.where(same[0] & same[1] & same[2], "", kinds)  # no run longer than three
     return tf.strings.reduce_join(kept, axis=-1)
-
-
-def _plain(model: keras.Model, ids: Any) -> Any:
-    """Return a model's outputs; no XLA island and no cuDNN operator is in the graph."""
-    with plain_loops(model):
-        return model(ids, training=False)
 
 
 def _compare(folder: Path, model: Tagger) -> None:

@@ -10,7 +10,6 @@ gives probabilities of the token after the last id, has its vocabulary behind th
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ import tensorflow as tf
 
 from gru_zoo.arguments import one_of, positive_int
 from gru_zoo.export import mediapipe
-from gru_zoo.export.checks import arrays, check
+from gru_zoo.export.checks import arrays, classifier_check, inspection
 from gru_zoo.export.checks.representative import checked, streams
 from gru_zoo.export.flatbuffer.checksum_archive import sealed
 from gru_zoo.export.flatbuffer.int4 import int4
@@ -33,8 +32,10 @@ from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.graphs.step_graph import StepGraph
 from gru_zoo.export.integer_step import integer_step
+from gru_zoo.export.names import STEP, WHOLE
 from gru_zoo.export.runners.lite_language_model import tokenizer_files
-from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
+from gru_zoo.export.signatures import convert, named, to_builtins
+from gru_zoo.export.variants import VARIANTS
 from gru_zoo.export.workers.isolated import require_seconds
 from gru_zoo.export.write_errors import writing
 from gru_zoo.files import write_beside
@@ -47,33 +48,6 @@ from gru_zoo.text.tokenizers import WordTokenizer
 LENGTH = 1000
 # The first runtime that knows int8 matrices with one scale a row in float32 products.
 PER_ROW = (2, 17, 0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """How a file is made.
-
-    Attributes:
-        form: "both" signatures, "step" alone, or "flat": steps written out one after the other.
-        weights: type the weights are stored in. For "int4" and "int8" matrix products are partly
-            in integers that are scaled anew at every step, and the rest is in float32.
-        calibrated: whether all of it computes in integers, with scales from representative data.
-    """
-
-    form: str = "both"
-    weights: str = "float32"
-    calibrated: bool = False
-
-
-VARIANTS = {
-    "float32": Variant(),
-    "float16": Variant(weights="float16"),
-    "int8": Variant(weights="int8"),
-    "int4": Variant(weights="int4"),
-    "int8_full": Variant("step", "int8", calibrated=True),
-    "int16x8": Variant("step", "int8", calibrated=True),
-    "mediapipe": Variant("flat"),
-}
 
 
 def tflite(
@@ -131,7 +105,7 @@ def tflite(
         >>> tflite(model, "tiny.tflite") < 1e-5
         True
     """
-    form = VARIANTS[one_of("variant", variant, VARIANTS)]
+    spec = VARIANTS[one_of("variant", variant, VARIANTS)]
     require_seconds(seconds)
     if Path(path).exists() and not overwrite:
         raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
@@ -148,22 +122,23 @@ def tflite(
     length = sequence_length or arrays.length(network) or LENGTH
     with write_beside(path) as partial:  # A folder that cannot be written ends it here.
         with writing("path", path):  # The converter goes through the disk too.
-            if form.calibrated:
+            if spec.integer_only:
                 content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)
-            elif form.form == "flat":
-                convert_one = functools.partial(to_builtins, weights=form.weights)
+            elif spec.layout == "flat":
+                convert_one = functools.partial(to_builtins, weights=spec.weights)
                 content = mediapipe.flat(model, convert_one)
             else:
-                content = _both(network, form.weights, gates, length, per_tensor=old)
+                content = _both(network, spec.weights, gates, length, per_tensor=old)
                 content = share_rows(content) if tied else content
-            partial.write_bytes(_closed(slim(content), model, form.form, thresholds))
+            partial.write_bytes(_closed(slim(content), model, spec.layout, thresholds))
         _require_runtime(partial, min_runtime)
         differences = []
-        if isinstance(model, SequenceClassifier) and form.form != "step":
-            reference = check.Reference.of(model, check.probes(model) if texts is None else texts)
-            differences.append(check.compare(partial, reference, variant))
-        if form.form != "flat":
-            compare = arrays.compare_integers if form.calibrated else arrays.compare
+        if isinstance(model, SequenceClassifier) and spec.layout != "step":
+            given = classifier_check.probe_texts(model) if texts is None else texts
+            reference = classifier_check.Reference.of(model, given)
+            differences.append(classifier_check.compare(partial, reference, variant))
+        if spec.layout != "flat":
+            compare = arrays.compare_integers if spec.integer_only else arrays.compare
             differences.append(compare(partial, model, variant, length, sequences))
     return max(differences)
 
@@ -171,7 +146,7 @@ def tflite(
 def _network(model: keras.Model, tied: bool) -> Network:
     """Return a model as a network, or raise if no variant can be had."""
     if isinstance(model, SequenceClassifier):
-        check.exportable(model)
+        classifier_check.exportable(model)
     if not tied:
         return Network(model)
     look_up = QuantizedRows(model.embedding.embeddings.numpy())
@@ -186,24 +161,24 @@ def _refuse(
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]] | None:
     """Raise if a variant cannot be had for a model; return the representative sequences."""
-    form = VARIANTS[variant]
+    spec = VARIANTS[variant]
     text = isinstance(model, SequenceClassifier)
-    if form.form == "flat" and not text:
+    if spec.layout == "flat" and not text:
         raise ValueError(
             f"model must be a SequenceClassifier for variant {variant!r}, which MediaPipe runs on "
             f"texts; got {type(model).__name__}."
         )
     if options["thresholds"] is not None:
-        if not _described(model, form.form):
+        if not _described(model, spec.layout):
             raise ValueError(f"thresholds must be None for variant {variant!r} of this model.")
         mediapipe.describe(model, options["thresholds"])
-    if options["gates"] and form.form == "flat":
+    if options["gates"] and spec.layout == "flat":
         raise ValueError(f"gates must be False for variant {variant!r}: it has no step.")
-    if form.weights == "int4":
+    if spec.weights == "int4":
         require_extra("int4", "variant 'int4'")
-    if form.form == "flat" and representative is not None:
+    if spec.layout == "flat" and representative is not None:
         raise ValueError(f"representative must be None for variant {variant!r}; got some.")
-    if not form.calibrated:
+    if not spec.integer_only:
         if options["gates"]:
             StepGraph(network, gates=True)  # Says why there is no step.
         return None if representative is None else checked(model, representative)
@@ -223,7 +198,7 @@ def _require_read(
     sequence_length: int | None,
 ) -> None:
     """Raise for texts or a length that nothing would be done with."""
-    step = VARIANTS[variant].form == "step"
+    step = VARIANTS[variant].layout == "step"
     if texts is not None and (step or not isinstance(model, SequenceClassifier)):
         raise ValueError(
             f"texts must be None for variant {variant!r} of this model: its file reads none."
@@ -259,28 +234,28 @@ def _both(network: Network, weights: str, gates: bool, length: int, per_tensor: 
 def _closed(
     content: bytes,
     model: keras.Model,
-    form: str,
+    layout: str,
     thresholds: float | Mapping[str, float] | None,
 ) -> bytes:
     """Return a file with its checksum, and with what turns text into ids where it fits."""
-    if _described(model, form):
-        return attach(content, mediapipe.describe(model, thresholds, words_only=form != "flat"))
+    if _described(model, layout):
+        return attach(content, mediapipe.describe(model, thresholds, words_only=layout != "flat"))
     if isinstance(model, LanguageModel):
         return sealed(content, tokenizer_files(model.tokenizer))
     return sealed(content)
 
 
-def _described(model: keras.Model, form: str) -> bool:
+def _described(model: keras.Model, layout: str) -> bool:
     """Return whether a file says how text becomes ids, and which probabilities are left out."""
-    if form == "step" or not isinstance(model, SequenceClassifier):
+    if layout == "step" or not isinstance(model, SequenceClassifier):
         return False
-    # MediaPipe wants three inputs of a WordPiece model; only the flat form has them.
-    return form == "flat" or isinstance(model.tokenizer, WordTokenizer)
+    # MediaPipe wants three inputs of a WordPiece model; only the flat layout has them.
+    return layout == "flat" or isinstance(model.tokenizer, WordTokenizer)
 
 
 def _require_runtime(path: Path, wanted: str | None) -> None:
     """Raise unless a file runs on runtimes from a version on."""
-    needed = check.inspect(path)["min_runtime_version"]
+    needed = inspection.inspect(path)["min_runtime_version"]
     if wanted is not None and needed is not None and _version(needed) > _version(wanted):
         raise ValueError(f"min_runtime must be at least {needed} for this model; got {wanted!r}.")
 

@@ -26,13 +26,14 @@ from gru_zoo.export.flatbuffer.tied import QuantizedRows, share_rows
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.programs import require_finite
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
+from gru_zoo.export.names import STATE
 from gru_zoo.export.runners.lite_translator import SUBWORDS
 from gru_zoo.export.signatures import convert, named
+from gru_zoo.export.variants import BASIC
 from gru_zoo.files import write_beside
 from gru_zoo.layers.kernels import forced
 from gru_zoo.models.seq2seq import Seq2Seq
 
-VARIANTS = ("float32", "float16", "int8")
 # Sizes that a file is made for where nobody resizes its inputs.
 TIME = 16
 
@@ -229,7 +230,7 @@ class ServedTranslator:
         self, ids: tf.Tensor, state: list[tf.Tensor], memory: tuple[tf.Tensor, ...]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return logits and the next state, as `Seq2Seq.step`."""
-        states = {f"state_{i}": part for i, part in enumerate(state)}
+        states = {f"{STATE}{i}": part for i, part in enumerate(state)}
         arrays = dict(zip(("keys", "values", "mask"), memory, strict=True))
         outputs = self._loaded.signatures["decoder"](ids=ids, **states, **arrays)
         return outputs["logits"], [outputs[name] for name in states]
@@ -242,7 +243,7 @@ def _write(
     variant: str,
     attached: dict[str, bytes],
 ) -> None:
-    one_of("variant", variant, VARIANTS)
+    one_of("variant", variant, BASIC)
     content = named(convert(functions, holder, variant), TIME)
     if variant == "int8":
         content = share_rows(content)
@@ -260,7 +261,7 @@ def _specs(model: Seq2Seq, sentences: int | None) -> dict[str, tf.TensorSpec]:
     """Return the decoder's inputs by name."""
     memory = tf.TensorSpec((sentences, None, model.attention.units))
     states = {
-        f"state_{i}": tf.TensorSpec((sentences, None, size), name=f"state_{i}")
+        f"{STATE}{i}": tf.TensorSpec((sentences, None, size), name=f"{STATE}{i}")
         for i, size in enumerate(model.state_sizes)
     }
     return {
@@ -275,7 +276,7 @@ def _specs(model: Seq2Seq, sentences: int | None) -> dict[str, tf.TensorSpec]:
 def _step(
     model: Seq2Seq, arrays: dict[str, tf.Tensor], mask: Any, look_up: Any
 ) -> dict[str, tf.Tensor]:
-    state = [arrays[f"state_{i}"] for i in range(len(model.state_sizes))]
+    state = [arrays[f"{STATE}{i}"] for i in range(len(model.state_sizes))]
     memory = (arrays["keys"], arrays["values"], mask)
     logits, state = model.step_from(look_up(arrays["ids"]), state, memory)
-    return {"logits": logits, **{f"state_{i}": after for i, after in enumerate(state)}}
+    return {"logits": logits, **{f"{STATE}{i}": after for i, after in enumerate(state)}}

@@ -17,33 +17,47 @@ from gru_zoo.files import write_beside
 
 # Where a `.keras` archive has its weights, and what the model is made of.
 _WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
+# What is raised of an archive that is cut short or changed, whatever it held.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError)
 # What only training goes on with; Keras writes it whatever `include_optimizer` says.
 _OPTIMIZER = "optimizer"
 
 
-def load_keras_file(path: str | os.PathLike) -> keras.Model:
+def load_keras_file(path: str | os.PathLike, argument: str = "path") -> keras.Model:
     """Read a model from its `.keras` file, with Keras' safe mode on, not compiled.
 
+    Args:
+        path: of the file.
+        argument: the caller's name for it, for errors.
+
     Raises:
-        ValueError: the file is missing, corrupt or cut short, or holds what safe mode refuses or
-            this process does not know.
+        ValueError: the file is missing, a folder, corrupt or cut short, or holds what safe mode
+            refuses or this process does not know; in one line.
+        ImportError: a package that the model needs is missing.
 
     Example:
-        >>> load_keras_file("missing.keras")
+        >>> load_keras_file("missing.keras", "model")
         Traceback (most recent call last):
-        ValueError: path must be a .keras file; missing.keras does not exist.
+        ValueError: model must be a .keras file; missing.keras does not exist.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"path must be a .keras file; {path} does not exist.")
+    file = Path(path)
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "does not exist"
+        inside = file / "model.keras"  # as a preset's folder has it
+        hint = f" Did you mean {inside}?" if inside.is_file() else ""
+        raise ValueError(f"{argument} must be a .keras file; {path} {what}.{hint}")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError) as error:
-        raise ValueError(f"path must be a whole .keras file; {path} is corrupt: {error}") from error
-    except (ValueError, TypeError) as error:
+    except ImportError:
+        raise
+    except Exception as error:  # Whatever a damaged archive makes of Keras' loader.
         # Keras says "file not found" of a file that is there but no longer a zip archive; but it
-        # also raises these of a whole file with a Lambda, or with a class that is not imported.
-        what = "could not be read" if zipfile.is_zipfile(path) else "is corrupt"
-        raise ValueError(f"path must be a whole .keras file; {path} {what}: {error}") from error
+        # also raises ValueError of a whole file with a Lambda, or with a class that is not known.
+        damaged = isinstance(error, _DAMAGED) or not zipfile.is_zipfile(path)
+        what = "is corrupt" if damaged else "could not be read"
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        message = f"{argument} must be a whole .keras file; {path} {what}: {reason}"
+        raise ValueError(message) from error
 
 
 def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gru_zoo.artifacts.card import Card
+from gru_zoo.export.checks.differences import relative_difference
 
 # What the Keras model may be off its goldens on another processor.
 KERAS_LIMIT = 1e-5
@@ -96,8 +97,7 @@ def difference(given: Arrays, golden: Arrays) -> float:
             raise ValueError(f"golden.npz must hold {', '.join(sorted(given))}; {name!r} differs.")
         new, old = given[name], golden[name]
         if old.dtype.kind == "f" and new.shape == old.shape:
-            off = np.abs(new - old) / np.maximum(1, np.abs(old))
-            worst = float(np.max(off, initial=worst))
+            worst = float(np.max(relative_difference(new, old), initial=worst))
         elif not np.array_equal(new, old):
             raise ValueError(f"model.keras must give the golden {name!r}; it gives others.")
     return worst

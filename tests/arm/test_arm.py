@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gru_zoo.export.checks.check import LIMITS
+from gru_zoo.export.checks.limits import LIMITS
 from gru_zoo.zoo import card
 from tests.arm import artifacts, emulator
 

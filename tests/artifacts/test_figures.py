@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.artifacts import frames, language_model, reader, tagger, translator
-from gru_zoo.export.checks import check
+from gru_zoo.export.checks import classifier_check, limits
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.stories import StoryText
@@ -23,7 +23,7 @@ PATH, NAME = Path("model_int8.tflite"), "model_int8.tflite"
 
 @pytest.fixture(autouse=True)
 def nothing_to_inspect(monkeypatch):
-    for module in (check, frames, language_model, reader):
+    for module in (classifier_check, frames, language_model, reader, tagger):
         monkeypatch.setattr(module, "inspect", lambda path: {})
 
 
@@ -32,16 +32,17 @@ def figures(record):
 
 
 def test_a_classifiers(monkeypatch):
-    monkeypatch.setattr(check, "run", lambda *given, **options: FILE)
-    monkeypatch.setattr(check, "latency_ms", lambda *given: 1.0)
-    reference = check.Reference((b"a",) * 4, np.zeros((4, 2)), MODEL, np.zeros(4))
-    assert figures(check.check(PATH, reference, "int8")) == (0.25, 0.75)
+    monkeypatch.setattr(classifier_check, "run", lambda *given, **options: FILE)
+    monkeypatch.setattr(classifier_check, "latency_ms", lambda *given: 1.0)
+    texts, ids = (b"a",) * 4, np.zeros((4, 2))
+    reference = classifier_check.Reference(MODEL, np.zeros(4), texts=texts, ids=ids)
+    assert figures(classifier_check.check(PATH, reference, "int8")) == (0.25, 0.75)
 
 
 def test_a_taggers(monkeypatch):
     monkeypatch.setattr(tagger, "_open", lambda path, model: lambda words: FILE[list(words)])
-    reference = check.Reference((b"a",) * 4, np.zeros(0), MODEL, np.zeros(4))
-    record = tagger._compare(None, [(0, 1, 2), (3,)], reference, PATH, NAME)
+    expected = limits.Expected(MODEL, np.zeros(4))
+    record = tagger._compare(None, [(0, 1, 2), (3,)], expected, PATH, NAME)
     assert figures(record) == (0.25, 0.75)
 
 

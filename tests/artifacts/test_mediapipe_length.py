@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.artifacts.classifier import classifier_parts
-from gru_zoo.export.checks.check import Refused
-from gru_zoo.export.checks.inspection import steps_of
+from gru_zoo.export.checks.inspection import Refused, steps_of
 from gru_zoo.export.mediapipe import resized
 from recipes import semi_supervised
 from tests.export.conftest import make_classifier, random_reviews, shake

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.artifacts.file_names import variant_of
 from gru_zoo.artifacts.reader import Asked, reader_files, reader_goldens, reader_parts
-from gru_zoo.artifacts.variants import variant_of
-from gru_zoo.export.checks import check
+from gru_zoo.export.checks import inspection, limits
 from gru_zoo.export.graphs.story_graph import StoryGraph
 from gru_zoo.export.runners.lite_reader import LiteReader
 from gru_zoo.models.reader import Reader
@@ -62,7 +62,7 @@ def test_every_file_was_compared(written):
     assert list(records) == ["saved_model", *(f"model_{kind}.tflite" for kind in kinds)]
     for name, record in records.items():
         assert record["texts"] == 3 and record["latency_ms"] > 0
-        limit = check.LIMITS[variant_of(name)].difference
+        limit = limits.LIMITS[variant_of(name)].difference
         assert record["largest_difference"] <= limit
     sizes = [records[name]["bytes"] for name in ("model_float32.tflite", "model_int8.tflite")]
     assert sizes[1] < 0.8 * sizes[0]
@@ -123,7 +123,7 @@ def test_a_file_of_another_model_is_refused(written, tmp_path):
     other[1] = np.roll(other[1], 1)
     compare = reader_parts(model, ASKED, other)["compare"]
     shutil.copy(folder / "model_float32.tflite", tmp_path)
-    with pytest.raises(check.Refused, match="must be within 0.001 of the model"):
+    with pytest.raises(inspection.Refused, match="must be within 0.001 of the model"):
         compare(tmp_path / "model_float32.tflite", "model_float32.tflite")
 
 

@@ -13,7 +13,7 @@ from keras import layers
 from gru_zoo import GRU
 from gru_zoo.export.__main__ import TFLITE, main
 from gru_zoo.export.checks.inspection import inspect
-from gru_zoo.export.tflite_file import VARIANTS
+from gru_zoo.export.variants import VARIANTS
 from tests.export.conftest import shake
 
 

@@ -13,7 +13,7 @@ from keras import Input, layers
 from gru_zoo import GRU, export
 from gru_zoo.export.checks import arrays
 from gru_zoo.export.checks.inspection import Refused
-from gru_zoo.export.flatbuffer.operators import builtin
+from gru_zoo.export.flatbuffer.operators import name_of
 from gru_zoo.export.graphs import convolution
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
@@ -236,8 +236,7 @@ def test_a_whole_sequence_gives_what_keras_gives(name, time):
 def operators(content, graph):
     """Return the operators of a file's graph by name, in their order."""
     model = schema.ModelT.InitFromPackedBuf(content)
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    codes = [names[builtin(code)] for code in model.operatorCodes]
+    codes = [name_of(code) for code in model.operatorCodes]
     return [codes[operator.opcodeIndex] for operator in model.subgraphs[graph].operators]
 
 

@@ -11,6 +11,7 @@ from gru_zoo import export
 from gru_zoo.artifacts.language_model import language_model_parts
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.export.flatbuffer.checksum_archive import unsealed
+from gru_zoo.export.flatbuffer.operators import name_of
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.step_graph import step_graph
 from gru_zoo.export.runners.lite_language_model import LiteLanguageModel
@@ -111,13 +112,11 @@ def test_the_table_is_in_the_file_once(files, model, variant, size):
 
 def test_a_table_of_halves_is_looked_up_and_multiplied_by_apart(files):
     content = schema.ModelT.InitFromPackedBuf(unsealed(files / "float16.tflite"))
-    names = {number: name for name, number in vars(schema.BuiltinOperator).items()}
     looked_up = 0
     for graph in content.subgraphs:
         readers = {}
         for operator in graph.operators:
-            code = content.operatorCodes[operator.opcodeIndex]
-            kind = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            kind = name_of(content.operatorCodes[operator.opcodeIndex])
             for tensor in operator.inputs:
                 readers.setdefault(int(tensor), set()).add(kind)
             for tensor in operator.outputs if kind == "DEQUANTIZE" else ():

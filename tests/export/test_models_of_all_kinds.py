@@ -14,7 +14,7 @@ from keras import Input, layers
 from gru_zoo import GRU, StackedGRU, export
 from gru_zoo.export.checks import arrays
 from gru_zoo.export.checks.inspection import Refused
-from gru_zoo.export.checks.probes import plain_loops
+from gru_zoo.export.graphs.plain_loops import plain_loops
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.graphs.streaming_state import StreamingState
 from gru_zoo.export.micro import step_file

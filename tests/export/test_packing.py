@@ -10,7 +10,8 @@ from gru_zoo.export.flatbuffer.dead_loop_variables import drop_dead_loop_variabl
 from gru_zoo.export.flatbuffer.packing import packed, slim
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
-from gru_zoo.export.signatures import WHOLE, convert, named
+from gru_zoo.export.names import WHOLE
+from gru_zoo.export.signatures import convert, named
 from tests.export import models
 from tests.export.test_steps import sequences
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import Input, layers
 
-from gru_zoo import GRU, StackedGRU
-from gru_zoo.export.checks import check
+from gru_zoo import GRU, StackedGRU, export
+from gru_zoo.export.checks import classifier_check, limits
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.tflite_file import tflite
@@ -79,8 +79,8 @@ def test_what_a_normalization_has_seen(policy):
 def test_a_classifier_in_half_precision_is_exported_and_a_wrong_file_is_not(policy, tmp_path):
     model = make_classifier(dtype=policy)
     tflite(model, tmp_path / "model.tflite", texts=REVIEWS)
-    reference = check.Reference.of(model, REVIEWS)
-    given = check.run(tmp_path / "model.tflite", reference)
-    assert 1e-5 < check.judge("model.tflite", given, reference, "float32") < 1e-2
-    with pytest.raises(check.Refused, match="must be within 0.01 of the model's probabilities"):
-        check.judge("model.tflite", given + 0.02, reference, "float32")
+    reference = classifier_check.Reference.of(model, REVIEWS)
+    given = classifier_check.run(tmp_path / "model.tflite", reference)
+    assert 1e-5 < limits.judge("model.tflite", given, reference, "float32") < 1e-2
+    with pytest.raises(export.Refused, match="must be within 0.01 of the model's probabilities"):
+        limits.judge("model.tflite", given + 0.02, reference, "float32")

@@ -12,7 +12,8 @@ from keras import layers
 
 from gru_zoo import GRU, StackedGRU
 from gru_zoo.export import saved_model_folder
-from gru_zoo.export.checks import inspection, probes
+from gru_zoo.export.checks import inspection
+from gru_zoo.export.graphs.plain_loops import plain_loops
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import shake
 
@@ -97,7 +98,7 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize("name", MODELS)
 def test_tensorflow_alone_gives_what_keras_gives(name, saved):
     model, arrays, given, path = saved[name]
-    with probes.plain_loops(model):
+    with plain_loops(model):
         wanted = model(arrays if len(arrays) > 1 else next(iter(arrays.values())))
     if not isinstance(wanted, dict):
         wanted = {"outputs": wanted}
@@ -116,7 +117,7 @@ def test_batch_and_time_are_dynamic(batch, time, saved):
     arrays = inputs_of(signature, batch, time)
     given = signature(**{name: tf.constant(array) for name, array in arrays.items()})
     assert given["states"].shape == (batch, time, 2 * U)
-    with probes.plain_loops(model):
+    with plain_loops(model):
         np.testing.assert_allclose(given["joined"], model(arrays)["joined"], atol=1e-5)
 
 
@@ -155,7 +156,7 @@ def test_a_table_is_saved_too(tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     ids = np.array([[30, 50, 7, 0]], np.int32)
     given = loaded.signatures["serving_default"](ids=tf.constant(ids))["outputs"]
-    with probes.plain_loops(model):
+    with plain_loops(model):
         np.testing.assert_allclose(given, model(ids), atol=1e-5)
 
 
@@ -174,7 +175,7 @@ def test_a_folder_that_differs_is_refused(monkeypatch, tmp_path):
     def off(model, call, *inputs):
         return {name: given + tf.constant(1e-4) for name, given in call(*inputs).items()}
 
-    monkeypatch.setattr(saved_model_folder, "_plain", off)
+    monkeypatch.setattr(saved_model_folder, "run_plain", off)
     with pytest.raises(
         inspection.Refused, match="must be within 1e-05 of the model; output 'outputs'"
     ):

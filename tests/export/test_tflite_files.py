@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import gru_zoo.export.tflite_file as module
-from gru_zoo.export.checks import check
+from gru_zoo.export.checks import inspection
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.runners.lite_classifier import LiteClassifier
 from gru_zoo.export.tflite_file import tflite
@@ -59,7 +59,7 @@ def test_input_and_output_are_named_and_fixed(exported, variant):
 
 
 def test_mediapipe_file_is_one_graph_with_every_step(exported):
-    record = check.inspect(exported["mediapipe"])
+    record = inspection.inspect(exported["mediapipe"])
     assert record["subgraphs"] == 1
     assert record["operators"]["TANH"] == 12
     assert "WHILE" not in record["operators"]
@@ -132,7 +132,7 @@ def test_file_that_differs_never_gets_its_name(classifier, exported, tmp_path, m
     monkeypatch.setattr(
         module, "_both", lambda network, *rest, **named: both(Network(other), *rest, **named)
     )
-    with pytest.raises(check.Refused, match="within 1e-05 of the model's probabilities; got"):
+    with pytest.raises(inspection.Refused, match="within 1e-05 of the model's probabilities; got"):
         tflite(classifier, path, overwrite=True)
     assert path.read_bytes() == b"the one before"
     assert [file.name for file in tmp_path.iterdir()] == ["model.tflite"]

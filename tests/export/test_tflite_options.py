@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, export
-from gru_zoo.export.checks import check
+from gru_zoo.export.checks import inspection
 from gru_zoo.export.flatbuffer.checksum_archive import unsealed
 from tests.export import models
 from tests.export.conftest import LABELS, make_classifier, shake
@@ -61,7 +61,7 @@ def test_old_runtimes_can_be_asked_for(keyword, tmp_path):
     export.tflite(keyword, tmp_path / "new.tflite", "int8")
     export.tflite(keyword, tmp_path / "old.tflite", "int8", min_runtime="2.3")
     versions = [
-        check.inspect(tmp_path / name)["min_runtime_version"]
+        inspection.inspect(tmp_path / name)["min_runtime_version"]
         for name in ("new.tflite", "old.tflite")
     ]
     assert versions == ["2.17.0", "2.3.0"]
@@ -171,7 +171,7 @@ def test_a_file_is_compared_on_what_the_model_will_meet(tmp_path):
     shake(model, 5)
     cell = model.layers[0].cell
     cell.kernel.assign(60 * cell.kernel)  # Integers' error of such a product is large.
-    with pytest.raises(check.Refused, match="must be within 0.1 of the model"):
+    with pytest.raises(inspection.Refused, match="must be within 0.1 of the model"):
         export.tflite(model, tmp_path / "random.tflite", "int8")
     quiet = [np.random.default_rng(n).normal(0, 1e-3, (11 + n, 25)) for n in range(3)]
     path = tmp_path / "quiet.tflite"
@@ -223,14 +223,14 @@ def test_a_file_cut_short_or_changed_is_refused(file, tmp_path):
     path = tmp_path / "damaged.tflite"
     for share in (0, 0.3, 0.99):
         path.write_bytes(whole[: int(share * len(whole))])
-        with pytest.raises(check.Refused, match="must be a whole TFLite file"):
-            check.inspect(path)
+        with pytest.raises(inspection.Refused, match="must be a whole TFLite file"):
+            inspection.inspect(path)
     for place in np.random.default_rng(1).integers(len(unsealed(file)), size=20):
         changed = bytearray(whole)
         changed[place] ^= 1
         path.write_bytes(changed)
-        with pytest.raises(check.Refused, match="must be unchanged"):
-            check.inspect(path)
+        with pytest.raises(inspection.Refused, match="must be unchanged"):
+            inspection.inspect(path)
 
 
 def test_operators_outside_the_builtin_ones_are_refused():

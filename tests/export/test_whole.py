@@ -10,7 +10,8 @@ from gru_zoo import GRU
 from gru_zoo.export.graphs import loops
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
-from gru_zoo.export.signatures import WHOLE, convert
+from gru_zoo.export.names import WHOLE
+from gru_zoo.export.signatures import convert
 from tests.export import models
 from tests.export.test_steps import called, sequences
 

@@ -235,7 +235,7 @@ def test_files_and_artifact(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(babi, "load", small_babi.load)
     run = ("--run", str(trained))
     with monkeypatch.context() as patch:  # The others are in the artifact below.
-        patch.setattr("gru_zoo.artifacts.reader.VARIANTS", ("int8",))
+        patch.setattr("gru_zoo.artifacts.reader.BASIC", ("int8",))
         assert comprehension.main(["export", *run, "--out", str(tmp_path / "files")]) == 0
     names = {path.name for path in (tmp_path / "files").iterdir()}
     assert {"saved_model", "model_int8.tflite", "assets"} <= names

@@ -94,7 +94,7 @@ def test_the_artifact_is_published(trained, tmp_path, monkeypatch, capsys):
     lite = load("pos_small", format="tflite", variant="int8")
     assert lite.tag([("Anna", "paints", "it")]) == [["PROPN", "VERB", "PRON"]]
     # The others were written and compared by the same lines a moment ago.
-    monkeypatch.setattr("gru_zoo.artifacts.tagger.SHIPPED", ("int8",))
+    monkeypatch.setattr("gru_zoo.artifacts.tagger.BASIC", ("int8",))
     out = tmp_path / "out"
     assert pos_tagging.main(["export", "--run", str(trained), "--out", str(out)]) == 0
     assert (out / "assets" / "features.json").exists() and (out / "saved_model").is_dir()

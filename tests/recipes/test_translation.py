@@ -11,7 +11,6 @@ pytest.importorskip("sacrebleu")
 
 from gru_zoo import load, verify  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
-from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from recipes import translation
 from tests import small_captions  # noqa: E402
@@ -130,7 +129,7 @@ def test_published_it_is_loaded_by_name(trained, exported, tmp_path, monkeypatch
     assert capsys.readouterr().out.strip() == lite.translate([text], beams=3)[0]
     monkeypatch.setattr(multi30k, "load", small_captions.load)
     # The others were written and compared by the same lines a moment ago.
-    monkeypatch.setattr(translator, "VARIANTS", ("int8",))
+    monkeypatch.setattr("gru_zoo.artifacts.translator.BASIC", ("int8",))
     before = (tmp_path / "translation_small" / "decoder_int8.tflite").read_bytes()
     assert translation.main(["export", "--preset", "translation_small"]) == 0
     assert (tmp_path / "translation_small" / "decoder_int8.tflite").read_bytes() == before
@@ -138,7 +137,7 @@ def test_published_it_is_loaded_by_name(trained, exported, tmp_path, monkeypatch
 
 @pytest.mark.slow
 def test_the_files_alone(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(translator, "VARIANTS", ("int8",))
+    monkeypatch.setattr("gru_zoo.artifacts.translator.BASIC", ("int8",))
     arguments = ["export", "--run", str(trained), "--out", str(tmp_path / "files")]
     assert translation.main(arguments) == 0
     pair = {"encoder_int8.tflite", "decoder_int8.tflite"}

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.tflite_files import FEATURES, STEPS, keyword
 from gru_zoo import export
 from gru_zoo.export.checks.inspection import inspect
-from gru_zoo.export.tflite_file import VARIANTS
+from gru_zoo.export.variants import VARIANTS
 from tests.export.conftest import WORDS, make_classifier
 
 # int8 matrices with one scale each, for runtimes that do not know one a row.
@@ -51,7 +51,7 @@ def _variants(name: str, model: Any, given: str, rows: np.ndarray, into: Path) -
         if variant == "int4" and importlib.util.find_spec("ai_edge_quantizer") is None:
             continue
         options: dict[str, Any] = {"min_runtime": "2.3"} if variant == PER_TENSOR else {}
-        if variant in VARIANTS and VARIANTS[variant].calibrated:
+        if variant in VARIANTS and VARIANTS[variant].integer_only:
             options["representative"] = list(rows)
         path = into / f"{name}-{variant.replace(' ', '-')}.tflite"
         export.tflite(model, path, variant.split()[0], **options)

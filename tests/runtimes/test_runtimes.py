@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gru_zoo.artifacts.card_text import table as markdown
-from gru_zoo.export.checks.check import LIMITS
+from gru_zoo.export.checks.limits import LIMITS
 from tests.runtimes import compare, files, releases
 from tests.runtimes.__main__ import BEGIN, END, RESULTS, ROOT
 

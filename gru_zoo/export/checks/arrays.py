@@ -11,16 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from gru_zoo.export.checks.check import LIMITS
 from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.checks.limits import LIMITS
 from gru_zoo.export.checks.probes import answers, require_shape
 from gru_zoo.export.checks.representative import padding, unpadded
 from gru_zoo.export.graphs.convolution import total_reach
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.step_graph import step_graph
+from gru_zoo.export.names import STEP, WHOLE
 from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.export.runners.streamer import Streamer
-from gru_zoo.export.signatures import STEP, WHOLE
 from gru_zoo.export.workers.isolated import ConversionFailed, isolated
 
 # Lengths a file is compared at, besides the one that it is made for; the second is longer by what
@@ -51,7 +51,7 @@ def compare(
     Args:
         path: a `.tflite` file.
         model: what it was made from.
-        variant: decides how far it may be off, see `check.LIMITS`.
+        variant: decides how far it may be off, see `limits.LIMITS`.
         longest: number of steps that the file is made for.
         sequences: what the inputs are like, by name; None takes random numbers. A short one is
             read again from its beginning. A step is compared on them without padding, which a

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from gru_zoo.export.flatbuffer.checksum_archive import unsealed
-from gru_zoo.export.flatbuffer.operators import builtin
+from gru_zoo.export.flatbuffer.operators import name_of
 from gru_zoo.files import size_of
 
 
@@ -32,8 +32,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     if path.is_dir():
         return _inspect_saved_model(path)
     model = _parsed(path)
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    codes = [names[builtin(code)] for code in model.operatorCodes]
+    codes = [name_of(code) for code in model.operatorCodes]
     operators = collections.Counter(
         codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,17 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gru_zoo.export.checks.differences import relative_difference
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.export.checks.representative import padding
 from gru_zoo.export.graphs.convolution import total_reach
 from gru_zoo.export.graphs.network import Network
-from gru_zoo.layers import kernels
+from gru_zoo.export.graphs.plain_loops import plain_loops
 
 LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
 # Steps up to which Keras' loop takes less time in Python than a graph takes to trace.
 EAGER = 20
-# Held while layers are changed: another thread must not take what it finds for the user's choice.
-_CHANGED = threading.RLock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Probe:
     def compare(self, outputs: Mapping[str, Any], path: Any) -> float:
         """Return the largest difference of a file's outputs from the model's.
 
+        Numbers beyond 1 in size may differ in proportion.
+
         Args:
             outputs: name -> array, as the file gives them for `inputs`.
             path: of the file, for the message.
@@ -55,8 +54,8 @@ class Probe:
             # Bools cannot be subtracted, and unsigned numbers not below zero.
             given, wanted = given.astype(np.float64), wanted.astype(np.float64)
             # Equal NaN is equal: Keras' average over no step at all is one.
-            difference = np.where(np.isnan(wanted) & np.isnan(given), 0, np.abs(given - wanted))
-            if not (difference <= limit * np.maximum(1, np.abs(np.nan_to_num(wanted)))).all():
+            difference = relative_difference(given, wanted, equal_nan=True)
+            if not (difference <= limit).all():
                 raise Refused(
                     f"{path} must be within {limit:g} of the model; output {name!r} differs by "
                     f"{difference.max():.3g}."
@@ -131,29 +130,6 @@ def answers(
             call = tf.function(call, autograph=False).get_concrete_function(tensors)
         results = call(tensors)
     return {name: keras.ops.convert_to_numpy(x) for name, x in results.items()}
-
-
-@contextlib.contextmanager
-def plain_loops(model: keras.Model) -> Iterator[None]:
-    """Run the GRU layers of a model, ours and Keras', as a plain loop: no XLA and no cuDNN.
-
-    Example:
-        >>> model = keras.Sequential([keras.Input((None, 4)), keras.layers.GRU(7)])
-        >>> with plain_loops(model):
-        ...     model.layers[0].use_cudnn
-        False
-    """
-    may = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
-    with _CHANGED:
-        before = [layer.use_cudnn for layer in may]
-        try:
-            for layer in may:
-                layer.use_cudnn = False
-            with kernels.forced("loop"):
-                yield
-        finally:
-            for layer, value in zip(may, before, strict=True):
-                layer.use_cudnn = value
 
 
 def _random(

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from gru_zoo.export.flatbuffer.operators import builtin
+from gru_zoo.export.flatbuffer.operators import name_of
 from gru_zoo.export.flatbuffer.packing import packed
 
-_NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 # They turn numbers from one type into another; rounding to whole numbers is part of that.
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST", "ROUND")
 _FROM_INTEGERS = 2  # the first version of QUANTIZE that takes them
@@ -36,7 +35,7 @@ def float_operators(content: bytes) -> list[str]:
         for operator in graph.operators:
             numbers = [n for n in (*operator.inputs, *operator.outputs) if n >= 0]
             types = {graph.tensors[number].type for number in numbers}
-            name = _name(model.operatorCodes[operator.opcodeIndex])
+            name = name_of(model.operatorCodes[operator.opcodeIndex])
             if schema.TensorType.FLOAT32 in types and name not in _CONVERSIONS:
                 found.add(name)
     return sorted(found)
@@ -106,7 +105,7 @@ def narrow_tables(content: bytes) -> bytes:
     lookups = [
         operator
         for operator in graph.operators
-        if _name(model.operatorCodes[operator.opcodeIndex]) == "GATHER"
+        if name_of(model.operatorCodes[operator.opcodeIndex]) == "GATHER"
         and graph.tensors[operator.inputs[0]].type == schema.TensorType.INT16
     ]
     for operator in lookups:
@@ -163,7 +162,7 @@ def _quantize(model: schema.ModelT, source: int, target: int) -> schema.Operator
 def _quantize_code(model: schema.ModelT) -> int:
     """Return the place of the operator QUANTIZE among a model's codes, new if need be."""
     for place, code in enumerate(model.operatorCodes):
-        if _name(code) == "QUANTIZE":
+        if name_of(code) == "QUANTIZE":
             code.version = max(code.version, _FROM_INTEGERS)
             return place
     code = schema.OperatorCodeT()
@@ -178,7 +177,3 @@ def _scale(tensor: schema.TensorT) -> tuple[float, int] | None:
     if about is None or about.scale is None:
         return None
     return float(about.scale[0]), int(about.zeroPoint[0])
-
-
-def _name(code: schema.OperatorCodeT) -> str:
-    return _NAMES[builtin(code)]

@@ -15,6 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from gru_zoo.export.flatbuffer.packing import packed
+from gru_zoo.export.names import WHOLE
 
 SCHEMA_VERSION = 3
 RUNTIME_VERSION = b"min_runtime_version"
@@ -123,7 +124,7 @@ class Linker:
     def finish(self, outputs: Mapping[str, int]) -> bytes:
         """Return the linked file with the signature "serving_default"."""
         signature = schema.SignatureDefT()
-        signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+        signature.signatureKey, signature.subgraphIndex = WHOLE, 0
         signature.inputs = [_named(*item) for item in self._inputs.items()]
         signature.outputs = [_named(*item) for item in outputs.items()]
         for name, number in outputs.items():

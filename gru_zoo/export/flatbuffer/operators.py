@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ai_edge_litert import schema_py_generated as schema
 
+_NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+
 
 def builtin(code: schema.OperatorCodeT) -> int:
     """Return the number of `schema.BuiltinOperator`.
@@ -18,3 +20,15 @@ def builtin(code: schema.OperatorCodeT) -> int:
         True
     """
     return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+
+def name_of(code: schema.OperatorCodeT) -> str:
+    """Return the operator's name in TFLite's schema.
+
+    Example:
+        >>> code = schema.OperatorCodeT()
+        >>> code.builtinCode = schema.BuiltinOperator.GATHER
+        >>> name_of(code)
+        'GATHER'
+    """
+    return _NAMES[builtin(code)]

@@ -14,8 +14,6 @@ as TFLM does, it is one of floats: exact as long as |s| < 2^24, a unit of 2^-12 
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from gru_zoo.export.graphs.network import Steps
@@ -37,19 +35,16 @@ class IntegerState(StreamingState):
         array([[ 2048, -1024]], dtype=int32)
     """
 
-    def _update(self, x: Steps, state: str, initial: tf.Tensor, change: Any) -> tf.Tensor:
-        """Change a state; a sum comes back as the mean, and its count as 1, to be divided by."""
-        part = state.rpartition("_")[2]
-        if part not in ("sum", "count", "begun"):
-            return super()._update(x, state, initial, change)
-        before = tf.cast(initial, tf.int32)
-        if part != "sum":
-            after = super()._update(x, state, before, change)
-            return after if part == "begun" else tf.ones_like(initial)
-        added = tf.cast(tf.round(UNITS * change(tf.zeros_like(initial))), tf.int32)
-        after = super()._update(x, state, before, lambda total: total + added)
-        steps = tf.maximum(self.after[state.removesuffix("sum") + "count"], 1)
-        return self._quotient(after, steps) / UNITS
+    _counts = tf.int32
+
+    def _mean(self, name: str, x: Steps) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the mean, in float32 as the layers behind it, and 1 for its count.
+
+        The count itself is compared with 1 only, and a step of integers is one that counts.
+        """
+        count = self._count(name, x)
+        total = self._sum(name, x, tf.cast(tf.round(UNITS * x.rows), tf.int32))
+        return self._quotient(total, tf.maximum(count, 1)) / UNITS, tf.ones((1, 1))
 
     def _quotient(self, total: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         return tf.cast(tf.math.floordiv(total, steps), tf.float32)

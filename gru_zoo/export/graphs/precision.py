@@ -21,7 +21,7 @@ def in_float32(layer: Any) -> Any:
         >>> in_float32(dense).compute_dtype, dense.compute_dtype
         ('float32', 'float16')
     """
-    copy = type(layer).from_config(_plain(layer.get_config()))
+    copy = type(layer).from_config(_float32_config(layer.get_config()))
     for mine, theirs in zip(copy._flatten_layers(), layer._flatten_layers(), strict=True):
         for name in _FUNCTIONS:
             function = vars(theirs).get(name)
@@ -57,7 +57,7 @@ def require_unquantized(layer: Any, target: str) -> None:
         )
 
 
-def _plain(config: Any, name: str = "") -> Any:
+def _float32_config(config: Any, name: str = "") -> Any:
     """Return a configuration in float32, functions replaced by one that Keras has by its name.
 
     It has a user's own by a name only, which nobody may have registered, or which Keras takes for
@@ -68,7 +68,7 @@ def _plain(config: Any, name: str = "") -> Any:
     if name in _FUNCTIONS and not _of_layer(config):
         return "linear"
     if isinstance(config, dict):
-        return {key: _plain(value, key) for key, value in config.items()}
+        return {key: _float32_config(value, key) for key, value in config.items()}
     return config
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.export.graphs.network import Network, Steps, require_convertible
-from gru_zoo.export.graphs.streaming_state import STATE, StreamingState
+from gru_zoo.export.graphs.streaming_state import StreamingState
+from gru_zoo.export.names import STATE
 
 
 class StepGraph(tf.Module):

@@ -14,13 +14,14 @@ SavedModel, with the tokenizer inside; a word that the reader does not know is a
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
 
-from gru_zoo.export.checks.probes import plain_loops
 from gru_zoo.export.graphs import loops, sequence
 from gru_zoo.export.graphs.network import Steps
+from gru_zoo.export.graphs.plain_loops import run_plain
 from gru_zoo.layers import kernels
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.models.reader import Reader, answer_with, sentence_vectors
@@ -111,8 +112,9 @@ class StoryServer(tf.Module):
             tf.lookup.KeyValueTensorInitializer(words, tf.range(len(words), dtype=tf.int64)), 1
         )
         self._sizes = len(words), model.text.sentence_length, model.text.story_length
+        call = functools.partial(model, training=False)
         # A plain function: tf.Module would save the Keras model itself as an attribute.
-        self._model = lambda inputs: _plain(model, inputs)
+        self._model = lambda inputs: run_plain(model, call, inputs)
 
     @tf.function(
         autograph=False,
@@ -179,8 +181,3 @@ class StoryServer(tf.Module):
 
 def _full_match(sentences: tf.RaggedTensor, pattern: str) -> tf.RaggedTensor:
     return tf.ragged.map_flat_values(tf.strings.regex_full_match, sentences, pattern)
-
-
-def _plain(model: Reader, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    with plain_loops(model):
-        return model(inputs, training=False)

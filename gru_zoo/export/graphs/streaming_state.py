@@ -21,10 +21,9 @@ from gru_zoo.export.graphs import convolution
 from gru_zoo.export.graphs.convolution import CONVOLUTIONS
 from gru_zoo.export.graphs.network import Steps
 from gru_zoo.export.graphs.recurrence import recur
+from gru_zoo.export.names import STATE, initial_value
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
-
-STATE = "state_"
 
 
 def looks_ahead(layer: keras.layers.Layer) -> str | None:
@@ -66,6 +65,8 @@ class StreamingState:
         >>> streaming("gru", gru, Steps(tf.ones((1, 4)))).rows.shape, sorted(streaming.after)
         (TensorShape([1, 7]), ['state_gru'])
     """
+
+    _counts = tf.float32  # type of what counts steps, or tells that there was one
 
     def __init__(
         self,
@@ -142,27 +143,41 @@ class StreamingState:
     def _pooling(self, name: str, layer: keras.layers.Layer, x: Steps) -> tf.Tensor:
         if isinstance(layer, layers.GlobalMaxPooling1D):
             return self._largest(name, dataclasses.replace(x, mask=None))  # As in Keras.
-        count = self._update(x, self._name(name, "count"), tf.zeros((1, 1)), lambda n: n + 1)
-        zeros = tf.zeros_like(x.rows)
-        total = self._update(x, self._name(name, "sum"), zeros, lambda s: s + x.rows)
+        mean, count = self._mean(name, x)
         if isinstance(layer, layers.GlobalAveragePooling1D):
-            return total / tf.maximum(count, 1)
+            return mean
         if x.state is None:
+            zeros = tf.zeros_like(x.rows)
             last = self._update(x, self._name(name, "last"), zeros, lambda _: x.rows)
         else:
             last = self.after[x.state]
-        largest = self._largest(name, x)
-        return layer.result({"last": last, "max": largest, "sum": total, "count": count})
+        # As `MaskedPooling.result` has it: zeros before the first step.
+        return tf.concat([last, self._largest(name, x), mean], -1) * tf.minimum(count, 1)
+
+    def _mean(self, name: str, x: Steps) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the mean of each feature so far, and of how many steps it is, [1, 1]."""
+        count = self._count(name, x)
+        total = self._sum(name, x, x.rows)
+        return total / tf.maximum(count, 1), count
+
+    def _count(self, name: str, x: Steps) -> tf.Tensor:
+        zero = tf.zeros((1, 1), self._counts)
+        return self._update(x, self._name(name, "count"), zero, lambda n: n + 1)
+
+    def _sum(self, name: str, x: Steps, rows: tf.Tensor) -> tf.Tensor:
+        zeros = tf.zeros_like(rows)
+        return self._update(x, self._name(name, "sum"), zeros, lambda s: s + rows)
 
     def _largest(self, name: str, x: Steps) -> tf.Tensor:
         """Return the largest of each feature so far."""
         state = self._name(name, "max")
         # Below all that a GRU gives, and it survives integer quantization, unlike -inf.
-        lowest = -tf.ones_like(x.rows)
+        lowest = initial_value(state) * tf.ones_like(x.rows)
         if x.bounded:
             return self._update(x, state, lowest, lambda m: tf.maximum(m, x.rows))
         begun = self._name(name, "begun")
-        self._update(x, begun, tf.zeros((1, 1)), lambda n: tf.maximum(n, tf.ones_like(n)))
+        zero = tf.zeros((1, 1), self._counts)
+        self._update(x, begun, zero, lambda n: tf.maximum(n, tf.ones_like(n)))
         before = self.initial[begun] if self._before is None else self._before[begun]
         started = before > 0
         return self._update(
@@ -192,8 +207,8 @@ class StreamingState:
         return new
 
     def _name(self, layer: str, part: str = "") -> str:
-        if not part and layer.endswith("max"):
-            part = "h"  # A name that ends so begins at -1, by agreement with those who stream.
+        if not part and initial_value(layer):
+            part = "h"  # A GRU's state begins at zero, whatever its layer is called.
         names = (self._aliases.get(layer, layer), part)
         # As TensorFlow's signatures have it.
         return STATE + re.sub(r"\W", "_", "_".join(name for name in names if name))

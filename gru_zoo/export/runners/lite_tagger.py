@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gru_zoo.export.names import WHOLE
 from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.text.word_features import WordFeatures
 
@@ -43,7 +44,7 @@ class LiteTagger:
         self.features = WordFeatures.from_config(config)
         self.tags = tuple((assets / TAGS).read_text(encoding="utf-8").splitlines())
         self.interpreter = interpreter(path)
-        self._run = self.interpreter.get_signature_runner("serving_default")
+        self._run = self.interpreter.get_signature_runner(WHOLE)
 
     def probabilities(self, words: Sequence[str]) -> np.ndarray:
         """Return probabilities [words, tags] float32 of one sentence.

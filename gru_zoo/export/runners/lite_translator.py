@@ -15,6 +15,7 @@ import numpy as np
 
 from gru_zoo.decoding.beam_search import Found, beam_search, longest_for
 from gru_zoo.export.flatbuffer.checksum_archive import attachment, unsealed
+from gru_zoo.export.names import STATE
 from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.text.subwords import BANNED, END, START, Subwords
 
@@ -66,14 +67,14 @@ class LiteTranslator:
             state: of the step before; zeros [1, beams, size] at first.
             memory: of `read`.
         """
-        states = {f"state_{i}": np.ascontiguousarray(a) for i, a in enumerate(state)}
+        states = {f"{STATE}{i}": np.ascontiguousarray(a) for i, a in enumerate(state)}
         outputs = self._decoder(ids=ids, **states, **memory)
         return outputs["logits"], [outputs[name] for name in states]
 
     def start(self, beams: int) -> list[np.ndarray]:
         """Return the state before the first step."""
         shapes = self._decoder.shapes
-        sizes = [shapes[name][-1] for name in sorted(shapes) if name.startswith("state_")]
+        sizes = [shapes[name][-1] for name in sorted(shapes) if name.startswith(STATE)]
         return [np.zeros((1, beams, size), np.float32) for size in sizes]
 
     def search(self, text: str, beams: int = 6, alpha: float = 1.0) -> list[Found]:

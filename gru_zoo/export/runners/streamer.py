@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.arguments import numeric
+from gru_zoo.export.names import STATE, STEP, initial_value
 from gru_zoo.export.runners.runtime import interpreter
 
-STATE = "state_"
-# Every state starts as zeros, but a running maximum below all that a GRU can give.
-LOWEST = {True: -1.0, False: 0.0}
 # Operators of an embedding, which name themselves when an id has no row; the latter is of int4.
 _LOOK_UPS = ("GATHER", "EMBEDDING_LOOKUP")
 
@@ -49,9 +47,9 @@ class Streamer:
     def __init__(self, path: str | os.PathLike) -> None:
         self._interpreter = interpreter(path)
         known = list(self._interpreter.get_signature_list())
-        if "step" not in known:
-            raise ValueError(f"path must have the signature 'step'; {path} has {known}.")
-        self._step = self._interpreter.get_signature_runner("step")
+        if STEP not in known:
+            raise ValueError(f"path must have the signature {STEP!r}; {path} has {known}.")
+        self._step = self._interpreter.get_signature_runner(STEP)
         self._given = self._step.get_input_details()
         self._results = self._step.get_output_details()
         self.reset()
@@ -60,7 +58,7 @@ class Streamer:
     def reset(self) -> None:
         """Begin a new stream."""
         self._state = {
-            name: _quantized(np.full(about["shape"], LOWEST[name.endswith("max")]), about)
+            name: _quantized(np.full(about["shape"], initial_value(name)), about)
             for name, about in self._given.items()
             if name.startswith(STATE) and name in self._results
         }

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from gru_zoo.arguments import one_of
+from gru_zoo.export.names import STEP
+from gru_zoo.export.variants import INTEGER_ONLY
 from gru_zoo.imports import import_without_optional
-
-SIGNATURE = "step"
 
 
 def main(argv: list[str]) -> int:
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
         ValueError: variant must be one of 'int8_full', 'int16x8'; got 'int9'. ...
     """
     folder, samples, variant, destination = argv
-    one_of("variant", variant, ("int8_full", "int16x8"))
+    one_of("variant", variant, INTEGER_ONLY)
     try:
         Path(destination).write_bytes(convert(folder, samples, variant))
     except Exception as error:  # The converter raises its own private types.
@@ -45,7 +45,7 @@ def convert(folder: str, samples: str, variant: str) -> bytes:
     # The interpreter that the calibrator brings says on import that it will be gone one day.
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[STEP])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     operators = tf.lite.OpsSet
     kind, integers = {
@@ -63,7 +63,7 @@ def convert(folder: str, samples: str, variant: str) -> bytes:
 
     def representative() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         for row in range(len(next(iter(arrays.values())))):
-            yield SIGNATURE, {name: array[row] for name, array in arrays.items()}
+            yield STEP, {name: array[row] for name, array in arrays.items()}
 
     converter.representative_dataset = representative
     return converter.convert()

@@ -1,8 +1,8 @@
-"""Comparison of an exported file with the Keras model it came from; a file that differs is refused.
+"""Comparison of a text classifier's file with the Keras model it came from, and its measurement.
 
     difference = max over texts and labels of |p_file - p_keras|
 
-Differences, operators, size, latency and accuracy are measured here and nowhere else.
+Difference, operators, size, latency and accuracy of a file are measured here.
 """
 
 from __future__ import annotations
@@ -12,68 +12,31 @@ import dataclasses
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from gru_zoo.arguments import one_of
 from gru_zoo.export.checks.inspection import Refused, inspect
+from gru_zoo.export.checks.limits import GOLDENS, LIMITS, Expected, judge
+from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.graphs.programs import require_finite
-from gru_zoo.export.runners import lite_classifier
+from gru_zoo.export.runners.lite_classifier import feeds
+from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.models.classifier import SequenceClassifier
 
-# "Goldens" of the limits below: the first texts of a comparison.
-GOLDENS = 200
-# With fewer texts than this, half a point of accuracy is fewer than five of them: noise.
-ENOUGH_TEXTS = 1000
 
-
-@dataclasses.dataclass(frozen=True)
-class Limit:
-    """How far a file may be from the model.
-
-    Attributes:
-        difference: largest difference of a probability, on every text or on the goldens.
-        on_goldens_only: the difference holds for the goldens, not for every text.
-        same_label: goldens keep their label, unless the model itself was undecided.
-        points: how much accuracy may fall on a split of at least `ENOUGH_TEXTS`, as a fraction.
-    """
-
-    difference: float
-    on_goldens_only: bool = False
-    same_label: bool = False
-    points: float | None = None
-
-
-LIMITS = {
-    "saved_model": Limit(1e-5),
-    "onnx": Limit(1e-5),
-    "float32": Limit(1e-5),
-    "mediapipe": Limit(1e-5),
-    "float16": Limit(1e-2, same_label=True),
-    "int8": Limit(1e-1, on_goldens_only=True, points=0.005),
-    "int8_full": Limit(1e-1, on_goldens_only=True, points=0.005),
-    "int16x8": Limit(1e-1, on_goldens_only=True, points=0.005),
-    "int4": Limit(3e-1, on_goldens_only=True),
-}
-# A lead of the first label over the second that counts as decided, for `same_label`.
-DECIDED = 1e-3
-
-
-@dataclasses.dataclass(frozen=True)
-class Reference:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reference(Expected):
     """Texts and what the Keras model says about them: made once, used for every file.
 
     Attributes:
         texts: raw texts.
         ids: [texts, time] int32.
-        probabilities: [texts, labels], of the type that the model computes in.
-        labels: [texts] int64 true classes, or None if they are not known.
 
     Example:
         >>> from gru_zoo.text.tokenizers import WordTokenizer
@@ -86,8 +49,6 @@ class Reference:
 
     texts: tuple[bytes, ...]
     ids: np.ndarray
-    probabilities: np.ndarray
-    labels: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -114,13 +75,8 @@ class Reference:
         probabilities = model.predict(ids, batch_size=256, verbose=0)
         if not np.isfinite(probabilities).all():
             raise ValueError("model must give finite probabilities; got NaN or infinity.")
-        return cls(texts, ids, probabilities, None if labels is None else np.asarray(labels))
-
-    def accuracy(self, probabilities: np.ndarray) -> float | None:
-        """Return the share of texts with the right label, None without `labels`."""
-        if self.labels is None:
-            return None
-        return float(np.mean(probabilities.argmax(axis=1) == self.labels))
+        truth = None if labels is None else np.asarray(labels)
+        return cls(probabilities, truth, texts=texts, ids=ids)
 
 
 def exportable(model: SequenceClassifier) -> None:
@@ -141,7 +97,7 @@ def exportable(model: SequenceClassifier) -> None:
     require_finite(model)
 
 
-def probes(model: SequenceClassifier, count: int = 32) -> list[str]:
+def probe_texts(model: SequenceClassifier, count: int = 32) -> list[str]:
     """Return texts made of the vocabulary's words, from empty to longer than the model reads."""
     random = np.random.default_rng(0)
     words = (*model.tokenizer.vocabulary[3:], "qqunknownqq")
@@ -262,88 +218,24 @@ def latency_ms(path: str | os.PathLike, reference: Reference) -> float:
 def _open_tflite(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from ids [1, time] to probabilities [1, labels]."""
     try:
-        interpreter = Interpreter(model_path=os.fspath(path), num_threads=1)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
+        opened = interpreter(path)
+        opened.allocate_tensors()
+    except (OSError, ValueError, RuntimeError) as error:
         raise Refused(f"path must be a TFLite file; LiteRT cannot open {path}: {error}") from error
-    places = {about["name"]: about["index"] for about in interpreter.get_input_details()}
-    (result,) = interpreter.get_output_details()
+    places = {about["name"]: about["index"] for about in opened.get_input_details()}
+    (result,) = opened.get_output_details()
 
     def classify(ids: np.ndarray) -> np.ndarray:
-        for name, array in lite_classifier.feeds(ids).items():
+        for name, array in feeds(ids).items():
             if name in places:
-                interpreter.set_tensor(places[name], array)
-        interpreter.invoke()
-        return interpreter.get_tensor(result["index"])
+                opened.set_tensor(places[name], array)
+        opened.invoke()
+        return opened.get_tensor(result["index"])
 
     return classify
 
 
 def _open_saved_model(path: str | os.PathLike) -> Callable[[Sequence[bytes]], np.ndarray]:
     """Return a function from texts [batch] to probabilities [batch, labels]."""
-    try:
-        loaded = tf.saved_model.load(os.fspath(path))
-        loaded.signatures["serving_default"]
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        raise Refused(f"path must be a SavedModel's folder; {path}: {error}") from error
-
-    def classify(texts: Sequence[bytes]) -> np.ndarray:
-        # Through `loaded`, which owns the variables and must live as long as this function.
-        signature = loaded.signatures["serving_default"]
-        return signature(text=tf.constant(list(texts), tf.string))["probabilities"].numpy()
-
-    return classify
-
-
-def judge(
-    path: str | os.PathLike,
-    probabilities: np.ndarray,
-    reference: Reference,
-    variant: str,
-    limits: Mapping[str, Limit] = LIMITS,
-) -> float:
-    """Return the largest difference of a file's probabilities, if they are near enough.
-
-    Args:
-        path: of the file, for the message.
-        probabilities: what it gave, [texts, labels].
-        reference: what the model gave.
-        variant: one of `limits`.
-        limits: of another kind of model than a text classifier.
-
-    Raises:
-        Refused: a limit is broken; the message says which.
-    """
-    limit = limits[one_of("variant", variant, limits)]
-    if (
-        reference.probabilities.dtype.itemsize < 4
-        and limit.difference < limits["float16"].difference
-    ):
-        limit = limits["float16"]  # The model itself is as far off.
-    model = reference.probabilities.astype(np.float32)  # [texts, labels]
-    differences = np.abs(probabilities - model).max(axis=1)  # [texts]
-    judged = differences[:GOLDENS] if limit.on_goldens_only else differences
-    if not judged.max() <= limit.difference:  # NaN is refused too.
-        worst = int(np.argmax(np.nan_to_num(judged, nan=np.inf)))
-        raise Refused(
-            f"{path} ({variant}) must be within {limit.difference:g} of the model's probabilities; "
-            f"got a difference of {judged[worst]:.3g} on text {worst}."
-        )
-    if limit.same_label:
-        leads = np.sort(model[:GOLDENS], axis=1)
-        decided = leads[:, -1] - leads[:, -2] > DECIDED
-        changed = (probabilities.argmax(1) != model.argmax(1))[:GOLDENS] & decided
-        if changed.any():
-            raise Refused(
-                f"{path} ({variant}) must give the model's label; "
-                f"got another one on text {int(np.argmax(changed))}."
-            )
-    if limit.points is not None and reference.labels is not None:
-        right = [p.argmax(axis=1) == reference.labels for p in (model, probabilities)]
-        fall = (int(right[0].sum()) - int(right[1].sum())) / len(reference.labels)
-        if fall > limit.points and len(reference.labels) >= ENOUGH_TEXTS:
-            raise Refused(
-                f"{path} ({variant}) must not lose more than {100 * limit.points:g} points of "
-                f"accuracy; got a fall of {100 * fall:.2f}."
-            )
-    return float(np.nanmax(differences))
+    run = open_signature(path)
+    return lambda texts: run(text=tf.constant(list(texts), tf.string))["probabilities"].numpy()

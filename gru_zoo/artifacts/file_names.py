@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gru_zoo.export.variants import BASIC
+
 # Files of a model of one part, in the order of a card's table.
-SHIPPED = ("saved_model", "float32", "float16", "int8")
+SHIPPED = ("saved_model", *BASIC)
 # A text classifier's; TFLite variants of a step alone take no whole texts.
 SHIPPED_OF_TEXTS = (*SHIPPED, "mediapipe")
 
