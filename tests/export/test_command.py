@@ -11,9 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU
-from gru_zoo.export.__main__ import TFLITE, main
+from gru_zoo.export import variants
+from gru_zoo.export.__main__ import _row, main
 from gru_zoo.export.checks.inspection import inspect
-from gru_zoo.export.variants import VARIANTS
 from tests.export.conftest import shake
 
 
@@ -63,8 +63,25 @@ def test_int8_of_a_larger_model_holds_int8(tmp_path, capsys):
     assert types["int8"] == sorted([*types["float32"], "INT8"])
 
 
-def test_names_of_variants_are_those_of_the_function():
-    assert set(TFLITE) == set(VARIANTS)
+def test_what_the_variants_have():
+    """By name, for whoever adds one: flags, recipes and artifacts go by these."""
+    assert variants.BASIC == ("float32", "float16", "int8")
+    assert variants.INTEGER_ONLY == ("int8_full", "int16x8")
+    assert variants.WITH_STEP == (*variants.BASIC, "int4", *variants.INTEGER_ONLY)
+    assert variants.WITH_SEQUENCE == (*variants.BASIC, "int4", "mediapipe")
+    assert {*variants.WITH_STEP, *variants.WITH_SEQUENCE} == variants.VARIANTS.keys()
+
+
+def test_every_format_tells_by_how_much_it_differs(saved, tmp_path, capsys, monkeypatch):
+    def write(model, path, overwrite):
+        path.mkdir()
+        return 3.2e-6
+
+    monkeypatch.setattr("gru_zoo.export.saved_model_folder.saved_model", write)
+    assert main([str(saved[0]), "--out", str(tmp_path), "--to", "saved_model"]) == 0
+    assert "3.2e-06" in capsys.readouterr().out
+    (tmp_path / "m.onnx").write_bytes(b"")
+    assert _row(tmp_path / "m.onnx", 4.5e-6) == ("m.onnx", "0", "4.5e-06", "", "")
 
 
 @pytest.mark.parametrize(
@@ -248,8 +265,10 @@ def _raise(text):
 
 def test_a_file_that_is_no_model_is_refused(tmp_path, capsys):
     (tmp_path / "text.keras").write_text("no archive")
-    assert main([str(tmp_path / "text.keras"), "--out", str(tmp_path)]) == 2
-    assert "must be a whole .keras file" in capsys.readouterr().err
+    path = tmp_path / "text.keras"
+    assert main([str(path), "--out", str(tmp_path)]) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith(f"error: model must be a whole .keras file; {path} is corrupt: ")
 
 
 def test_a_folder_in_a_files_place_is_called_one(saved, tmp_path, capsys):
@@ -270,7 +289,8 @@ def test_a_lambda_is_not_run(tmp_path, capsys):
     keras.Sequential([keras.Input((None, 5)), layers.Lambda(lambda x: 2 * x), GRU(3)]).save(path)
     assert zipfile.is_zipfile(path)
     assert main([str(path), "--out", str(tmp_path)]) == 2
-    assert "must be a whole .keras file" in capsys.readouterr().err
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith(f"error: model must be a whole .keras file; {path} could not be read: ")
 
 
 def test_help_does_not_wait_for_tensorflow():

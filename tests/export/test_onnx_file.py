@@ -1,5 +1,6 @@
 """export.onnx: the fused operator computes what Keras computes, or the model is refused by name."""
 
+import dataclasses
 import importlib.util
 
 import keras
@@ -9,6 +10,7 @@ from keras import layers
 
 from gru_zoo import GRU, StackedGRU
 from gru_zoo.convert import onnx_gru
+from gru_zoo.export.checks.probes import probes
 from gru_zoo.export.onnx_file import onnx
 from gru_zoo.layers import kernels
 from gru_zoo.layers.pooling import MaskedPooling
@@ -243,6 +245,19 @@ def test_a_wrong_conversion_is_refused_and_leaves_nothing(monkeypatch, tmp_path)
     with pytest.raises(ValueError, match="must be within 1e-05 of the model; output 'outputs'"):
         onnx(model, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_difference_is_returned(monkeypatch, tmp_path):
+    def off(model):
+        for probe in probes(model):
+            moved = {name: wanted + np.float32(4e-6) for name, wanted in probe.outputs.items()}
+            yield dataclasses.replace(probe, outputs=moved)
+
+    model = sequential(FLOATS, GRU(U))
+    shake(model, 3)
+    assert onnx(model, tmp_path / "near.onnx") < 2e-6
+    monkeypatch.setattr("gru_zoo.export.onnx_file.probes", off)
+    assert onnx(model, tmp_path / "model.onnx") == pytest.approx(4e-6, rel=0.3)
 
 
 class Mine(layers.GRU):

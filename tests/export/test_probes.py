@@ -59,6 +59,16 @@ def test_what_is_no_float_must_be_equal(kind):
         probe.compare({"positive": np.array([[1, 1, 1]], kind)}, "some file")
 
 
+def test_large_numbers_differ_in_proportion_and_equal_nan_in_nothing():
+    wanted = np.float32([[0.5, -100.0, np.nan]])
+    probe = Probe({}, {"outputs": wanted})
+    given = wanted + np.float32([[2e-6, -5e-4, 0]])
+    assert probe.compare({"outputs": given}, "some file") == pytest.approx(5e-6, rel=0.1)
+    for other in ([[0.5, -100.0, 1.0]], [[np.nan, -100.0, np.nan]], [[0.5, -100.1, np.nan]]):
+        with pytest.raises(Refused, match="must be within 1e-05 of the model; output 'outputs'"):
+            probe.compare({"outputs": np.float32(other)}, "some file")
+
+
 @pytest.mark.parametrize("write", [export.tflite, export.saved_model])
 def test_an_output_of_bools_is_compared(write, tmp_path):
     x = keras.Input((None, 4))

@@ -183,6 +183,16 @@ def test_a_folder_that_differs_is_refused(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_largest_difference_is_returned(monkeypatch, tmp_path):
+    def off(model, call, *inputs):
+        return {name: given + tf.constant(4e-6) for name, given in call(*inputs).items()}
+
+    model = MODELS["ids"]()
+    assert saved_model(model, tmp_path / "near") < 1e-6
+    monkeypatch.setattr(saved_model_folder, "run_plain", off)
+    assert saved_model(model, tmp_path / "model") == pytest.approx(4e-6, rel=0.3)
+
+
 def test_what_cannot_be_served(tmp_path):
     stateful = keras.Sequential([layers.Input((T, D), batch_size=2), layers.GRU(U, stateful=True)])
     with pytest.raises(ValueError, match=r"must leave the batch open; input .* \(2, 5, 4\)"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gru_zoo.export import saved_model_folder
 from gru_zoo.export.checks import inspection
 from gru_zoo.export.saved_model_folder import saved_model
 from tests.export.conftest import LABELS, REVIEWS, make_classifier, random_reviews
@@ -49,6 +50,14 @@ def test_fresh_process_needs_tensorflow_alone(classifier, exported, tmp_path):
     np.testing.assert_allclose(result["score"], expected.max(axis=1), rtol=0, atol=1e-5)
     assert result["label"] == [LABELS[i] for i in expected.argmax(axis=1)]
     assert result["labels"] == list(LABELS)
+
+
+def test_the_largest_difference_of_a_classifier_is_returned(classifier, monkeypatch, tmp_path):
+    def off(model, call, *inputs):
+        return call(*inputs) + tf.constant(4e-6)
+
+    monkeypatch.setattr(saved_model_folder, "run_plain", off)
+    assert saved_model(classifier, tmp_path / "model") == pytest.approx(4e-6, rel=0.3)
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 100])

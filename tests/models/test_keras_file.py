@@ -59,6 +59,37 @@ def test_what_is_whole_but_not_known_is_not_called_corrupt(tmp_path):
         assert "corrupt" not in str(found.value)
 
 
+def test_any_other_error_is_one_line_with_the_callers_name_for_the_path(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise AttributeError("no such attribute\nand a long story")
+
+    path = tmp_path / "model.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
+    monkeypatch.setattr(keras.saving, "load_model", fails)
+    with pytest.raises(ValueError) as found:
+        load_keras_file(path, "model")
+    message = f"model must be a whole .keras file; {path} could not be read: no such attribute"
+    assert str(found.value) == message
+
+
+def test_a_missing_package_is_told_as_such(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise ImportError("it needs tokenizers")
+
+    (tmp_path / "model.keras").touch()
+    monkeypatch.setattr(keras.saving, "load_model", fails)
+    with pytest.raises(ImportError, match="it needs tokenizers"):
+        load_keras_file(tmp_path / "model.keras")
+
+
+def test_a_folder_with_a_model_inside_is_told_apart(tmp_path):
+    with pytest.raises(ValueError, match=r"path must be a .keras file; .* is a folder\.$"):
+        load_keras_file(tmp_path)
+    (tmp_path / "model.keras").touch()
+    with pytest.raises(ValueError, match=r"is a folder\. Did you mean .*model\.keras\?$"):
+        load_keras_file(tmp_path)
+
+
 def test_half_numbers_take_half_the_room(tmp_path):
     written = model()
     save_keras_file(written, tmp_path / "whole.keras")

@@ -1,10 +1,12 @@
 """Characters: trained, measured, exported and continued, in one process of its own."""
 
 import json
+import re
 
 import pytest
 
 from recipes import language_model
+from recipes.language_model_writing import write_files
 from recipes.shared.starting import start_run
 from tests.recipes.running import recipe
 
@@ -24,6 +26,7 @@ TEXTS = {{"train": {TEXT!r}, "validation": {TEXT[3:150]!r}, "test": {TEXT[5:205]
 RECORD = Source("letters", "1", "here", "CC0", {{"train": (1, "one text")}}, {{}})
 tiny_shakespeare.load = lambda split: (TEXTS[split], RECORD)
 from recipes import language_model
+from recipes.language_model_writing import write_files
 for arguments in json.loads(sys.argv[1]):
     assert language_model.main(arguments) == 0, arguments
     print("<>", flush=True)
@@ -81,7 +84,21 @@ def test_export_says_what_it_wrote(printed):
     files = {path.name for path in (place / "files").iterdir()}
     variants = {f"model_{name}.tflite" for name in ("float32", "float16", "int8")}
     assert files == {*variants, "saved_model"}
-    assert len(parts[2].splitlines()) == 4 and "max. abs. difference" in parts[2]
+    told = re.findall(r"max\. abs\. difference \d\.\de-\d\d$", parts[2], re.MULTILINE)
+    assert len(parts[2].splitlines()) == len(told) == 4
+
+
+def test_export_prints_the_difference_of_each_file(tmp_path, capsys, monkeypatch):
+    def tflite(model, path, variant, overwrite):
+        path.write_bytes(b"")
+        return 2e-6
+
+    monkeypatch.setattr("gru_zoo.export.tflite_file.tflite", tflite)
+    monkeypatch.setattr("gru_zoo.export.saved_model_folder.saved_model", lambda *_, **__: 3.2e-6)
+    write_files(None, tmp_path, overwrite=False)
+    *files, folder = capsys.readouterr().out.splitlines()
+    assert len(files) == 3 and all(line.endswith("difference 2.0e-06") for line in files)
+    assert folder == f"{tmp_path / 'saved_model'}: SavedModel, max. abs. difference 3.2e-06"
 
 
 @pytest.mark.slow
