@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_run_says_so(zoo, monkeypatch, capsys, error, stat
     def refuse(*_, **__):
         raise error
 
-    monkeypatch.setattr("gru_zoo.artifacts.classifier.check.check", refuse)
+    monkeypatch.setattr("gru_zoo.artifacts.classifier.classifier_check.check", refuse)
     # A missing package says nothing against the file.
     assert commands.main(["verify", NAME]) == status
     printed = capsys.readouterr().out

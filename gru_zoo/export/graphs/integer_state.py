@@ -38,9 +38,9 @@ class IntegerState(StreamingState):
     _counts = tf.int32
 
     def _mean(self, name: str, x: Steps) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the mean, in float32 as the layers behind it, and 1 for its count.
+        """Return the mean, which the layers behind it read in float32, and 1 for its count.
 
-        The count itself is compared with 1 only, and a step of integers is one that counts.
+        Nobody asks for more of the count than whether there was a step, and after one there was.
         """
         count = self._count(name, x)
         total = self._sum(name, x, tf.cast(tf.round(UNITS * x.rows), tf.int32))

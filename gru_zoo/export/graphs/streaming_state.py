@@ -155,7 +155,7 @@ class StreamingState:
         return tf.concat([last, self._largest(name, x), mean], -1) * tf.minimum(count, 1)
 
     def _mean(self, name: str, x: Steps) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the mean of each feature so far, and of how many steps it is, [1, 1]."""
+        """Return the mean of each feature so far, [1, size], and of how many steps, [1, 1]."""
         count = self._count(name, x)
         total = self._sum(name, x, x.rows)
         return total / tf.maximum(count, 1), count
