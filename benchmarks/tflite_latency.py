@@ -81,7 +81,8 @@ def measure(config: Config) -> None:
 def _measured(config: Config) -> dict[str, Any]:
     from benchmarks import tflite_files
 
-    record = timing.machine(PACKAGES) | {"calls": CALLS, "models": {}}
+    rounds = {"runs": config.runs, "long_runs": config.long_runs}
+    record = timing.machine(PACKAGES) | {"calls": CALLS, **rounds, "models": {}}
     for name in MODELS:
         record["models"][name] = _model(name, config, tflite_files.inputs(name))
     record["step"] = _step(config)
