@@ -24,7 +24,7 @@ import tyro
 from gru_zoo.files import write_json
 from gru_zoo.imports import require_extra
 from gru_zoo.text import surrogates
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 from gru_zoo.training.runs import RunFolder
 from recipes import pos_tagging_files, pos_tagging_report
 from recipes.shared import cli, confusion_figure, models, report
@@ -209,7 +209,7 @@ def predict(config: Predict) -> None:
         sentences = [s.words for s in read_sentences(config.file, tagged=False)]
     else:
         texts = list(map(surrogates.replaced, config.texts)) or read_lines(None)
-        sentences = list(map(split_words, texts))
+        sentences = list(map(treebank_words, texts))
     if not any(sentences):
         raise ValueError("texts must contain at least one word; got none.")
     model = _of(config.run, config.model, "model")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gru_zoo.imports import require_extra
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 from recipes import pos_tagging_report
 from recipes.shared import models
 from recipes.shared.device_files import write_parts
@@ -50,7 +50,7 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
         commands=[command],
         **pos_tagging_report.said(model, run),
     )
-    goldens = [split_words(text) for text in GOLDEN_TEXTS]
+    goldens = [treebank_words(text) for text in GOLDEN_TEXTS]
     goldens = [words for words in goldens if 0 < len(words) <= LENGTHS[-1]]
     parts = _parts(model, test)
     return publish(
