@@ -144,8 +144,8 @@ def train(config: Train) -> None:
 def _train(
     config: Train, run: RunFolder, training: list[Sentence], source: Source, units: int
 ) -> None:
-    from gru_zoo.decoding import tagging
     from gru_zoo.models.keras_file import save_keras_file
+    from gru_zoo.training import tagged_batches
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
@@ -153,7 +153,7 @@ def _train(
     print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = _read("validation", config)
     model = _model(config, training, units)
-    batches = tagging.TaggedBatches(
+    batches = tagged_batches.TaggedBatches(
         model, training, config.batch_size, config.word_dropout, config.seed
     )
     _compile(model, config, len(batches))
@@ -161,7 +161,7 @@ def _train(
         model,
         train=batches.dataset,
         steps_per_epoch=len(batches),
-        validate=lambda: tagging.score(model, validation),
+        validate=lambda: tagged_batches.score(model, validation),
         run=run,
         epochs=config.epochs,
         patience=config.patience,
@@ -179,7 +179,7 @@ def evaluate(config: Evaluate) -> None:
         _evaluate(run, _load(run))
         return
     from gru_zoo.data.conllu import read_sentences
-    from gru_zoo.decoding import tagging
+    from gru_zoo.training import tagged_batches
 
     sentences, model = read_sentences(config.file), _load(open_run(config.run, RUNS))
     unknown = {tag for sentence in sentences for tag in sentence.tags} - set(model.tags)
@@ -188,7 +188,7 @@ def evaluate(config: Evaluate) -> None:
             f"note: {config.file} has tags that the model lacks, and their words are counted as "
             f"wrong: {', '.join(sorted(unknown))}. The model has {', '.join(model.tags)}."
         )
-    figures = tagging.score(model, sentences)
+    figures = tagged_batches.score(model, sentences)
     words = sum(len(sentence.words) for sentence in sentences)
     print(
         f"{config.file}: accuracy {100 * figures['accuracy']:.2f} % "
@@ -337,8 +337,8 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
     """Read the test split, write `metrics.json`, `tags.json` and `confusion.png`; print a table."""
     import numpy as np
 
-    from gru_zoo.decoding.tagging import true_tags
     from gru_zoo.training.metrics import confusion_matrix, per_class
+    from gru_zoo.training.tagged_batches import true_tags
 
     config = flags_of(run, Train)
     test, source = _read("test", config)

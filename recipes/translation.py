@@ -141,10 +141,10 @@ def train(config: Train) -> None:
 
 def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Source) -> None:
     from gru_zoo.models.keras_file import save_keras_file
-    from gru_zoo.models.teacher import Teacher
     from gru_zoo.text.subwords import Subwords
     from gru_zoo.training.fitting import fit, seed_everything
     from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation
+    from gru_zoo.training.teacher_forcing import TeacherForcing
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
@@ -155,10 +155,10 @@ def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Sour
     model = _model(config, subwords)
     print(f"model: {model.cell}, {model.units} units, {model.count_params():,} parameters")
     batches = PairBatches(subwords, training, config.batch_size, config.seed)
-    teacher = Teacher(model, config.smoothing)
-    _compile(teacher, config, len(batches))
+    training_model = TeacherForcing(model, config.smoothing)
+    _compile(training_model, config, len(batches))
     fit(
-        teacher,
+        training_model,
         train=batches.dataset,
         steps_per_epoch=len(batches),
         validate=Validation(
@@ -258,13 +258,13 @@ def _model(config: Train, subwords: Subwords) -> Seq2Seq:
     return build(units_for(build, config.parameters) if config.parameters else config.units)
 
 
-def _compile(teacher: object, config: Train, steps_per_epoch: int) -> None:
+def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
     import keras
 
     rate = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=config.epochs * steps_per_epoch
     )
-    teacher.compile(optimizer=keras.optimizers.Adam(rate, global_clipnorm=1.0))
+    model.compile(optimizer=keras.optimizers.Adam(rate, global_clipnorm=1.0))
 
 
 def _translate(model: Seq2Seq, texts: Sequence[str], beams: int, alpha: float) -> list:

@@ -19,8 +19,12 @@ from gru_zoo.files import write_beside, write_json
 _CHECKPOINT = "checkpoint.npz"
 # Checksums of the other runs' files that a run began with, if it did.
 ORIGINS = "origins.json"
+# A trained classifier's predictions for the reviews, from which other runs learn.
+PREDICTIONS = "opinions.npz"
+# The model of a run of `recipes.ngrams`.
+NGRAMS = "ngrams.npz"
 # What is made of a checkpoint's weights, and is no longer of the run's when there is a newer one.
-_OF_A_CHECKPOINT = ("metrics.json", "model.keras", "opinions.npz")
+_OF_A_CHECKPOINT = ("metrics.json", "model.keras", PREDICTIONS)
 _BEFORE_A_CHECKPOINT = {"config.json", "data.json", ORIGINS, "tensorboard"}
 
 
@@ -180,7 +184,7 @@ class RunFolder:
     def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays and the history as one file, whole or not at all.
 
-        The model of the checkpoint before, what it said and what was measured of it go first: a
+        The model of the checkpoint before, its predictions and metrics are removed first: a
         process that is killed leaves none of them beside newer weights.
         """
         for name in _OF_A_CHECKPOINT:

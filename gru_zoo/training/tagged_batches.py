@@ -1,4 +1,4 @@
-"""Sentences with tags: training batches and scores."""
+"""Sentences with tags: training batches, targets and scores."""
 
 from __future__ import annotations
 
