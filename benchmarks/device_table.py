@@ -19,7 +19,7 @@ from benchmarks.micro_readme import off_litert
 from gru_zoo.artifacts.card_text import table
 from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.zoo import table as readme
 from recipes.shared import cli
 
@@ -143,7 +143,7 @@ def _kilobytes(size: int) -> str:
 
 def write(made: list[Row]) -> None:
     """Write the whole table, and its part in the README."""
-    with write_beside(WHOLE) as partial:
+    with atomic_write(WHOLE) as partial:
         text = f"# Models, variants and runtimes\n\n{table(HEADINGS, made)}\n"
         partial.write_text(text, encoding="utf-8")
     part = [row for row in made if row[0] == SHOWN or row[0].endswith(" step")]

@@ -257,7 +257,7 @@ def _known(config: Train) -> LanguageModel | None:
 
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
     """Return a new model, with another one's tokens and weights if `known` is given."""
-    from gru_zoo.models.growth import give_all
+    from gru_zoo.models.growth import grow_from
     from gru_zoo.models.language_model import LanguageModel
     from recipes import language_model_text as text
 
@@ -265,7 +265,7 @@ def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) ->
         tokenizer = text.fitted(texts, config)
         model = LanguageModel(tokenizer, config.embedding_dim, config.units, config.dropout)
         if config.grow:
-            give_all(model, known, text.frequencies(tokenizer, texts, config))
+            grow_from(model, known, text.frequencies(tokenizer, texts, config))
         return model
     model = LanguageModel(known.tokenizer, known.embedding_dim, known.units, config.dropout)
     model.set_weights(known.get_weights())

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.data import multi30k
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
 from recipes import translation_export
@@ -312,7 +312,7 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
             "data": source.as_dict(),
         }
     )
-    with write_beside(run.path / "translations.txt") as partial:
+    with atomic_write(run.path / "translations.txt") as partial:
         partial.write_text("".join(f"{text}\n" for text in translations), encoding="utf-8")
     for number in range(min(PICTURES, len(found))):
         path = run.path / f"attention_{number + 1}.png"

@@ -21,7 +21,7 @@ import tensorflow as tf
 from gru_zoo.export.disk import writing
 from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.export.probes import plain_loops
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import UNKNOWN
 from gru_zoo.text.words import treebank_words
@@ -131,7 +131,7 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
         "serving_default": server.text.get_concrete_function(),
         "words": server.words.get_concrete_function(),
     }
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         with writing("folder", folder):
             tf.saved_model.save(server, os.fspath(partial), signatures=signatures)
         _compare(partial, model)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.data.source import other_data
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import atomic_write, write_json
 
 _CHECKPOINT = "checkpoint.npz"
 # Checksums of the other runs' files that a run began with, if it did.
@@ -193,7 +193,7 @@ class RunFolder:
             write_json(self.path / "config.json", self.config)
             self._changed = False
         history = np.frombuffer(json.dumps(self.history).encode(), np.uint8)
-        with write_beside(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
+        with atomic_write(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
             np.savez(file, history=history, **arrays)
         self._write_history()
 
@@ -219,7 +219,7 @@ class RunFolder:
         return arrays
 
     def _write_history(self) -> None:
-        with write_beside(self.path / "history.csv") as partial, open(partial, "w") as file:
+        with atomic_write(self.path / "history.csv") as partial, open(partial, "w") as file:
             # A run begun by an older version goes on with the columns it had.
             rows = csv.DictWriter(file, list(self.history[0]), extrasaction="ignore")
             rows.writeheader()
@@ -243,7 +243,7 @@ class RunFolder:
             axis.set(xlabel="epoch", ylabel=metric, xticks=epochs)
             axis.spines[["top", "right"]].set_visible(False)
         axes[0].legend(frameon=False)
-        with write_beside(self.path / "curves.png") as partial:
+        with atomic_write(self.path / "curves.png") as partial:
             figure.savefig(partial, dpi=120)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import table
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 BEGIN = "<!-- presets: made by `python -m gru_zoo.zoo table --write` -->"
 END = "<!-- end of presets -->"
@@ -59,7 +59,7 @@ def write(path: Path, made: str, begin: str = BEGIN, end: str = END) -> None:
         ValueError: a mark is missing.
     """
     text = within(path.read_text(encoding="utf-8"), made, begin, end)
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

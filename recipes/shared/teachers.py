@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.training.runs import NGRAMS, PREDICTIONS
 from recipes.shared import reviews
 
@@ -23,7 +23,7 @@ def write_predictions(run: RunFolder, predictions: dict[str, np.ndarray]) -> Non
     """Write a teacher's predictions: split -> probabilities [reviews, labels]."""
     import numpy as np
 
-    with write_beside(run.path / PREDICTIONS) as partial, open(partial, "wb") as file:
+    with atomic_write(run.path / PREDICTIONS) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, **predictions)
 
 
