@@ -132,9 +132,7 @@ class _Batches:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
-        def generate() -> Iterator[Any]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
+        from gru_zoo.training.batching import epochs_dataset
 
         size = self.batches.batch_size
         ids = {"sentences": [None, None], "story": [size, None], "question": [size]}
@@ -144,7 +142,7 @@ class _Batches:
             "gates": tf.TensorSpec([size, None, None], tf.int8),
         }
         signature = (inputs, targets)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(8)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs, prefetch=8)
 
 
 def table_of(model: Reader, questions: Sequence[Question]) -> StoryTable:

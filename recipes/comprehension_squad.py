@@ -164,9 +164,7 @@ class _Batches:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
-        def generate() -> Iterator[Any]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
+        from gru_zoo.training.batching import epochs_dataset
 
         size = self.batches.batch_size
         ids = tf.TensorSpec([size, None], tf.int32)
@@ -176,7 +174,7 @@ class _Batches:
         inputs = {**dict.fromkeys(names, ids), "same": tf.TensorSpec([size, None, 2], tf.float32)}
         targets = dict.fromkeys(("start", "end"), tf.TensorSpec([size], tf.int32))
         signature = (inputs, targets)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 def answers(

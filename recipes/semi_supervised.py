@@ -305,20 +305,21 @@ class _Training:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
+        from gru_zoo.training.batching import epochs_dataset
+
         if self.unlabelled is None:
             return self.batches.dataset(first_epoch, epochs)
 
-        def generate() -> Iterator[tuple]:
-            for epoch in range(first_epoch, epochs):
-                # A stream that is shorter begins again, in an order of no epoch's beginning.
-                rounds = map(self.unlabelled.epoch, itertools.count(epoch, self.epochs))
-                endless = itertools.chain.from_iterable(rounds)
-                pairs = zip(self.batches.epoch(epoch), endless, strict=False)
-                yield from (((ids, more), targets) for (ids, targets), (more, _) in pairs)
+        def with_unlabelled(epoch: int) -> Iterator[tuple]:
+            # A stream that is shorter begins again, in an order of no epoch's beginning.
+            rounds = map(self.unlabelled.epoch, itertools.count(epoch, self.epochs))
+            endless = itertools.chain.from_iterable(rounds)
+            for (ids, targets), (more, _) in zip(self.batches.epoch(epoch), endless, strict=False):
+                yield (ids, more), targets
 
         ids = tf.TensorSpec([None, None], tf.int32)
         signature = ((ids, ids), tf.TensorSpec([None, len(LABELS)], tf.float32))
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(with_unlabelled, signature, first_epoch, epochs)
 
 
 def _mean(config: Train) -> SequenceClassifier | None:

@@ -12,7 +12,7 @@ from gru_zoo.data.multi30k import Pairs
 from gru_zoo.decoding.translating import translate_greedily
 from gru_zoo.models.seq2seq import Seq2Seq
 from gru_zoo.text.subwords import END, START, Subwords, padded
-from gru_zoo.training.batching import BucketedBatches
+from gru_zoo.training.batching import BucketedBatches, epochs_dataset
 from gru_zoo.training.teacher_forcing import TeacherForcing
 
 # Subwords that a sentence may have.
@@ -59,15 +59,9 @@ class PairBatches:
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
-
-        def generate() -> Iterator[dict[str, np.ndarray]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
         ids = tf.TensorSpec([self.batches.batch_size, None], tf.int32)
         signature = {"source": ids, "target": ids}
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset.prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 class Validation:
