@@ -328,21 +328,22 @@ def answer(model: Reader, text: str, question: str) -> dict[str, Any]:
 
 def export(config: Train, run: RunFolder) -> None:
     """Write the run's artifact: every format, compared on the test split, with its card."""
-    from recipes import comprehension_export
+    from recipes import comprehension_artifact
     from recipes.shared import publishing, report
 
     model, test, given = _tested(config, run)
     training, _ = read("train", config)
     command = publishing.command("comprehension", run, type(config)())
-    card = comprehension_export.write_artifact(run, model, training, test, given, config, command)
+    card = comprehension_artifact.write_artifact(run, model, training, test, given, config, command)
     report.print_run("comprehension", run, card)
 
 
 def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:
     """Write the device's files into a folder, each compared on the test split."""
-    from recipes import comprehension_export
+    from recipes import comprehension_artifact
 
-    comprehension_export.write_files(out, *_tested(config, run), overwrite)
+    model, test, given = _tested(config, run)
+    comprehension_artifact.write_files(model, out, test, given, overwrite)
 
 
 def _tested(config: Train, run: RunFolder) -> tuple[Reader, list[Question], np.ndarray]:

@@ -26,7 +26,7 @@ from gru_zoo.imports import require_extra
 from gru_zoo.text import surrogates
 from gru_zoo.text.words import treebank_words
 from gru_zoo.training.runs import RunFolder
-from recipes import pos_tagging_files, pos_tagging_report
+from recipes import pos_tagging_artifact, pos_tagging_report
 from recipes.shared import cli, confusion_figure, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
@@ -227,18 +227,18 @@ def predict(config: Predict) -> None:
 def export(config: Export) -> None:
     """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
-        card = pos_tagging_files.write_again(config.preset)
+        card = pos_tagging_artifact.rewrite_preset(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
         return
     if config.preset:
         model = _of(None, config.preset, "preset")
-        test = pos_tagging_files.test_of(model)
-        pos_tagging_files.write_files(config.out, model, test, config.overwrite)
+        test = pos_tagging_artifact.test_of(model)
+        pos_tagging_artifact.write_files(model, config.out, test, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
         test, _ = _read("test", flags_of(run, Train))
-        pos_tagging_files.write_files(config.out, _load(run), test, config.overwrite)
+        pos_tagging_artifact.write_files(_load(run), config.out, test, config.overwrite)
         return
     report.print_run("pos_tagging", run, _export(run, _load(run)))
 
@@ -373,7 +373,7 @@ def _export(run: RunFolder, model: Tagger) -> Card:
     test, source = _read("test", flags_of(run, Train))
     run.pin_data(source.as_dict())
     trained = command("pos_tagging", run, Train())
-    return pos_tagging_files.write_artifact(run, model, test, trained)
+    return pos_tagging_artifact.write_artifact(run, model, test, trained)
 
 
 COMMANDS = {

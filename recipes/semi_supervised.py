@@ -187,8 +187,8 @@ def publish(config: Publish) -> None:
         require_forward(_own(path), "finished")
     # The test split is not read for what is then rejected.
     runs = alike(config.finished, Train(), config.preset)
-    said = sentiment_card.said(load(runs[0]), runs[0].data(), unlabelled=True)
-    require_same_task(config.preset, SimpleNamespace(metric="accuracy", **said))
+    fields = sentiment_card.card_fields(load(runs[0]), runs[0].data(), unlabelled=True)
+    require_same_task(config.preset, SimpleNamespace(metric="accuracy", **fields))
     for run in runs:
         if not (run.path / "metrics.json").exists():
             evaluate(Evaluate((run.path,)))
@@ -211,7 +211,7 @@ def publish(config: Publish) -> None:
         scores=found.scores,
         shipped_seed=found.best.config["seed"],
         commands=[*before(found.best), *found.commands],
-        **sentiment_card.said(model, metrics["data"], unlabelled=True),
+        **sentiment_card.card_fields(model, metrics["data"], unlabelled=True),
     )
     card = publish_artifact(
         folder,

@@ -18,7 +18,7 @@ def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
         )
 
 
-def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite: bool) -> None:
+def write_checked(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite: bool) -> None:
     """Write files whose writers compare them with the model, and print a line for each.
 
     Args:
@@ -37,8 +37,8 @@ def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite
         print(f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB")
 
 
-def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) -> None:
-    """Write an artifact's files and assets, and print a line for each file.
+def write_scored(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) -> None:
+    """Write an artifact's files and assets; compare, score and time each file, and print a line.
 
     Args:
         out: folder they go to.
