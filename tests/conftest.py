@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from tests import quick_xla
-from tests.passed import Passed
-from tests.shares import Shares
+from tests.plugins import quick_xla
+from tests.plugins.passed import Passed
+from tests.plugins.shares import Shares
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

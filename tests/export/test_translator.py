@@ -19,7 +19,7 @@ from gru_zoo.export.lite_translator import LiteTranslator  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.text.subwords import END, START, Subwords  # noqa: E402
-from tests import small_captions  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
 
 PAIRS = small_captions.pairs("train")
 # Any score that changes with each translation and with their order.

@@ -12,8 +12,8 @@ from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.text.subwords import BANNED, END, PAD, START, Subwords, padded  # noqa: E402
 from gru_zoo.training.teacher_forcing import TeacherForcing  # noqa: E402
-from tests import small_captions  # noqa: E402
 from tests.cells import some_slow  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
 
 CELLS = ("gru", "lstm", "rnn", "transformer")
 PAIRS = small_captions.pairs("train")

@@ -16,7 +16,6 @@ from gru_zoo.layers.kernels import forced
 from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import polyphonic_music
-from tests import small_music
 from tests.recipes.running import (
     check_same_weights,
     evaluated_with_a_worse_epoch,
@@ -24,10 +23,11 @@ from tests.recipes.running import (
     prepared,
     recipe,
 )
+from tests.small_data import small_music
 
 SCALES = """
 from gru_zoo.data import polyphonic_music
-from tests import small_music
+from tests.small_data import small_music
 polyphonic_music.load = small_music.load
 """
 SMALL = "--units 24 --epochs 12 --patience 12 --batch-size 4 --learning-rate 0.04 --dropout 0.1"

@@ -17,7 +17,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes import sentiment, sentiment_csv
 from recipes.sentiment_flags import Train
 from recipes.shared import sentiment_card
-from tests.small_reviews import reviews
+from tests.small_data.small_reviews import reviews
 
 LABELS = ("negative", "positive")
 

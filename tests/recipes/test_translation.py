@@ -14,7 +14,6 @@ from gru_zoo.data import multi30k  # noqa: E402
 from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from recipes import translation
-from tests import small_captions  # noqa: E402
 from tests.recipes.running import (  # noqa: E402
     check_same_weights,
     evaluated_with_a_worse_epoch,
@@ -22,10 +21,11 @@ from tests.recipes.running import (  # noqa: E402
     prepared,
     recipe,
 )
+from tests.small_data import small_captions  # noqa: E402
 
 CAPTIONS = """
 from gru_zoo.data import multi30k
-from tests import small_captions
+from tests.small_data import small_captions
 multi30k.load = small_captions.load
 """
 SMALL = (

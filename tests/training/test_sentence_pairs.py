@@ -13,7 +13,7 @@ from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.text.subwords import END, PAD, START, Subwords  # noqa: E402
 from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation  # noqa: E402
 from gru_zoo.training.teacher_forcing import TeacherForcing  # noqa: E402
-from tests import small_captions  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
 
 PAIRS = small_captions.pairs("train")
 SUBWORDS = Subwords.fit([*PAIRS.source, *PAIRS.target], size=80, longest=LONGEST)

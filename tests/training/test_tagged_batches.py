@@ -6,7 +6,7 @@ from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.models.tagger import LENGTHS, Tagger
 from gru_zoo.text.word_features import UNKNOWN, WordFeatures
 from gru_zoo.training.tagged_batches import TaggedBatches, score, targets, true_tags
-from tests import small_treebank
+from tests.small_data import small_treebank
 
 SENTENCES = small_treebank.sentences("train")
 
