@@ -53,6 +53,15 @@ def converted_here(monkeypatch):
         monkeypatch.setattr(module, "isolated", here)
 
 
+@pytest.fixture(scope="module")
+def loop_kernel():
+    """Run GRUs as plain loops: nothing is compiled for shapes as small as a module's."""
+    from gru_zoo.layers.kernels import forced
+
+    with forced("loop"):
+        yield
+
+
 def pytest_runtest_setup(item):
     """Skip a test marked `gpu` where Keras' backend has no GPU, or fail it with --require-gpu."""
     if item.get_closest_marker("gpu") and not _gpu_is_there():

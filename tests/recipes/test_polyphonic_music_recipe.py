@@ -12,7 +12,6 @@ from gru_zoo.artifacts import frames
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.data import polyphonic_music as data
 from gru_zoo.files import write_json
-from gru_zoo.layers.kernels import forced
 from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import polyphonic_music
@@ -25,6 +24,8 @@ from tests.recipes.running import (
 )
 from tests.small_data import small_music
 
+pytestmark = pytest.mark.usefixtures("loop_kernel")
+
 SCALES = """
 from gru_zoo.data import polyphonic_music
 from tests.small_data import small_music
@@ -32,13 +33,6 @@ polyphonic_music.load = small_music.load
 """
 SMALL = "--units 24 --epochs 12 --patience 12 --batch-size 4 --learning-rate 0.04 --dropout 0.1"
 NAME = "music_scales_gru_tiny"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def plain_loops():
-    """Compile nothing for shapes as small as these."""
-    with forced("loop"):
-        yield
 
 
 @pytest.fixture(scope="module")
