@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.aims import Aim, Targets, aims_table, elsewhere
-from gru_zoo.artifacts.card_text import table
+from gru_zoo.markdown import table
 
 BEGIN = "<!-- latency: made by `python -m benchmarks.tflite_latency --write` -->"
 END = "<!-- end of latency -->"

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import layer_report, timing
 from benchmarks.aims import Aim, Targets, aims_table, elsewhere
 from benchmarks.layer_report import BETTER, BOTH_BETTER, OURS, Cells
-from gru_zoo.artifacts.card_text import table
+from gru_zoo.markdown import table
 
 BEGIN = "<!-- speed: made by `python -m benchmarks.layer_speed --write` -->"
 END = "<!-- end of speed -->"

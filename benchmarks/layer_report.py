@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import timing
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 OURS = "gru_zoo"
 # Peers of their own: the faster of Keras' two modes; the same while we may choose between ours too.
@@ -28,7 +28,7 @@ def write(record: dict[str, Any], results: Path) -> None:
     """
     lines = list(_summary(record))
     print("\n".join(lines))
-    with write_beside(results.with_suffix(".md")) as partial:
+    with atomic_write(results.with_suffix(".md")) as partial:
         text = "\n".join([*lines, "", *_every_cell(record["cells"])])
         partial.write_text(text + "\n", encoding="utf-8")
     _draw(record["cells"], results.with_suffix(".png"))
@@ -175,6 +175,6 @@ def _draw(cells: Cells, path: Path) -> None:
     ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.ax.minorticks_off()
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120)
     pyplot.close(figure)

@@ -33,7 +33,7 @@ from benchmarks import layer_readme, layer_report, records, timing
 from benchmarks.layer_report import OURS
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
-from gru_zoo.zoo import table as readme
+from gru_zoo.markdown import write_section
 from recipes.shared import cli
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def measure(config: Config) -> None:
     layer_report.write(record, config.results)
     if config.write:
         made = layer_readme.section(record, layer_readme.epoch_record(config.results, record))
-        readme.write(ROOT / "README.md", made, layer_readme.BEGIN, layer_readme.END)
+        write_section(ROOT / "README.md", made, layer_readme.BEGIN, layer_readme.END)
 
 
 def _check(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""What a figure of speed was measured on."""
+"""The CPU's model name, recorded beside every latency."""
 
 from __future__ import annotations
 

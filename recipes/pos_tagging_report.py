@@ -40,7 +40,7 @@ def print_tags(run: RunFolder, tags: dict[str, dict[str, float]]) -> None:
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
-def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
+def card_fields(model: Tagger, run: RunFolder) -> dict[str, Any]:
     """Return the fields of `About` that every tagger shares.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
 
 from benchmarks import layer_readme, layer_speed
-from gru_zoo.zoo.table import within
+from gru_zoo.markdown import replace_section
 
 
 def cell(rounds=20, share=0.5, first=1.0, product=100.0, **ratios):
@@ -136,4 +136,4 @@ def test_the_readme_is_not_stale():
     made = layer_readme.section(record, layer_readme.epoch_record(root / results, record))
     text = (root / "README.md").read_text(encoding="utf-8")
     again = "make it again: python -m benchmarks.layer_speed --report-only --write"
-    assert within(text, made, layer_readme.BEGIN, layer_readme.END) == text, again
+    assert replace_section(text, made, layer_readme.BEGIN, layer_readme.END) == text, again

@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from gru_zoo.artifacts.variants import file_of, variant_of
 from gru_zoo.data.universal_dependencies import Sentence
-from gru_zoo.decoding.tagging import true_tags
 from gru_zoo.export import check
 from gru_zoo.export.lite_tagger import FEATURES, TAGS
 from gru_zoo.export.onnx_file import onnx
@@ -24,6 +23,7 @@ from gru_zoo.export.runtime import interpreter
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.models.tagger import Tagger
+from gru_zoo.training.tagged_batches import true_tags
 
 SHIPPED = ("float32", "float16", "int8")
 # Steps that a TFLite file is made for where nobody resizes its inputs.

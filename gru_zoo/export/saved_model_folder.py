@@ -30,7 +30,7 @@ from gru_zoo.export.disk import writing
 from gru_zoo.export.network import Network
 from gru_zoo.export.probes import plain_loops, probes
 from gru_zoo.export.programs import require_open_batch
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -143,7 +143,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         reference = check.Reference.of(model, check.probes(model))
     else:
         server = ArrayServer(model)
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         with writing("folder", folder):
             _save(server, partial)
         if isinstance(model, SequenceClassifier):

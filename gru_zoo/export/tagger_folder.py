@@ -5,7 +5,7 @@
                                                        probabilities [batch, time, tags] float32
 
 Where a sentence has ended words and tags are "". The words' features and the split of a text are
-those of `WordFeatures` and `split_words`, written in TensorFlow's operations; letters are told
+those of `WordFeatures` and `treebank_words`, written in TensorFlow's operations; letters are told
 apart by RE2's Unicode classes.
 """
 
@@ -21,10 +21,10 @@ import tensorflow as tf
 from gru_zoo.export.disk import writing
 from gru_zoo.export.inspection import Refused, inspect
 from gru_zoo.export.probes import plain_loops
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import UNKNOWN
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 
 _LETTERS = r"[\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*"
 _SHORT = r"['’](?:s|m|d|re|ve|ll)\b"
@@ -131,7 +131,7 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
         "serving_default": server.text.get_concrete_function(),
         "words": server.words.get_concrete_function(),
     }
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         with writing("folder", folder):
             tf.saved_model.save(server, os.fspath(partial), signatures=signatures)
         _compare(partial, model)
@@ -164,7 +164,7 @@ def _compare(folder: Path, model: Tagger) -> None:
     for text, words, tags in zip(
         _TEXTS, *(results[n].numpy() for n in ("words", "tags")), strict=True
     ):
-        wanted = split_words(text)
+        wanted = treebank_words(text)
         given = [word.decode() for word in words if word]
         if given != wanted:
             raise Refused(f"{folder} must split {text!r} into {wanted}; got {given}.")

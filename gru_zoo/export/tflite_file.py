@@ -36,7 +36,7 @@ from gru_zoo.export.signatures import STEP, WHOLE, convert, named, to_builtins
 from gru_zoo.export.steps import StepGraph
 from gru_zoo.export.tied import QuantizedRows, share_rows
 from gru_zoo.export.whole import WholeGraph
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.imports import require_extra
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
@@ -145,7 +145,7 @@ def tflite(
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
-    with write_beside(path) as partial:  # A folder that cannot be written ends it here.
+    with atomic_write(path) as partial:  # A folder that cannot be written ends it here.
         with writing("path", path):  # The converter goes through the disk too.
             if form.calibrated:
                 content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)

@@ -15,7 +15,7 @@ from gru_zoo.layers.checks import require_flags
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -83,7 +83,7 @@ class SequenceClassifier(keras.Model):
         require_flags(bidirectional=bidirectional)
         self.bidirectional = bool(bidirectional)
         self.kernel = kernel
-        with made_under(self.dtype_policy):
+        with dtype_policy_scope(self.dtype_policy):
             self.embedding = keras.layers.Embedding(
                 len(tokenizer.vocabulary), self.embedding_dim, mask_zero=True, name="embedding"
             )

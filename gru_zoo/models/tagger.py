@@ -11,7 +11,7 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.word_features import WordFeatures, require_at_most
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
@@ -85,7 +85,7 @@ class Tagger(keras.Model):
         for size in sizes:
             positive_int(size, sizes[size])
         fraction("dropout", dropout), one_of("cell", cell, CELLS)
-        with made_under(dtype):
+        with dtype_policy_scope(dtype):
             inputs, x = _word_vectors(features, word_dim, affix_dim)
             x = layers.Dropout(dropout, name="dropout_0")(x)
             x = _stacked(x, cell, units, num_layers, dropout)

@@ -22,11 +22,11 @@ class Words(NamedTuple):
     ends: list[int]
 
 
-def split_words(text: str) -> Words:
+def words_with_offsets(text: str) -> Words:
     """Return words and signs of a text with their places; a mark belongs to what is before it.
 
     Example:
-        >>> split_words("In 1973.")
+        >>> words_with_offsets("In 1973.")
         Words(words=['In', '1973', '.'], starts=[0, 3, 7], ends=[2, 7, 8])
     """
     found = list(_words().finditer(text))
@@ -42,7 +42,7 @@ def span_of(words: Words, start: int, end: int) -> tuple[int, int]:
     """Return the first and last word that characters `start` to `end` touch.
 
     Example:
-        >>> span_of(split_words("In October 1973."), 3, 15)
+        >>> span_of(words_with_offsets("In October 1973."), 3, 15)
         (1, 2)
     """
     first = int(np.searchsorted(words.ends, start, side="right"))

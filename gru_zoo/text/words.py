@@ -39,11 +39,11 @@ def _words() -> re.Pattern[str]:
     )
 
 
-def split_words(text: str) -> list[str]:
+def treebank_words(text: str) -> list[str]:
     """Split a sentence roughly as English treebanks do; a mark belongs to what it stands behind.
 
     Example:
-        >>> split_words("I don't think it's well-made, sorry.")
+        >>> treebank_words("I don't think it's well-made, sorry.")
         ['I', 'do', "n't", 'think', 'it', "'s", 'well-made', ',', 'sorry', '.']
     """
     return _words().findall(text)

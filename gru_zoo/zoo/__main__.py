@@ -18,6 +18,7 @@ from gru_zoo.artifacts.card_text import readme
 from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.imports import import_without_optional
+from gru_zoo.markdown import write_section
 from gru_zoo.zoo import curves, reproducing, table
 from gru_zoo.zoo.registry import card, compare, folder_of, list_models, models_folder, place
 
@@ -218,7 +219,7 @@ def _reproduce(config: argparse.Namespace) -> int:
 def _table(config: argparse.Namespace) -> int:
     made = table.preset_table(map(card, _all_names()))
     if config.write:
-        table.write(Path("README.md"), made)
+        write_section("README.md", made, table.BEGIN, table.END)
     else:
         print(made)
     return 0

@@ -35,7 +35,8 @@ def download(address: str, under: str | tuple[str, ...] = "") -> tuple[Card, Pat
         Traceback (most recent call last):
         ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
     """
-    repository, revision = _parts(address)
+    # Whoever calls `load` gives the address as a name.
+    repository, revision = _parts("name", address)
     client = _client()
 
     def fetch(path: str, revision: str | None) -> Path:
@@ -79,9 +80,9 @@ def push(name: str, address: str, *, private: bool = False) -> str:
     Example:
         >>> push("sentiment_imdb_gru_small", "https://example.org")
         Traceback (most recent call last):
-        ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
+        ValueError: address must be hf://user/repository or hf://user/repository@revision; got ...
     """
-    repository, revision = _parts(address)
+    repository, revision = _parts("address", address)
     about, folder = card(name), place(name)
     if folder != folder_of(name):  # Fetched files; a card beside them may be an older one's.
         about.write(folder)
@@ -117,11 +118,13 @@ def _files_there(hub: Any, repository: str, revision: str | None) -> list[str]:
         return []
 
 
-def _parts(address: str) -> tuple[str, str | None]:
+def _parts(argument: str, address: str) -> tuple[str, str | None]:
+    """Return the repository and the revision; `argument` is what the caller's user calls it."""
     found = _ADDRESS.fullmatch(address)
     if not found:
         raise ValueError(
-            f"name must be hf://user/repository or hf://user/repository@revision; got {address!r}."
+            f"{argument} must be hf://user/repository or hf://user/repository@revision; "
+            f"got {address!r}."
         )
     return found[1], found[2]
 

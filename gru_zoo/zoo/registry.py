@@ -130,7 +130,7 @@ def place(name: str, under: str | tuple[str, ...] = "") -> Path:
     return folder
 
 
-def verify(name: str | os.PathLike, under: str = "") -> list[str]:
+def verify(name: str | os.PathLike, under: str | tuple[str, ...] = "") -> list[str]:
     """Compare the files of an artifact with the checksums in its card.
 
     Args:

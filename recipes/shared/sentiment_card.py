@@ -40,7 +40,7 @@ PUBLISHED = (
 )
 
 
-def said(
+def card_fields(
     model: SequenceClassifier, data: Mapping[str, Any], unlabelled: bool = False
 ) -> dict[str, Any]:
     """Return the fields of `About` that follow from the model and what it was trained on.

@@ -8,8 +8,8 @@ import pytest
 
 from gru_zoo.data import babi, manual, network
 from gru_zoo.data.babi_builder import UPSTREAM, Babi
-from tests import small_babi
 from tests.real_data import needs_tfds, tfds_folder
+from tests.small_data import small_babi
 
 
 @pytest.fixture(scope="module")

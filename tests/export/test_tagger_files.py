@@ -12,7 +12,7 @@ from gru_zoo.export.lite_tagger import LiteTagger
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 
 # Every format of a model, each compared: CI does it.
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ TEXTS = [
     "\u2764\ufe0fgood 1\ufe0f\u20e3 's\u0301 e\u0301n't",
     "İstanbul ΣΊΣΥΦΟΣ Straße ǅ aaaaaa XXXXXXX 99999 ''''",
 ]
-WORDS = [words for words in map(split_words, TEXTS) if words]
+WORDS = [words for words in map(treebank_words, TEXTS) if words]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def loaded(folder):
 def test_texts_are_split_as_python_splits_them(loaded):
     words = loaded.signatures["serving_default"](text=tf.constant(TEXTS))["words"].numpy()
     given = [[word.decode() for word in row if word] for row in words]
-    assert given == [split_words(text) for text in TEXTS]
+    assert given == [treebank_words(text) for text in TEXTS]
 
 
 def test_texts_are_tagged_as_the_model_tags_their_words(loaded, model):

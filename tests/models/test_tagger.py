@@ -6,7 +6,7 @@ from gru_zoo.layers.encoders import CELLS
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
 from tests.cells import some_slow
-from tests.small_treebank import sentences
+from tests.small_data.small_treebank import sentences
 
 SENTENCES = [sentence.words for sentence in sentences("train")]
 TAGS = ("DET", "NOUN", "VERB")

@@ -6,7 +6,7 @@ pytest.importorskip("tokenizers")
 
 
 from gru_zoo.text.subwords import END, PAD, START, UNKNOWN, Subwords, padded  # noqa: E402
-from tests import small_captions  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ HINDI = "\u0939\u093f\u0928\u094d\u0926\u0940"
     ],
 )
 def test_a_mark_belongs_to_what_it_stands_behind(text, wanted):
-    assert words.split_words(text) == wanted
-    found = spans.split_words(text)
+    assert words.treebank_words(text) == wanted
+    found = spans.words_with_offsets(text)
     assert found.words == wanted
     assert [text[s:e] for s, e in zip(found.starts, found.ends, strict=True)] == wanted
     start = text.index(wanted[-1])
@@ -31,7 +31,7 @@ def test_a_mark_belongs_to_what_it_stands_behind(text, wanted):
 
 
 def test_a_mark_keeps_no_ending_apart():
-    assert words.split_words("Je\u0301 don\u0301't, Zoe\u0308's") == [
+    assert words.treebank_words("Je\u0301 don\u0301't, Zoe\u0308's") == [
         "Je\u0301",
         "don\u0301",
         "'",

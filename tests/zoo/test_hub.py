@@ -138,8 +138,10 @@ def test_a_hub_without_it_and_no_hub_at_all(hub, monkeypatch):
 
 @pytest.mark.parametrize("address", ["hf://nobody", "hf://a/b/c", "hf://a/b@", "https://a/b"])
 def test_an_address_has_two_names(zoo, address):
-    with pytest.raises(ValueError, match="name must be hf://user/repository"):
+    with pytest.raises(ValueError, match="address must be hf://user/repository"):
         push(NAME, address)
+    with pytest.raises(ValueError, match="name must be hf://user/repository"):
+        load(address)
 
 
 def test_the_card_is_one_that_the_client_reads(zoo):
