@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -246,13 +246,18 @@ def _known(config: Train) -> LanguageModel | None:
                 f"{flag} must have a {kind} for {config.dataset}; {place} has a "
                 f"{type(model.tokenizer).__name__}."
             )
-    for name in ("vocabulary_size", "embedding_dim", "units") if config.grow else ():
-        least = {**found[0].get_config(), "vocabulary_size": found[0].tokens}[name]
-        if getattr(config, name) < least:
-            raise ValueError(
-                f"{name} must be at least {least} to grow {places[0]}; got {getattr(config, name)}."
-            )
+    _check_sizes(config, places[0], {**found[0].get_config(), "vocabulary_size": found[0].tokens})
     return mean_of(found)
+
+
+def _check_sizes(config: Train, place: str, known: Mapping[str, Any]) -> None:
+    """Raise ValueError if the flags ask for other sizes than those of the model in `place`."""
+    for name in ("vocabulary_size", "embedding_dim", "units"):
+        given, has = getattr(config, name), known[name]
+        if config.grow and given < has:
+            raise ValueError(f"{name} must be at least {has} to grow {place}; got {given}.")
+        if not config.grow and given not in (has, getattr(Train, name)):
+            raise ValueError(f"{name} must be {has}, as in {place}, without --grow; got {given}.")
 
 
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
