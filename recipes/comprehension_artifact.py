@@ -36,7 +36,7 @@ PUBLISHED = (
     },
     {
         "system": "DMN+, without supporting facts",
-        "value": "97.2 % (from memory)",
+        "value": "97.2 % (quoted from memory)",
         "source": "Xiong et al. 2016, table 2",
     },
 )

@@ -6,7 +6,7 @@ Model:    logistic regression over 1- to 3-grams weighted by log-count ratios; n
 Command:  python -m recipes.ngrams train --name trigrams        (one or two minutes on one core)
           The run can then be a teacher: python -m recipes.semi_supervised train --teachers ...
 Measured: README.md, "Sentiment, with unlabelled reviews".
-Papers:   trigrams reach 91.9 % with naive Bayes weights (Mesnil et al. 2015; from memory).
+Papers:   trigrams reach 91.9 % with naive Bayes weights (Mesnil et al. 2015; quoted from memory).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Model:    one causal GRU over frames, 88 independent probabilities.
 Command:  python -m recipes.polyphonic_music
 Measured: README.md and saved_models/music_jsb_gru_small/README.md.
 Papers:   negative log-likelihood per frame of a GRU: chorales 8.54, Nottingham 3.23, MuseData 5.99,
-          Piano-midi 8.82 (Chung et al. 2014, from memory); 8.43 and 3.46 (Bai et al. 2018).
+          Piano-midi 8.82 (Chung et al. 2014, quoted from memory); 8.43 and 3.46 (Bai et al. 2018).
 """
 
 from __future__ import annotations

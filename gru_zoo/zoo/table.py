@@ -38,14 +38,13 @@ def _row(card: Card) -> tuple[str, ...]:
     sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
     seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
     what = " per seed" if len(card.scores) > 1 else ""
-    what += ", the last step" if card.goes_on() else ""
-    # Averaging runs sums the times of their trainings.
-    what += ", all its trainings" if card.is_average() else ""
+    stages = ["last stage"] if card.goes_on() else []
+    stages += ["sum of the averaged runs"] if card.is_average() else []
+    what += f" ({'; '.join(stages)})" if stages else ""
     # Perplexities compare over one vocabulary only.
     size = card.configuration["tokens"] if card.metric == "perplexity" else 0
     words = f" ({size:,}-word vocabulary)" if size else ""
-    # Two are enough in a table: the first and the last that the card lists.
-    published = [*card.published[:1], *card.published[1:][-1:]]
+    published = card.published[:2]  # Enough for a table: a card's first ones compare best.
     return (
         f"[`{card.name}`](saved_models/{card.name}/README.md)",
         f"{metric.title}{words}; {card.scored_on}",
