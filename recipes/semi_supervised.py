@@ -7,8 +7,7 @@ Steps:    each is a run of this recipe, and a line of the ablation:
           --pretrained RUN    initialise from a language model (Dai and Le 2015) or a preset
           --adversarial 0.3   adversarial training, or --virtual-adversarial (Miyato et al. 2017)
           --teachers RUN ...  distillation from trained classifiers (Hinton et al. 2015)
-          --mean-of RUN ...   weight average of runs with one initialisation (Wortsman et al. 2022),
-                              or, with --mean logits, an ensemble of runs as one model
+          --mean-of RUN ...   weight average of runs with one initialisation (Wortsman et al. 2022)
 Command:  python -m recipes.semi_supervised train --pretrained runs/language_model/NAME
 Papers:   LSTM 92.8 % after pretraining (Dai and Le), 94.1 % with virtual adversarial training.
 """
@@ -128,12 +127,6 @@ def _check(config: Train) -> None:
     if config.stop_after > config.epochs:
         raise ValueError(
             f"stop_after must be 0 to epochs ({config.epochs}); got {config.stop_after}."
-        )
-    if config.mean == "logits" and len(config.mean_of) < 2:
-        raise ValueError(f"mean_of must name two or more for mean='logits'; got {config.mean_of}.")
-    if config.vector_dim < 0 or (config.vector_dim and config.mean != "logits"):
-        raise ValueError(
-            f"vector_dim must be 0 or more, and 0 without mean='logits'; got {config.vector_dim}."
         )
     averaging.check(config)
     if config.words:
@@ -330,17 +323,13 @@ class _Training:
 
 
 def _mean(config: Train) -> SequenceClassifier | None:
-    """Return the average of what is named, or None; raise before a run is made."""
+    """Return the weight average of what is named, or None; raise before a run is made."""
     if not config.mean_of:
         return None
     from gru_zoo.models.classifier import SequenceClassifier
-    from gru_zoo.models.joining import joined
     from gru_zoo.models.transfer import mean_of
 
-    models = [pretrained(place) for place in config.mean_of]
-    if config.mean == "logits":
-        return joined(models, config.vector_dim)
-    mean = mean_of(models)
+    mean = mean_of([pretrained(place) for place in config.mean_of])
     if not isinstance(mean, SequenceClassifier):
         raise ValueError(f"mean_of must name classifiers; got a {type(mean).__name__}.")
     return mean

@@ -31,10 +31,6 @@ class Train(ReviewFlags):
     or from a preset such as next_word_imdb_gru_small."""
     mean_of: tuple[str, ...] = ()
     """Average the weights of these runs of this recipe or presets instead of training."""
-    mean: Literal["weights", "logits"] = "weights"
-    """What --mean-of averages: the weights, or the logits, in one model with the units of all."""
-    vector_dim: int = 0
-    """Dimensions of the word vectors kept by --mean logits, the principal ones; 0 keeps all."""
     half: bool = False
     """Round the averaged weights to float16, which halves the Keras file."""
     adversarial: float = 0.0

@@ -114,16 +114,6 @@ def test_the_mean_of_runs_is_a_run(place, runs):
 
 
 @pytest.mark.slow
-def test_the_mean_of_logits_is_one_model_of_all_units(place, runs):
-    parts = ["runs/semi_supervised/teacher"] * 2
-    flags = "--name both --sequence-length 20 --mean logits --vector-dim 3 --no-opinions --mean-of"
-    done = recipe_here("semi_supervised", place, "train", *flags.split(), *parts)
-    assert done.returncode == 0, done.stderr
-    both, part = (semi_supervised.load(RunFolder.open(runs / name)) for name in ("both", "teacher"))
-    assert (both.units, both.embedding_dim) == (2 * part.units, 3)
-
-
-@pytest.mark.slow
 def test_a_mean_reads_as_many_words_as_it_is_told(place, runs):
     flags = "--name longer --sequence-length 30 --no-opinions --mean-of".split()
     done = recipe_here("semi_supervised", place, "train", *flags, "runs/semi_supervised/teacher")
@@ -276,8 +266,6 @@ def test_words_are_hidden_by_how_rare_they_are_in_the_labelled_reviews():
             "virtual_adversarial must not be used with mean_of, which does not train; got 0.2",
         ),
         (["--mean-of", "none"], "run must be a folder with a config.json, or one of"),
-        (["--mean", "logits", "--mean-of", "a"], "mean_of must name two or more for mean='logits'"),
-        (["--vector-dim", "7", "--mean-of", "a"], "and 0 without mean='logits'; got 7"),
         (["--unlabelled-per-labelled", "0"], "unlabelled_per_labelled must be an integer of at"),
         (["--word-dropout", "-1"], "word_dropout must be a number of at least 0; got -1.0"),
         (["--excerpts", "-1"], "excerpts must be 0 or more; got -1"),
