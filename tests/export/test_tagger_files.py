@@ -92,8 +92,11 @@ def test_tflite_and_its_assets_tag_as_the_model_does(model, tmp_path):
     np.testing.assert_allclose(
         lite.probabilities(WORDS[0]), model.probabilities(WORDS[:1])[0], atol=1e-5
     )
-    with pytest.raises(ValueError, match="words must be one or more; got none"):
-        lite.tag([[]])
+    given = lite.probabilities(np.array(WORDS[0]))
+    np.testing.assert_array_equal(given, lite.probabilities(WORDS[0]))
+    for nothing in ([], np.array([], str)):
+        with pytest.raises(ValueError, match="words must be one or more; got none"):
+            lite.tag([nothing])
     for tagger in (model, lite):
         with pytest.raises(ValueError, match="sentences must be words each; number 2 is 'I can'"):
             tagger.tag([WORDS[0], "I can"])

@@ -298,7 +298,10 @@ def test_a_command_finds_the_users_folders(zoo, made, tmp_path, monkeypatch):
     # The folder of the card has another name than its commands publish under.
     renamed = about(name="renamed", commands=[PUBLISH.replace("mine", NAME)])
     assert reproducing.run(renamed, Path("into")).name == NAME
-    assert found == [(str(tmp_path / "data"), str(Path("~/cache").expanduser()))]
+    monkeypatch.setenv("TFDS_DATA_DIR", "gs://bucket/data")
+    reproducing.run(renamed, Path("other"))
+    cache = str(Path("~/cache").expanduser())
+    assert found == [(str(tmp_path / "data"), cache), ("gs://bucket/data", cache)]
 
 
 def test_help_list_and_show_do_not_import_tensorflow(zoo):
