@@ -24,6 +24,8 @@ TEXTS = [
     "  n't  'S   \u00a0 _x_ rock'n'roll 😀😀😀😀 ... .... ",
     "cafe\u0301s \u0939\u093f\u0928\u094d\u0926\u0940 \u0301a ...\u0301 don\u0301't",
     "\u2764\ufe0fgood 1\ufe0f\u20e3 's\u0301 e\u0301n't",
+    "\ufeffsoft\u00adware don\u200b't \u202aIt's\u202c\u200e is\u200dn't \u2066a\u2069",
+    "\u0646\u0645\u06cc\u200c\u062e\u0648 \U0001f469\u200d\U0001f680 \u200c ' \u200d's -\u200ds",
     "İstanbul ΣΊΣΥΦΟΣ Straße ǅ aaaaaa XXXXXXX 99999 ''''",
 ]
 WORDS = [words for words in map(split_words, TEXTS) if words]
