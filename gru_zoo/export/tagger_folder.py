@@ -39,7 +39,7 @@ _TEXTS = (
     "I don't think it's well-made, sorry.",
     "He'll e-mail bob@example.com at 10.30 … or can’t he?",
     "Un cafe\u0301-bar \u2764\ufe0fno \u0939\u093f\u0928\u094d\u0926\u0940, I don't",
-    "\ufeffA soft\u00adware's \u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u2764\u200d\u2764",
+    "\ufeffA soft\u00adware's \u0646\u0645\u06cc\u200c\u062e\u0648 \u2764\u200d\u2764\u200b",
     "WOW!!! 1,000,000 CAFÉS in İzmir and Åre cost £3m² a night...",
 )
 
