@@ -114,7 +114,8 @@ class Tagger(keras.Model):
             ValueError: a sentence without a word, or one that is too long.
         """
         for number, words in enumerate(sentences, 1):
-            if not words or isinstance(words, str):
+            # An array has no truth value.
+            if words is None or isinstance(words, (str, bytes)) or len(words) == 0:
                 raise ValueError(f"sentences must be words each; number {number} is {words!r}.")
         require_at_most(LENGTHS[-1], sentences)
         fitting = np.searchsorted(LENGTHS, [len(words) for words in sentences])

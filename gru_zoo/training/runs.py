@@ -24,7 +24,7 @@ PREDICTIONS = "opinions.npz"
 # The model of a run of `recipes.ngrams`.
 NGRAMS = "ngrams.npz"
 # What is made of a checkpoint's weights, and is no longer of the run's when there is a newer one.
-_OF_A_CHECKPOINT = ("metrics.json", "model.keras", PREDICTIONS)
+_OF_A_CHECKPOINT = ("metrics.json", "model.keras", PREDICTIONS, "files", "artifact")
 _BEFORE_A_CHECKPOINT = {"config.json", "data.json", ORIGINS, "tensorboard"}
 
 
@@ -184,11 +184,15 @@ class RunFolder:
     def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays and the history as one file, whole or not at all.
 
-        The model of the checkpoint before, its predictions and metrics are removed first: a
-        process that is killed leaves none of them beside newer weights.
+        The model of the checkpoint before, its exported files, predictions and metrics are removed
+        first: a process that is killed leaves none of them beside newer weights.
         """
         for name in _OF_A_CHECKPOINT:
-            (self.path / name).unlink(missing_ok=True)
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         if self._changed:
             write_json(self.path / "config.json", self.config)
             self._changed = False

@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0; 1 if a file is not as its card says; 2 after a bad input, or if a package is missing to
-        tell what a file gives.
+        0; 1 if a file is not as its card says; 2 after a bad input, or if it cannot be told what a
+        file gives, as where a package is missing.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     config = _parser().parse_args(arguments)

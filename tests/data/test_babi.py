@@ -23,6 +23,7 @@ def data_dir(tmp_path_factory):
 @pytest.fixture
 def loaded(data_dir, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
+    monkeypatch.setattr(manual, "HOME", str(data_dir / "home"))
     return {split: babi.load(split) for split in babi.SPLITS}
 
 

@@ -24,6 +24,8 @@ TEXTS = [
     "  n't  'S   \u00a0 _x_ rock'n'roll 😀😀😀😀 ... .... ",
     "cafe\u0301s \u0939\u093f\u0928\u094d\u0926\u0940 \u0301a ...\u0301 don\u0301't",
     "\u2764\ufe0fgood 1\ufe0f\u20e3 's\u0301 e\u0301n't",
+    "\ufeffsoft\u00adware don\u200b't \u202aIt's\u202c\u200e is\u200dn't \u2066a\u2069",
+    "\u0646\u0645\u06cc\u200c\u062e\u0648 \U0001f469\u200d\U0001f680 \u200c ' \u200d's -\u200ds",
     "İstanbul ΣΊΣΥΦΟΣ Straße ǅ aaaaaa XXXXXXX 99999 ''''",
 ]
 WORDS = [words for words in map(treebank_words, TEXTS) if words]
@@ -92,8 +94,11 @@ def test_tflite_and_its_assets_tag_as_the_model_does(model, tmp_path):
     np.testing.assert_allclose(
         lite.probabilities(WORDS[0]), model.probabilities(WORDS[:1])[0], atol=1e-5
     )
-    with pytest.raises(ValueError, match="words must be one or more; got none"):
-        lite.tag([[]])
+    given = lite.probabilities(np.array(WORDS[0]))
+    np.testing.assert_array_equal(given, lite.probabilities(WORDS[0]))
+    for nothing in ([], np.array([], str)):
+        with pytest.raises(ValueError, match="words must be one or more; got none"):
+            lite.tag([nothing])
     for tagger in (model, lite):
         with pytest.raises(ValueError, match="sentences must be words each; number 2 is 'I can'"):
             tagger.tag([WORDS[0], "I can"])

@@ -46,6 +46,17 @@ def test_both_directions_and_every_feature_reach_a_tag():
             assert np.abs(model(changed) - before)[0, 2].max() > 1e-5, (name, step)
 
 
+def test_words_may_be_an_array():
+    model = tagger()
+    expected = model.probabilities(SENTENCES[:2])
+    for kind in (str, object):
+        given = model.probabilities([np.array(words, kind) for words in SENTENCES[:2]])
+        assert all(np.array_equal(*pair) for pair in zip(given, expected, strict=True))
+    for nothing in (np.array([], str), (), "", "a film", b"a film", None):
+        with pytest.raises(ValueError, match="sentences must be words each; number 2 is "):
+            model.probabilities([SENTENCES[0], nothing])
+
+
 @pytest.mark.parametrize("cell", some_slow(CELLS))
 def test_saved_and_loaded(cell, tmp_path):
     model = tagger(dropout=0.3, cell=cell)
