@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from gru_zoo.artifacts.card_text import table
+from gru_zoo.markdown import table
 
 # What is measured, the figure required, the figure found.
 Aim = tuple[str, float, float]

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.micro_readme import off_litert
-from gru_zoo.artifacts.card_text import table
 from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.files import write_beside
-from gru_zoo.zoo import table as readme
+from gru_zoo.files import atomic_write
+from gru_zoo.markdown import table, write_section
 from recipes.shared import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,11 +142,11 @@ def _kilobytes(size: int) -> str:
 
 def write(made: list[Row]) -> None:
     """Write the whole table, and its part in the README."""
-    with write_beside(WHOLE) as partial:
+    with atomic_write(WHOLE) as partial:
         text = f"# Models, variants and runtimes\n\n{table(HEADINGS, made)}\n"
         partial.write_text(text, encoding="utf-8")
     part = [row for row in made if row[0] == SHOWN or row[0].endswith(" step")]
-    readme.write(ROOT / "README.md", table(HEADINGS, part), BEGIN, END)
+    write_section(ROOT / "README.md", table(HEADINGS, part), BEGIN, END)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks import records, timing
 from gru_zoo.arguments import positive_int
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import atomic_write, write_json
 from recipes.shared import cli
 
 RESULTS = Path(__file__).parent / "results" / "integer_streaming.json"
@@ -82,7 +82,7 @@ def run(config: Config) -> None:
 
     record = report.read(RESULTS)
     print(report.table(record))
-    with write_beside(RESULTS.with_suffix(".png")) as partial:
+    with atomic_write(RESULTS.with_suffix(".png")) as partial:
         report.figure(record, partial)
 
 

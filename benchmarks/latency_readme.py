@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.aims import Aim, Targets, aims_table, elsewhere
-from gru_zoo.artifacts.card_text import table
+from gru_zoo.markdown import table
 
 BEGIN = "<!-- latency: made by `python -m benchmarks.tflite_latency --write` -->"
 END = "<!-- end of latency -->"
@@ -42,8 +42,9 @@ def section(record: Mapping[str, Any]) -> str:
         "that.\n"
         f"The states of all steps, GRU(128) over T steps: {lengths}; the time grows as T^"
         f"{every['exponent']:.2f}.\n"
-        f"Measured on {record['cpu']}, {record['date']}, LiteRT {versions['ai-edge-litert']}, "
-        f"ONNX Runtime {versions['onnxruntime']}.",
+        f"Medians over {record['runs']} rounds, and {record['long_runs']} of the lengths up to "
+        f"{max(map(int, every['ms']))}; {record['cpu']}, {record['date']}, LiteRT "
+        f"{versions['ai-edge-litert']}, ONNX Runtime {versions['onnxruntime']}.",
         aims_table(*_targets(record)),
     ]
     if others := record.get("others"):

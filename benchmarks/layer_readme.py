@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import layer_report, timing
 from benchmarks.aims import Aim, Targets, aims_table, elsewhere
 from benchmarks.layer_report import BETTER, BOTH_BETTER, OURS, Cells
-from gru_zoo.artifacts.card_text import table
+from gru_zoo.markdown import table
 
 BEGIN = "<!-- speed: made by `python -m benchmarks.layer_speed --write` -->"
 END = "<!-- end of speed -->"
@@ -39,7 +39,6 @@ MEANS = (
     ("forward", "onnx", 1.0),
 )
 WORST = {"train": 1.0, "forward": 0.95}
-_ROUNDS = 20
 _FEATURES = 64  # of records that do not say
 
 
@@ -58,29 +57,45 @@ def section(record: dict[str, Any], epoch: dict[str, Any] | None) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def epoch_record(results: Path) -> dict[str, Any] | None:
-    """Return what train_speed.py left beside layer_speed.py's results, None if nothing."""
+def epoch_record(results: Path, record: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what train_speed.py left beside layer_speed.py's results.
+
+    Returns:
+        None if it left nothing, timed less than an epoch, or ran on another machine or with other
+        versions than `record`, beside which its figures would stand as if of the same.
+    """
     path = results.with_name("train_speed.json")
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    epoch = json.loads(path.read_text(encoding="utf-8"))
+    alike = all(epoch[name] == record[name] for name in ("cpu", "cores"))
+    versions = epoch["versions"].items() <= record["versions"].items()
+    return epoch if alike and versions and epoch["whole_epoch"] else None
 
 
 def _introduction(record: dict[str, Any]) -> str:
     cells = record["cells"]
     shapes = [{int(key.split("/")[place]) for key in cells} for place in (2, 3, 4)]
     batch, steps, units = (", ".join(map(str, sorted(sizes))) for sizes in shapes)
-    few = [f"{_shape(key)} {key.split('/')[1]}" for key in cells if cells[key]["rounds"] < _ROUNDS]
+    few = [_named(key) for key in cells if cells[key]["rounds"] < record["runs"]]
     fewer = f" (fewer in {'; '.join(few)})" if few else ""
+    busy = [_named(key) for key in layer_report.disturbed(cells)]
+    beside = f"\nMeasured beside other work: {'; '.join(busy)}." if busy else ""
     return (
         f"Speedup of `gru_zoo.GRU` over its peers on {record['cores']} cores "
         f"({record['cpu']}, TensorFlow {record['versions']['tensorflow']}, {record['date']}):\n"
         f"geometric mean over batch sizes {batch} x {steps} time steps x {units} units with "
         f"{record.get('features', _FEATURES)} input features, and "
         f"the worst case (batch, steps, units).\n"
-        f"Medians over {_ROUNDS} rounds{fewer}; the layers take turns in one process, in a new "
-        "order each round, each with one thread per core.\nThreads of ONNX Runtime and of OpenMP, "
-        "which PyTorch uses, are set not to spin while they wait: all share the cores.\nKeras' "
-        "default is what `predict` and `fit` run on a CPU, without XLA; so is ours."
+        f"Medians over {record['runs']} rounds{fewer}; the layers take turns in one process, in a "
+        "new order each round, each with one thread per core.\nThreads of ONNX Runtime and of "
+        "OpenMP, which PyTorch uses, are set not to spin while they wait: all share the cores.\n"
+        f"Keras' default is what `predict` and `fit` run on a CPU, without XLA; so is ours.{beside}"
     )
+
+
+def _named(key: str) -> str:
+    return f"{_shape(key)} {key.split('/')[1]}"
 
 
 def _shape(key: str) -> str:
@@ -169,7 +184,7 @@ def _at_most(record: dict[str, Any]) -> Iterator[Aim]:
     for key, peak in memory.items():
         peer, _, sizes = key.partition(":")
         keras = memory.get(f"keras:{sizes}")
-        if peer == OURS and peak and keras:
+        if peer == OURS and keras:
             said = f"peak memory of a training step {_sizes(sizes)}, relative to Keras"
             yield said, 1, peak / keras
     for mode in MODES:
@@ -214,8 +229,7 @@ def _costs(record: dict[str, Any]) -> str:
     peaks: dict[str, list[str]] = {}
     for key, peak in record["memory"].items():
         peer, _, sizes = key.partition(":")
-        if peak:
-            peaks.setdefault(sizes, []).append(f"{peer} {peak / 1e6:.0f} MB")
+        peaks.setdefault(sizes, []).append(f"{peer} {peak / 1e6:.0f} MB")
     for sizes, each in peaks.items():
         lines.append(f"Peak memory of a training step at {_sizes(sizes)}: {', '.join(each)}.")
     return "\n".join(lines)

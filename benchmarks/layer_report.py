@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import timing
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 OURS = "gru_zoo"
 # Peers of their own: the faster of Keras' two modes; the same while we may choose between ours too.
@@ -27,7 +28,7 @@ def write(record: dict[str, Any], results: Path) -> None:
     """
     lines = list(_summary(record))
     print("\n".join(lines))
-    with write_beside(results.with_suffix(".md")) as partial:
+    with atomic_write(results.with_suffix(".md")) as partial:
         text = "\n".join([*lines, "", *_every_cell(record["cells"])])
         partial.write_text(text + "\n", encoding="utf-8")
     _draw(record["cells"], results.with_suffix(".png"))
@@ -47,6 +48,18 @@ def chosen(cells: Cells, variant: str, mode: str) -> Cells:
     return {key: cell for key, cell in cells.items() if key.startswith(f"{variant}/{mode}/")}
 
 
+def disturbed(cells: Cells) -> list[str]:
+    """Return the configurations in whose rounds something else had the processor.
+
+    A product of two matrices of 2048 is timed in all rounds; there it ran at less than nine tenths
+    of its usual rate. Ratios of layers that use as many threads as each other bear that, shares of
+    the product's rate do not.
+    """
+    rates = {key: cell["product_gflops"] for key, cell in cells.items()}
+    usual = statistics.median(rates.values()) if rates else 0.0
+    return [key for key, rate in rates.items() if rate < 0.9 * usual]
+
+
 def _summary(record: dict[str, Any]) -> Iterable[str]:
     cells = record["cells"]
     cores = f"{record.get('cores')} cores, one thread per core"
@@ -55,6 +68,7 @@ def _summary(record: dict[str, Any]) -> Iterable[str]:
     few = [f"{key} ({cell['rounds']})" for key, cell in cells.items() if cell["rounds"] < 20]
     few = ", ".join(few) or "none"
     yield f"{len(cells)} configurations, {max(rounds, default=0)} rounds each; fewer in: {few}."
+    yield f"Measured beside other work: {', '.join(disturbed(cells)) or 'none'}."
     yield ""
     yield "| variant | pass | configurations | peer | speedup, geometric mean | worst case | at |"
     yield "|---|---|---|---|---|---|---|"
@@ -91,8 +105,7 @@ def _facts(record: dict[str, Any]) -> Iterable[str]:
                 f"geometric mean {mean:.2f}, worst case {found[most]:.2f} ({most})"
             )
     for key, peak in record["memory"].items():
-        size = "missing" if peak is None else f"{peak / 1e6:.0f} MB"
-        yield f"- peak memory of a training step, {key}: {size}"
+        yield f"- peak memory of a training step, {key}: {peak / 1e6:.0f} MB"
 
 
 def first_calls(cells: Cells, mode: str) -> dict[str, float]:
@@ -162,6 +175,6 @@ def _draw(cells: Cells, path: Path) -> None:
     ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.ax.minorticks_off()
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120)
     pyplot.close(figure)

@@ -10,7 +10,8 @@ Forward is what `predict` runs and train what `fit` runs, weight gradients inclu
 take turns in one process, in a new order each round, each with the library's own number of threads
 (one per core); a speedup is the median over the rounds of theirs / ours. Peak memory is measured
 in a process of its own. Every finished configuration is kept in the results file with what it was
-measured of; those of another machine, other versions or other code are measured anew.
+measured of. Measured anew are those of another machine, other versions or other code, and those in
+whose rounds a large product was slow: something else had the processor.
 Needs the extra `bench`, and torch, jax and flax for those peers; a missing one is named.
 """
 
@@ -32,7 +33,7 @@ from benchmarks import layer_readme, layer_report, records, timing
 from benchmarks.layer_report import OURS
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
-from gru_zoo.zoo import table as readme
+from gru_zoo.markdown import write_section
 from recipes.shared import cli
 
 if TYPE_CHECKING:
@@ -111,8 +112,8 @@ def measure(config: Config) -> None:
         _measure(config, _begin(record, config))
     layer_report.write(record, config.results)
     if config.write:
-        made = layer_readme.section(record, layer_readme.epoch_record(config.results))
-        readme.write(ROOT / "README.md", made, layer_readme.BEGIN, layer_readme.END)
+        made = layer_readme.section(record, layer_readme.epoch_record(config.results, record))
+        write_section(ROOT / "README.md", made, layer_readme.BEGIN, layer_readme.END)
 
 
 def _check(config: Config) -> None:
@@ -177,8 +178,9 @@ def _cases(config: Config) -> Iterable[Case]:
 
 def _measure(config: Config, record: dict[str, Any]) -> None:
     began = time.monotonic()
+    known = record["cells"].keys() - layer_report.disturbed(record["cells"])
     for case in _cases(config):
-        if case.key in record["cells"]:
+        if case.key in known:
             continue
         if time.monotonic() - began > 60 * config.minutes:
             print("time is up; the same command resumes here", file=sys.stderr)
@@ -193,9 +195,14 @@ def _measure(config: Config, record: dict[str, Any]) -> None:
     for batch, steps, units in {(32, 200, 128), (max(config.batch), 200, max(config.units))}:
         for peer in (OURS, *config.peers):
             key = f"{peer}:{batch}:{steps}:{units}"
-            if peer not in ("onnx", "gru_zoo_xla", "empty") and key not in record["memory"]:
-                record["memory"][key] = _in_own_process(key, config.features)
-                write_json(config.results, record)
+            if peer in ("onnx", "gru_zoo_xla", "empty") or key in record["memory"]:
+                continue
+            peak = _in_own_process(key, config.features)
+            if peak is None:
+                print(f"peak memory of {key} was not measured", file=sys.stderr)
+                continue
+            record["memory"][key] = peak
+            write_json(config.results, record)
 
 
 def _cell(case: Case, config: Config) -> dict[str, Any]:
@@ -241,7 +248,7 @@ def _cell(case: Case, config: Config) -> dict[str, Any]:
 
 
 def _in_own_process(key: str, features: int) -> int | None:
-    """Return the peak memory in bytes that a training step adds, or None if the peer is missing."""
+    """Return the peak memory in bytes that a training step adds, or None if it did not run."""
     command = [sys.executable, "-m", "benchmarks.layer_speed"]
     command += ["--memory-of", key, "--features", str(features)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

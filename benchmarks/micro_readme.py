@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gru_zoo.artifacts.card_text import table as markdown
+from gru_zoo import markdown
 
 BEGIN = "<!-- microcontroller: made by `python -m benchmarks.microcontroller --write` -->"
 END = "<!-- end of microcontroller -->"
@@ -31,7 +31,7 @@ def table(records: Sequence[dict[str, Any]]) -> str:
         size = f"{record['file_bytes'] / 1e3:,.0f} KB"
         rows.append((record["model"], record["variant"], size, *found))
     steps = max((record["steps"] for record in records if "steps" in record), default=0)
-    return markdown((*_COLUMNS, f"{steps}-step stream"), rows)
+    return markdown.table((*_COLUMNS, f"{steps}-step stream"), rows)
 
 
 def off_litert(record: dict[str, Any], states: str) -> float:

@@ -21,7 +21,7 @@ from benchmarks import records, timing
 from benchmarks.micro_readme import BEGIN, END, table
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
-from gru_zoo.zoo import table as readme
+from gru_zoo.markdown import write_section
 from recipes.shared import cli
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def run(config: Config) -> None:
         _measure(config.steps)
     made = table(records.read(RESULTS)["records"])
     if config.write:
-        readme.write(ROOT / "README.md", made, BEGIN, END)
+        write_section(ROOT / "README.md", made, BEGIN, END)
     print(made)
 
 

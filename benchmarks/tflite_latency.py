@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks import latency_readme, records, timing
 from gru_zoo.arguments import positive_int
 from gru_zoo.files import write_json
-from gru_zoo.zoo import table as readme
+from gru_zoo.markdown import write_section
 from recipes.shared import cli
 
 ROOT = Path(__file__).parents[1]
@@ -74,14 +74,15 @@ def measure(config: Config) -> None:
         write_json(config.results, _measured(config) | {"others": _others(config.results)})
     made = latency_readme.section(records.read(config.results))
     if config.write:
-        readme.write(ROOT / "README.md", made, latency_readme.BEGIN, latency_readme.END)
+        write_section(ROOT / "README.md", made, latency_readme.BEGIN, latency_readme.END)
     print(made)
 
 
 def _measured(config: Config) -> dict[str, Any]:
     from benchmarks import tflite_files
 
-    record = timing.machine(PACKAGES) | {"calls": CALLS, "models": {}}
+    rounds = {"runs": config.runs, "long_runs": config.long_runs}
+    record = timing.machine(PACKAGES) | {"calls": CALLS, **rounds, "models": {}}
     for name in MODELS:
         record["models"][name] = _model(name, config, tflite_files.inputs(name))
     record["step"] = _step(config)

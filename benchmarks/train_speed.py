@@ -61,6 +61,7 @@ def measure(config: Config) -> None:
     print(file=sys.stderr)
     record = timing.machine(("gru-zoo", "tensorflow", "keras")) | {
         "batches": len(epoch),
+        "whole_epoch": not config.batches,
         "batch_shapes": sorted({ids.shape for ids, _ in epoch}),
         "seconds": {CELLS[name]: sum(values) for name, values in times.items()},
         "first_batches_seconds": {CELLS[name]: value for name, value in compiling.items()},

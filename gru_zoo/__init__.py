@@ -14,6 +14,7 @@ _HOMES = {
     "GRU": "gru_zoo.layers.gru",
     "GRUCell": "gru_zoo.layers.gru",
     "StackedGRU": "gru_zoo.layers.stacked",
+    "card": "gru_zoo.zoo",
     "list_models": "gru_zoo.zoo",
     "load": "gru_zoo.zoo",
     "push": "gru_zoo.zoo",

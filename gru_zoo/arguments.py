@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import numbers
 import os
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -159,6 +159,42 @@ def several(name: str, value: Any) -> Any:
     if isinstance(value, (str, bytes)):
         raise ValueError(f"{name} must be a collection of texts; got one text, {value[:40]!r}.")
     return value
+
+
+def texts(name: str, value: Any) -> list[str | bytes] | None:
+    """Return the texts that `value` is or holds as a list, or None if it is no such collection.
+
+    Args:
+        name: the argument's name, as the caller wrote it.
+        value: one text, or a list, tuple, array or column of a table (what has `to_numpy`) of them.
+
+    Raises:
+        ValueError: there is no text, or something among them is none; the message gives its number.
+
+    Example:
+        >>> texts("x", ("good", b"bad")), texts("x", [[1, 7, 4]])
+        (['good', b'bad'], None)
+    """
+    import numpy as np  # As in `numeric`.
+
+    if isinstance(value, (str, bytes)):
+        return [value]
+    if hasattr(value, "to_numpy") and len(value.shape) == 1:
+        value = value.to_numpy()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSTU" and value.ndim < 2:
+        value = np.atleast_1d(value).tolist()
+    elif not isinstance(value, (list, tuple)) or not _may_be_texts(value):
+        return None
+    if not value:
+        raise ValueError(f"{name} must be one text or more; got none.")
+    for number, text in enumerate(value, 1):
+        if not isinstance(text, (str, bytes)):
+            raise ValueError(f"{name} must be texts; number {number} is {text!r}.")
+    return list(value)
+
+
+def _may_be_texts(values: Sequence[Any]) -> bool:
+    return not values or any(value is None or isinstance(value, (str, bytes)) for value in values)
 
 
 def numeric(name: str, value: Any) -> np.ndarray:

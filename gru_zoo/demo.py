@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gru_zoo import zoo
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 PAGE = Path(__file__).resolve().parents[1] / "demo"
 # Variants whose inputs and outputs LiteRT.js has types for: float32, int32 and uint8 only.
@@ -168,7 +168,7 @@ def write(folder: str | os.PathLike) -> int:
     if Path(folder).exists():
         raise FileExistsError(errno.EEXIST, "out must be a new folder", os.fspath(folder))
     files = site()
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         for path, content in files.items():
             place = partial / path
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: write beside, then rename; checksums."""
+"""Atomic writes of files and folders, JSON, sizes and checksums."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARKS = ("saved_model.pb", "card.json")
 
 
 @contextlib.contextmanager
-def write_beside(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> Iterator[Path]:
     """Yield a fresh path next to `path`; rename it to `path` when the block ends well.
 
     The caller creates a file or a folder at the yielded path, which keeps the suffix of `path`
@@ -36,7 +36,7 @@ def write_beside(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> 
         FileNotFoundError: the block ended without creating anything at the yielded path.
 
     Example:
-        >>> with write_beside("numbers.txt") as partial:
+        >>> with atomic_write("numbers.txt") as partial:
         ...     _ = partial.write_text("1 2 3")
     """
     path = Path(path)
@@ -92,7 +92,7 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
         >>> write_json("card.json", {"accuracy": 0.9})
     """
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

@@ -32,7 +32,7 @@ from gru_zoo.arguments import (
     string,
 )
 from gru_zoo.convert.keras_gru import from_keras
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.layers.checks import check_shape
 from gru_zoo.layers.gru import GRU
 
@@ -372,5 +372,5 @@ def heat_map(
         units=units,
         title=gates.layer if title is None else string("title", title),
     )
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120)

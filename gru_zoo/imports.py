@@ -1,4 +1,4 @@
-"""What goes along with the first import of a large package."""
+"""Import hooks: optional heavy packages hidden, missing extras reported."""
 
 from __future__ import annotations
 

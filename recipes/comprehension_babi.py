@@ -132,9 +132,7 @@ class _Batches:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
-        def generate() -> Iterator[Any]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
+        from gru_zoo.training.batching import epochs_dataset
 
         size = self.batches.batch_size
         ids = {"sentences": [None, None], "story": [size, None], "question": [size]}
@@ -144,7 +142,7 @@ class _Batches:
             "gates": tf.TensorSpec([size, None, None], tf.int8),
         }
         signature = (inputs, targets)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(8)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs, prefetch=8)
 
 
 def table_of(model: Reader, questions: Sequence[Question]) -> StoryTable:
@@ -330,21 +328,22 @@ def answer(model: Reader, text: str, question: str) -> dict[str, Any]:
 
 def export(config: Train, run: RunFolder) -> None:
     """Write the run's artifact: every format, compared on the test split, with its card."""
-    from recipes import comprehension_export
+    from recipes import comprehension_artifact
     from recipes.shared import publishing, report
 
     model, test, given = _tested(config, run)
     training, _ = read("train", config)
     command = publishing.command("comprehension", run, type(config)())
-    card = comprehension_export.write_artifact(run, model, training, test, given, config, command)
+    card = comprehension_artifact.write_artifact(run, model, training, test, given, config, command)
     report.print_run("comprehension", run, card)
 
 
 def export_files(config: Train, run: RunFolder, out: Path, overwrite: bool) -> None:
     """Write the device's files into a folder, each compared on the test split."""
-    from recipes import comprehension_export
+    from recipes import comprehension_artifact
 
-    comprehension_export.write_files(out, *_tested(config, run), overwrite)
+    model, test, given = _tested(config, run)
+    comprehension_artifact.write_files(model, out, test, given, overwrite)
 
 
 def _tested(config: Train, run: RunFolder) -> tuple[Reader, list[Question], np.ndarray]:

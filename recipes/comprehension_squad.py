@@ -38,12 +38,12 @@ def make_model(config: Train, training: Sequence[Question]) -> SpanReader:
     """Return a new reader with the training paragraphs' and questions' words."""
     from gru_zoo.models.budget import units_for
     from gru_zoo.models.span_reader import SpanReader
-    from gru_zoo.text.spans import SpanText, split_words
+    from gru_zoo.text.spans import SpanText, words_with_offsets
     from gru_zoo.text.word_features import WordFeatures
 
     texts = {question.context for question in training}
-    words = [split_words(text).words for text in sorted(texts)]
-    words += [split_words(question.question).words for question in training]
+    words = [words_with_offsets(text).words for text in sorted(texts)]
+    words += [words_with_offsets(question.question).words for question in training]
     text = SpanText(WordFeatures.fit(words), LENGTHS[-1], QUESTION)
 
     def build(units: int) -> SpanReader:
@@ -115,9 +115,9 @@ def _unfit(question: Question) -> str:
 
 @functools.lru_cache(maxsize=256)  # The questions about a paragraph follow each other.
 def _size(text: str) -> int:
-    from gru_zoo.text.spans import split_words
+    from gru_zoo.text.spans import words_with_offsets
 
-    return len(split_words(text).words)
+    return len(words_with_offsets(text).words)
 
 
 def _require_fitting(split: str, questions: Sequence[Question]) -> None:
@@ -131,13 +131,13 @@ class _Batches:
     """Training batches of paragraphs of similar length; answers are the first ones given."""
 
     def __init__(self, model: SpanReader, questions: Sequence[Question], config: Train) -> None:
-        from gru_zoo.text.spans import span_of, split_words
+        from gru_zoo.text.spans import span_of, words_with_offsets
         from gru_zoo.training.batching import BucketedBatches
 
         self.text = model.text
-        contexts = [split_words(question.context) for question in questions]
+        contexts = [words_with_offsets(question.context) for question in questions]
         self.contexts = [words.words for words in contexts]
-        self.questions = [split_words(question.question).words for question in questions]
+        self.questions = [words_with_offsets(question.question).words for question in questions]
         spans = [
             span_of(words, q.starts[0], q.starts[0] + len(q.answers[0]))
             for words, q in zip(contexts, questions, strict=True)
@@ -164,9 +164,7 @@ class _Batches:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
-        def generate() -> Iterator[Any]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
+        from gru_zoo.training.batching import epochs_dataset
 
         size = self.batches.batch_size
         ids = tf.TensorSpec([size, None], tf.int32)
@@ -176,7 +174,7 @@ class _Batches:
         inputs = {**dict.fromkeys(names, ids), "same": tf.TensorSpec([size, None, 2], tf.float32)}
         targets = dict.fromkeys(("start", "end"), tf.TensorSpec([size], tf.int32))
         signature = (inputs, targets)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 def answers(
@@ -188,11 +186,11 @@ def answers(
         ValueError: a paragraph or question without a word, or too long.
     """
     from gru_zoo.models.span_reader import best_span
-    from gru_zoo.text.spans import split_words
+    from gru_zoo.text.spans import words_with_offsets
     from gru_zoo.training.batching import fitting_length
 
-    split = [split_words(context) for context in contexts]
-    asked = [split_words(question).words for question in questions]
+    split = [words_with_offsets(context) for context in contexts]
+    asked = [words_with_offsets(question).words for question in questions]
     order = np.argsort([len(words.words) for words in split], kind="stable")
     found: dict[int, tuple[str, float]] = {}
     for begin in range(0, len(order), size):

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -246,18 +246,23 @@ def _known(config: Train) -> LanguageModel | None:
                 f"{flag} must have a {kind} for {config.dataset}; {place} has a "
                 f"{type(model.tokenizer).__name__}."
             )
-    for name in ("vocabulary_size", "embedding_dim", "units") if config.grow else ():
-        least = {**found[0].get_config(), "vocabulary_size": found[0].tokens}[name]
-        if getattr(config, name) < least:
-            raise ValueError(
-                f"{name} must be at least {least} to grow {places[0]}; got {getattr(config, name)}."
-            )
+    _check_sizes(config, places[0], {**found[0].get_config(), "vocabulary_size": found[0].tokens})
     return mean_of(found)
+
+
+def _check_sizes(config: Train, place: str, known: Mapping[str, Any]) -> None:
+    """Raise ValueError if the flags ask for other sizes than those of the model in `place`."""
+    for name in ("vocabulary_size", "embedding_dim", "units"):
+        given, has = getattr(config, name), known[name]
+        if config.grow and given < has:
+            raise ValueError(f"{name} must be at least {has} to grow {place}; got {given}.")
+        if not config.grow and given not in (has, getattr(Train, name)):
+            raise ValueError(f"{name} must be {has}, as in {place}, without --grow; got {given}.")
 
 
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
     """Return a new model, with another one's tokens and weights if `known` is given."""
-    from gru_zoo.models.growth import give_all
+    from gru_zoo.models.growth import grow_from
     from gru_zoo.models.language_model import LanguageModel
     from recipes import language_model_text as text
 
@@ -265,7 +270,7 @@ def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) ->
         tokenizer = text.fitted(texts, config)
         model = LanguageModel(tokenizer, config.embedding_dim, config.units, config.dropout)
         if config.grow:
-            give_all(model, known, text.frequencies(tokenizer, texts, config))
+            grow_from(model, known, text.frequencies(tokenizer, texts, config))
         return model
     model = LanguageModel(known.tokenizer, known.embedding_dim, known.units, config.dropout)
     model.set_weights(known.get_weights())
@@ -346,12 +351,11 @@ def generate(config: Generate) -> None:
 
 def export(config: Export) -> None:
     """Export the files of a run's model, or a preset's again."""
-    from recipes import language_model_writing as writing
+    from recipes import language_model_artifact as artifact
 
     if config.preset and not config.out:
-        from recipes.language_model_card import write_again
-
-        print(f"exported {config.preset} again: {len(write_again(config.preset).exports)} files")
+        card = artifact.rewrite_preset(config.preset)
+        print(f"exported {card.name} again: {len(card.exports)} files")
         return
     if config.preset:
         model, own = _of_zoo("preset", config.preset), None
@@ -359,14 +363,14 @@ def export(config: Export) -> None:
         run = require_forward(open_run(config.run, RUNS))
         model, own = _model(run), run.path / "files"
     # What is in the run's own folder is written again.
-    writing.write_files(model, config.out or own, config.overwrite or not config.out)
+    artifact.write_files(model, config.out or own, config.overwrite or not config.out)
 
 
 def publish(config: Publish) -> None:
     """Score runs that have not read the test split; write the best one's artifact into the zoo."""
     from gru_zoo.artifacts.folder import republish
     from gru_zoo.zoo import own_models_folder
-    from recipes.language_model_card import kind_of, write_artifact
+    from recipes.language_model_artifact import kind_of, write_artifact
 
     folder = own_models_folder() / config.preset
     runs = alike(config.finished, Train(), config.preset)

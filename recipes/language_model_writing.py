@@ -1,4 +1,4 @@
-"""Generation with a trained language model, and its export for servers and devices."""
+"""Generation with a trained language model, from Keras or from a TFLite file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_zoo.arguments import positive_int
-from gru_zoo.artifacts.file_names import file_of
-from gru_zoo.export.variants import BASIC
-from gru_zoo.files import size_of
 from gru_zoo.text import surrogates
-from recipes.shared.device_files import require_new
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,21 +83,3 @@ def continued(tokenizer: Tokenizer, read: Read, config: Generate) -> Iterator[st
         end=start,  # the next text would begin
     ):
         yield tokenizer.between + tokenizer.vocabulary[number]
-
-
-def write_files(model: LanguageModel, out: Path, overwrite: bool) -> None:
-    """Write a model as TFLite files and SavedModel, each compared with it.
-
-    Raises:
-        FileExistsError: one is there, and is not to be replaced.
-        export.Refused: a file does not do what the model does; it is not left there.
-    """
-    from gru_zoo import export
-
-    require_new(out, [*map(file_of, BASIC), "saved_model"], overwrite)
-    for variant in BASIC:
-        path = out / file_of(variant)
-        difference = export.tflite(model, path, variant, overwrite=True)
-        print(f"{path}: {size_of(path) / 1e3:,.0f} KB, max. abs. difference {difference:.1e}")
-    difference = export.saved_model(model, out / "saved_model", overwrite=True)
-    print(f"{out / 'saved_model'}: SavedModel, max. abs. difference {difference:.1e}")

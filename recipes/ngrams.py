@@ -6,7 +6,7 @@ Model:    logistic regression over 1- to 3-grams weighted by log-count ratios; n
 Command:  python -m recipes.ngrams train --name trigrams        (one or two minutes on one core)
           The run can then be a teacher: python -m recipes.semi_supervised train --teachers ...
 Measured: README.md, "Sentiment, with unlabelled reviews".
-Papers:   trigrams reach 91.9 % with naive Bayes weights (Mesnil et al. 2015; from memory).
+Papers:   trigrams reach 91.9 % with naive Bayes weights (Mesnil et al. 2015; quoted from memory).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from gru_zoo.training.runs import NGRAMS, PREDICTIONS
 from recipes.shared import cli, reviews, teachers
 from recipes.shared.flags import OneRun, ReviewFlags
 from recipes.shared.publishing import open_run
@@ -49,13 +50,13 @@ def train(config: Train) -> None:
         splits, source = reviews.for_training(config.source, config.limit)
         run.pin_data(source.as_dict())
         # They are written last: a run that has them is finished, and is not fitted again.
-        if not (run.path / teachers.OPINIONS).exists():
+        if not (run.path / PREDICTIONS).exists():
             model = NGrams.fit(*splits["train"], config.longest, config.strength, config.seed)
-            model.save(run.path / teachers.NGRAMS)
-            said = {split: model.predict(given.texts) for split, given in splits.items()}
-            teachers.keep_opinions(run, said)
-        said = teachers.opinions(run, splits)["validation"]
-        accuracy = reviews.score(said, splits["validation"].labels)["accuracy"]
+            model.save(run.path / NGRAMS)
+            predictions = {split: model.predict(given.texts) for split, given in splits.items()}
+            teachers.write_predictions(run, predictions)
+        predicted = teachers.read_predictions(run, splits)["validation"]
+        accuracy = reviews.score(predicted, splits["validation"].labels)["accuracy"]
         print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
 
 
@@ -64,11 +65,11 @@ def evaluate(config: Evaluate) -> None:
     from gru_zoo.models.ngrams import NGrams
 
     run = open_run(config.run, RUNS)
-    if not (run.path / teachers.NGRAMS).exists():
-        raise FileNotFoundError(f"run must be finished; {run.path} has no {teachers.NGRAMS}.")
+    if not (run.path / NGRAMS).exists():
+        raise FileNotFoundError(f"run must be finished; {run.path} has no {NGRAMS}.")
     test, source = reviews.read("test", run.config["source"], run.config["limit"])
     run.pin_data(source.as_dict())
-    model = NGrams.load(run.path / teachers.NGRAMS)
+    model = NGrams.load(run.path / NGRAMS)
     accuracy = reviews.score(model.predict(test.texts), test.labels)["accuracy"]
     metric = {"name": "accuracy", "value": accuracy, "split": "test"}
     run.write_metrics({"metric": metric, "data": source.as_dict()})

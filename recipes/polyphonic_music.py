@@ -7,7 +7,7 @@ Model:    one causal GRU over frames, 88 independent probabilities.
 Command:  python -m recipes.polyphonic_music
 Measured: README.md and saved_models/music_jsb_gru_small/README.md.
 Papers:   negative log-likelihood per frame of a GRU: chorales 8.54, Nottingham 3.23, MuseData 5.99,
-          Piano-midi 8.82 (Chung et al. 2014, from memory); 8.43 and 3.46 (Bai et al. 2018).
+          Piano-midi 8.82 (Chung et al. 2014, quoted from memory); 8.43 and 3.46 (Bai et al. 2018).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gru_zoo.data import polyphonic_music
 from gru_zoo.training.runs import RunFolder
-from recipes import polyphonic_music_files as files
+from recipes import polyphonic_music_artifact as artifact
 from recipes.shared import cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.publishing import command, open_run, to_zoo
@@ -181,26 +181,28 @@ def generate(config: Generate) -> None:
     writing.check(config)
     if config.tflite is not None:
         read = writing.lite_reader(config.tflite)
+    elif config.run is not None:
+        read = writing.keras_reader(_load(RunFolder.open(config.run)))
     else:
-        model = _load(RunFolder.open(config.run)) if config.run else _of_zoo("model", config.model)
-        read = writing.keras_reader(model)
+        read = writing.keras_reader(artifact.of_zoo("model", config.model))
     writing.write(config, read)
 
 
 def export(config: Export) -> None:
     """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
-        card = files.write_again(_of_zoo("preset", config.preset))
+        card = artifact.rewrite_preset(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
         return
     if config.preset:
-        model = _of_zoo("preset", config.preset)
-        files.write_files(config.out, model, model.card.configuration["dataset"], config.overwrite)
+        model = artifact.of_zoo("preset", config.preset)
+        dataset = model.card.configuration["dataset"]
+        artifact.write_files(model, config.out, dataset, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
         dataset = flags_of(run, Train).dataset
-        files.write_files(config.out, _load(run), dataset, config.overwrite)
+        artifact.write_files(_load(run), config.out, dataset, config.overwrite)
         return
     report.print_run("polyphonic_music", run, _export(run, _load(run)))
 
@@ -263,16 +265,6 @@ def _load(run: RunFolder) -> keras.Model:
     return models.of_run(run, keras.Model)
 
 
-def _of_zoo(flag: str, name: str) -> keras.Model:
-    """Return a preset that models music."""
-    import keras
-
-    model = models.of_zoo(flag, name, keras.Model)
-    if model.card.metric != "nll":
-        raise ValueError(f"{flag} must name a music model; {name} is for {model.card.task}.")
-    return model
-
-
 def _evaluate(run: RunFolder, model: keras.Model) -> None:
     """Read the test split, and write `metrics.json`."""
     config = flags_of(run, Train)
@@ -300,7 +292,7 @@ def _evaluate(run: RunFolder, model: keras.Model) -> None:
 def _export(run: RunFolder, model: keras.Model) -> Card:
     config = flags_of(run, Train)
     trained = command("polyphonic_music", run, Train())
-    return files.write_artifact(run, model, config, trained)
+    return artifact.write_artifact(run, model, config, trained)
 
 
 COMMANDS = {

@@ -11,7 +11,7 @@ import numpy as np
 from gru_zoo.arguments import positive_int
 from gru_zoo.data import polyphonic_music
 from gru_zoo.data.polyphonic_music import KEYS, LOWEST_KEY
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from recipes.shared.device_files import require_new
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def write(config: Generate, read: Read) -> None:
         raise ValueError(f"piece must be 0 to {len(pieces) - 1}; got {config.piece}.")
     begin = pieces[config.piece][: config.begin]
     roll = continued(read, begin, config.length, config.temperature, config.seed)
-    with write_beside(config.out) as partial:
+    with atomic_write(config.out) as partial:
         _midi(roll, config.tempo).save(partial)
     _draw(roll, len(begin), _picture(config.out))
     print(f"{config.out}, {_picture(config.out)}: {len(begin)} given + {config.length} new frames")
@@ -141,7 +141,7 @@ def _draw(roll: np.ndarray, begin: int, path: Path) -> None:
     if len(used):
         axis.set_ylim(used[0] - 2, used[-1] + 2)
     axis.set(xlabel="frame", ylabel="key", title="given | generated")
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120, format="png")
 
 

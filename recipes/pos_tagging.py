@@ -24,9 +24,9 @@ import tyro
 from gru_zoo.files import write_json
 from gru_zoo.imports import require_extra
 from gru_zoo.text import surrogates
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 from gru_zoo.training.runs import RunFolder
-from recipes import pos_tagging_files, pos_tagging_report
+from recipes import pos_tagging_artifact, pos_tagging_report
 from recipes.shared import cli, confusion_figure, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
@@ -144,8 +144,8 @@ def train(config: Train) -> None:
 def _train(
     config: Train, run: RunFolder, training: list[Sentence], source: Source, units: int
 ) -> None:
-    from gru_zoo.decoding import tagging
     from gru_zoo.models.keras_file import save_keras_file
+    from gru_zoo.training import tagged_batches
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
@@ -153,7 +153,7 @@ def _train(
     print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = _read("validation", config)
     model = _model(config, training, units)
-    batches = tagging.TaggedBatches(
+    batches = tagged_batches.TaggedBatches(
         model, training, config.batch_size, config.word_dropout, config.seed
     )
     _compile(model, config, len(batches))
@@ -161,7 +161,7 @@ def _train(
         model,
         train=batches.dataset,
         steps_per_epoch=len(batches),
-        validate=lambda: tagging.score(model, validation),
+        validate=lambda: tagged_batches.score(model, validation),
         run=run,
         epochs=config.epochs,
         patience=config.patience,
@@ -179,7 +179,7 @@ def evaluate(config: Evaluate) -> None:
         _evaluate(run, _load(run))
         return
     from gru_zoo.data.conllu import read_sentences
-    from gru_zoo.decoding import tagging
+    from gru_zoo.training import tagged_batches
 
     sentences, model = read_sentences(config.file), _load(open_run(config.run, RUNS))
     unknown = {tag for sentence in sentences for tag in sentence.tags} - set(model.tags)
@@ -188,7 +188,7 @@ def evaluate(config: Evaluate) -> None:
             f"note: {config.file} has tags that the model lacks, and their words are counted as "
             f"wrong: {', '.join(sorted(unknown))}. The model has {', '.join(model.tags)}."
         )
-    figures = tagging.score(model, sentences)
+    figures = tagged_batches.score(model, sentences)
     words = sum(len(sentence.words) for sentence in sentences)
     print(
         f"{config.file}: accuracy {100 * figures['accuracy']:.2f} % "
@@ -209,7 +209,7 @@ def predict(config: Predict) -> None:
         sentences = [s.words for s in read_sentences(config.file, tagged=False)]
     else:
         texts = list(map(surrogates.replaced, config.texts)) or read_lines(None)
-        sentences = list(map(split_words, texts))
+        sentences = list(map(treebank_words, texts))
     if not any(sentences):
         raise ValueError("texts must contain at least one word; got none.")
     model = _of(config.run, config.model, "model")
@@ -227,18 +227,18 @@ def predict(config: Predict) -> None:
 def export(config: Export) -> None:
     """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
-        card = pos_tagging_files.write_again(config.preset)
+        card = pos_tagging_artifact.rewrite_preset(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
         return
     if config.preset:
         model = _of(None, config.preset, "preset")
-        test = pos_tagging_files.test_of(model)
-        pos_tagging_files.write_files(config.out, model, test, config.overwrite)
+        test = pos_tagging_artifact.test_of(model)
+        pos_tagging_artifact.write_files(model, config.out, test, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
         test, _ = _read("test", flags_of(run, Train))
-        pos_tagging_files.write_files(config.out, _load(run), test, config.overwrite)
+        pos_tagging_artifact.write_files(_load(run), config.out, test, config.overwrite)
         return
     report.print_run("pos_tagging", run, _export(run, _load(run)))
 
@@ -337,8 +337,8 @@ def _evaluate(run: RunFolder, model: Tagger) -> None:
     """Read the test split, write `metrics.json`, `tags.json` and `confusion.png`; print a table."""
     import numpy as np
 
-    from gru_zoo.decoding.tagging import true_tags
     from gru_zoo.training.metrics import confusion_matrix, per_class
+    from gru_zoo.training.tagged_batches import true_tags
 
     config = flags_of(run, Train)
     test, source = _read("test", config)
@@ -373,7 +373,7 @@ def _export(run: RunFolder, model: Tagger) -> Card:
     test, source = _read("test", flags_of(run, Train))
     run.pin_data(source.as_dict())
     trained = command("pos_tagging", run, Train())
-    return pos_tagging_files.write_artifact(run, model, test, trained)
+    return pos_tagging_artifact.write_artifact(run, model, test, trained)
 
 
 COMMANDS = {

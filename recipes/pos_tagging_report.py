@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 PUBLISHED = tuple(
     {"system": system, "value": value, "source": "NLP-progress"}
     for system, value in (
-        ("UDPipe", "92.5 %"),
         ("CoreNLP", "94.7 %"),
         ("spaCy's transformer", "96.9 %"),
+        ("UDPipe", "92.5 %"),
         ("BERT-base", "97.2 %"),
     )
 )
@@ -40,7 +40,7 @@ def print_tags(run: RunFolder, tags: dict[str, dict[str, float]]) -> None:
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
-def said(model: Tagger, run: RunFolder) -> dict[str, Any]:
+def card_fields(model: Tagger, run: RunFolder) -> dict[str, Any]:
     """Return the fields of `About` that every tagger shares.
 
     Args:

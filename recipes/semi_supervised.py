@@ -53,7 +53,8 @@ def train(config: Train) -> None:
     """Train; write the model and, unless turned off, its predictions for other runs."""
     _check(config)
     for path in config.teachers:
-        teachers.opinions(RunFolder.open(path))  # What is missing is reported before a run is made.
+        # What is missing is reported before a run is made.
+        teachers.read_predictions(RunFolder.open(path))
     mean = _mean(config)
     with start_run(config) as run:
         _train(config, run, mean)
@@ -72,9 +73,9 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
     origins.pin(run, places, config.teachers)
     labelled, validation = splits["train"], splits["validation"]
     taught_by = [RunFolder.open(path) for path in config.teachers]
-    opinions = [teachers.opinions(teacher, splits) for teacher in taught_by]
-    if opinions:
-        together = sum(said["validation"] for said in opinions) / len(opinions)
+    predictions = [teachers.read_predictions(teacher, splits) for teacher in taught_by]
+    if predictions:
+        together = sum(each["validation"] for each in predictions) / len(predictions)
         accuracy = reviews.score(together, validation.labels)["accuracy"]
         print(f"teachers: validation accuracy of their ensemble {accuracy:.4f}")
     none = reviews.Reviews(labelled.texts[:0], labelled.labels[:0])
@@ -88,7 +89,7 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
     if config.mean_of:
         averaging.finish(run, config, model, validate)
     else:
-        given = _Training(config, model, labelled, more, opinions, taught_by)
+        given = _Training(config, model, labelled, more, predictions, taught_by)
         _compile(given.model, config, len(given))
         fit(
             given.model,
@@ -101,7 +102,7 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
         )
     save_keras_file(model, run.path / "model.keras")
     if config.opinions:
-        teachers.keep_opinions(
+        teachers.write_predictions(
             run,
             {
                 split: predict_by_length(model, reviews.encode(model, given.texts, config.backward))
@@ -186,8 +187,8 @@ def publish(config: Publish) -> None:
         require_forward(_own(path), "finished")
     # The test split is not read for what is then rejected.
     runs = alike(config.finished, Train(), config.preset)
-    said = sentiment_card.said(load(runs[0]), runs[0].data(), unlabelled=True)
-    require_same_task(config.preset, SimpleNamespace(metric="accuracy", **said))
+    fields = sentiment_card.card_fields(load(runs[0]), runs[0].data(), unlabelled=True)
+    require_same_task(config.preset, SimpleNamespace(metric="accuracy", **fields))
     for run in runs:
         if not (run.path / "metrics.json").exists():
             evaluate(Evaluate((run.path,)))
@@ -210,7 +211,7 @@ def publish(config: Publish) -> None:
         scores=found.scores,
         shipped_seed=found.best.config["seed"],
         commands=[*before(found.best), *found.commands],
-        **sentiment_card.said(model, metrics["data"], unlabelled=True),
+        **sentiment_card.card_fields(model, metrics["data"], unlabelled=True),
     )
     card = publish_artifact(
         folder,
@@ -248,7 +249,7 @@ class _Training:
         model: SequenceClassifier,
         labelled: reviews.Reviews,
         more: reviews.Reviews,
-        opinions: list[dict[str, np.ndarray]],
+        predictions: list[dict[str, np.ndarray]],
         taught_by: list[RunFolder],
     ) -> None:
         import numpy as np
@@ -261,20 +262,25 @@ class _Training:
         targets = np.eye(len(LABELS), dtype=np.float32)[labelled.labels]
         self.model, self.unlabelled, self.epochs = model, None, config.epochs
         others = ids  # of a source without unlabelled reviews
-        if len(more.texts) and (opinions or config.virtual_adversarial):
+        if len(more.texts) and (predictions or config.virtual_adversarial):
             others = reviews.encode(model, more.texts, config.backward)
-        if opinions:
-            said = {split: np.mean([t[split] for t in opinions], axis=0) for split in opinions[0]}
+        if predictions:
+            means = {
+                split: np.mean([each[split] for each in predictions], axis=0)
+                for split in predictions[0]
+            }
             share = config.teachers_weight
-            targets = share * said["train"] + (1 - share) * targets
+            targets = share * means["train"] + (1 - share) * targets
             ids = [ids, others[: len(more.texts)]]
-            taught = [targets, *([said["unsupervised"]] if len(more.texts) else [])]
+            taught = [targets, *([means["unsupervised"]] if len(more.texts) else [])]
             for number in range(config.excerpts):
                 some = teachers.excerpts(
                     [*labelled.texts, *more.texts], 1000 * config.seed + number
                 )
                 ids.append(reviews.encode(model, some, config.backward))
-                taught.append(np.mean([teachers.ask(run, some) for run in taught_by], axis=0))
+                taught.append(
+                    np.mean([teachers.predict_with_run(run, some) for run in taught_by], axis=0)
+                )
             ids, targets = np.concatenate(ids), np.concatenate(taught).astype(np.float32)
         # A step is traced for any length, and its GRU runs no step of padding: many of them.
         lengths = sorted({-(-config.sequence_length * part // 40) for part in range(1, 41)})
@@ -299,20 +305,21 @@ class _Training:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
+        from gru_zoo.training.batching import epochs_dataset
+
         if self.unlabelled is None:
             return self.batches.dataset(first_epoch, epochs)
 
-        def generate() -> Iterator[tuple]:
-            for epoch in range(first_epoch, epochs):
-                # A stream that is shorter begins again, in an order of no epoch's beginning.
-                rounds = map(self.unlabelled.epoch, itertools.count(epoch, self.epochs))
-                endless = itertools.chain.from_iterable(rounds)
-                pairs = zip(self.batches.epoch(epoch), endless, strict=False)
-                yield from (((ids, more), targets) for (ids, targets), (more, _) in pairs)
+        def with_unlabelled(epoch: int) -> Iterator[tuple]:
+            # A stream that is shorter begins again, in an order of no epoch's beginning.
+            rounds = map(self.unlabelled.epoch, itertools.count(epoch, self.epochs))
+            endless = itertools.chain.from_iterable(rounds)
+            for (ids, targets), (more, _) in zip(self.batches.epoch(epoch), endless, strict=False):
+                yield (ids, more), targets
 
         ids = tf.TensorSpec([None, None], tf.int32)
         signature = ((ids, ids), tf.TensorSpec([None, len(LABELS)], tf.float32))
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(with_unlabelled, signature, first_epoch, epochs)
 
 
 def _mean(config: Train) -> SequenceClassifier | None:

@@ -107,7 +107,7 @@ def export(config: Export) -> None:
     from recipes import sentiment_artifact
 
     if config.preset and not config.out:
-        card = sentiment_artifact.write_again(config.preset)
+        card = sentiment_artifact.rewrite_preset(config.preset)
         print(f"exported {card.name} again: {len(card.exports)} files")
         return
     if config.out:
@@ -289,7 +289,7 @@ def _export(run: RunFolder, model: SequenceClassifier) -> None:
     config = flags_of(run, Train)
     test, source = _read("test", config, model)
     _pin(run, config, source)
-    sentiment_artifact.write(run, model, test, [command("sentiment", run, Train())])
+    sentiment_artifact.write_artifact(run, model, test, command("sentiment", run, Train()))
 
 
 def _card_path(run: RunFolder) -> Path:

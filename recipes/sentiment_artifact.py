@@ -1,14 +1,13 @@
-"""Exporting a trained sentiment model: its artifact, every file checked, and its card."""
+"""A sentiment model's artifact and card, its device files alone, and a preset's rewritten."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recipes.shared import models, reviews, sentiment_card
-from recipes.shared.device_files import write_alone
+from recipes.shared.device_files import write_checked
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import require_same_data, score_of
 
@@ -18,16 +17,16 @@ if TYPE_CHECKING:
     from gru_zoo.training.runs import RunFolder
 
 
-def write(
-    run: RunFolder, model: SequenceClassifier, test: reviews.Reviews, commands: Sequence[str]
+def write_artifact(
+    run: RunFolder, model: SequenceClassifier, test: reviews.Reviews, command: str
 ) -> Card:
-    """Write a finished run's artifact into its folder.
+    """Write `artifact/` into a run: every format, compared on the test split, with its card.
 
     Args:
-        run: evaluated.
+        run: finished and evaluated.
         model: what it trained.
         test: what every file is compared and scored on.
-        commands: what makes it, for the card.
+        command: that trained it.
     """
     from gru_zoo.artifacts.card import About
     from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
@@ -41,8 +40,8 @@ def write(
         scored_on=metrics["scored_on"],
         scores=[score_of(run)],
         shipped_seed=run.config["seed"],
-        commands=commands,
-        **sentiment_card.said(model, metrics["data"]),
+        commands=[command],
+        **sentiment_card.card_fields(model, metrics["data"]),
     )
     return publish(
         run.path / "artifact",
@@ -57,10 +56,10 @@ def write_files(model: SequenceClassifier, out: Path, overwrite: bool) -> None:
     """Write the device's files into a folder, each compared on the golden texts."""
     from gru_zoo.artifacts.classifier import classifier_files
 
-    write_alone(out, classifier_files(model, GOLDEN_TEXTS), overwrite)
+    write_checked(out, classifier_files(model, GOLDEN_TEXTS), overwrite)
 
 
-def write_again(name: str) -> Card:
+def rewrite_preset(name: str) -> Card:
     """Write a preset's files again from its own model, for a newer exporter.
 
     They are those that it has, compared on as many reviews as before.

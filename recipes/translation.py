@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from gru_zoo.data import multi30k
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
-from recipes import translation_export
+from recipes import translation_artifact
 from recipes.shared import attention_figure, cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
-from recipes.shared.publishing import command, open_run, require_same_data, to_zoo
+from recipes.shared.publishing import command, open_run, to_zoo
 from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
-from recipes.translation_export import bleu
+from recipes.translation_artifact import bleu
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
@@ -133,7 +133,7 @@ class Publish(PublishFlags):
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
     check_flags(config)
-    translation_export.new_bleu()  # A missing package is reported before training.
+    translation_artifact.new_bleu()  # A missing package is reported before training.
     training, source = _read("train", config)  # An unknown pair leaves no run behind.
     with start_run(config) as run:
         _train(config, run, training, source)
@@ -141,10 +141,10 @@ def train(config: Train) -> None:
 
 def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Source) -> None:
     from gru_zoo.models.keras_file import save_keras_file
-    from gru_zoo.models.teacher import Teacher
     from gru_zoo.text.subwords import Subwords
     from gru_zoo.training.fitting import fit, seed_everything
     from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation
+    from gru_zoo.training.teacher_forcing import TeacherForcing
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
@@ -155,10 +155,10 @@ def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Sour
     model = _model(config, subwords)
     print(f"model: {model.cell}, {model.units} units, {model.count_params():,} parameters")
     batches = PairBatches(subwords, training, config.batch_size, config.seed)
-    teacher = Teacher(model, config.smoothing)
-    _compile(teacher, config, len(batches))
+    training_model = TeacherForcing(model, config.smoothing)
+    _compile(training_model, config, len(batches))
     fit(
-        teacher,
+        training_model,
         train=batches.dataset,
         steps_per_epoch=len(batches),
         validate=Validation(
@@ -213,15 +213,16 @@ def predict(config: Predict) -> None:
 def export(config: Export) -> None:
     """Export the artifact again from a run's trained model, or a preset's from its own."""
     if config.preset and not config.out:
-        _export_preset(config.preset)
+        card = translation_artifact.rewrite_preset(config.preset)
+        print(f"exported {card.name} again: {len(card.exports)} files")
         return
     if config.preset:
         model = _of_zoo("preset", config.preset)
-        translation_export.write_files(config.out, model, config.overwrite)
+        translation_artifact.write_files(model, config.out, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        translation_export.write_files(config.out, _load(run), config.overwrite)
+        translation_artifact.write_files(_load(run), config.out, config.overwrite)
         return
     report.print_run("translation", run, _export(run, _load(run)))
 
@@ -258,13 +259,13 @@ def _model(config: Train, subwords: Subwords) -> Seq2Seq:
     return build(units_for(build, config.parameters) if config.parameters else config.units)
 
 
-def _compile(teacher: object, config: Train, steps_per_epoch: int) -> None:
+def _compile(model: object, config: Train, steps_per_epoch: int) -> None:
     import keras
 
     rate = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=config.epochs * steps_per_epoch
     )
-    teacher.compile(optimizer=keras.optimizers.Adam(rate, global_clipnorm=1.0))
+    model.compile(optimizer=keras.optimizers.Adam(rate, global_clipnorm=1.0))
 
 
 def _translate(model: Seq2Seq, texts: Sequence[str], beams: int, alpha: float) -> list:
@@ -312,7 +313,7 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
             "data": source.as_dict(),
         }
     )
-    with write_beside(run.path / "translations.txt") as partial:
+    with atomic_write(run.path / "translations.txt") as partial:
         partial.write_text("".join(f"{text}\n" for text in translations), encoding="utf-8")
     for number in range(min(PICTURES, len(found))):
         path = run.path / f"attention_{number + 1}.png"
@@ -325,23 +326,7 @@ def _export(run: RunFolder, model: Seq2Seq) -> Card:
     test, source = _read("test", config)
     run.pin_data(source.as_dict())
     trained = command("translation", run, Train())
-    return translation_export.write_artifact(run, model, test, config, trained)
-
-
-def _export_preset(name: str) -> None:
-    from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.artifacts.translator import translator_parts
-    from gru_zoo.zoo import own_models_folder
-
-    folder = own_models_folder() / name
-    model = _of_zoo("preset", name)
-    known = model.card.configuration
-    config = Train(pair=known["pair"], beams=known["beams"], alpha=known["alpha"])
-    test, source = _read("test", config)
-    require_same_data(model.card, source)
-    parts = translator_parts(model, translation_export.task_of(test, config))
-    card = publish_again(folder, model, **parts)
-    print(f"exported {card.name} again: {len(card.exports)} files")
+    return translation_artifact.write_artifact(run, model, test, config, trained)
 
 
 COMMANDS = {

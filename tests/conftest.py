@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from tests import quick_xla
-from tests.passed import Passed
-from tests.shares import Shares
+from tests.plugins import quick_xla
+from tests.plugins.passed import Passed
+from tests.plugins.shares import Shares
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -52,6 +52,15 @@ def converted_here(monkeypatch):
 
     for module in (arrays, integer_step):
         monkeypatch.setattr(module, "isolated", here)
+
+
+@pytest.fixture(scope="module")
+def loop_kernel():
+    """Run GRUs as plain loops: nothing is compiled for shapes as small as a module's."""
+    from gru_zoo.layers.kernels import forced
+
+    with forced("loop"):
+        yield
 
 
 def pytest_runtest_setup(item):

@@ -90,7 +90,7 @@ def writing(about: Card) -> Figures:
     from gru_zoo.zoo.registry import place
     from recipes import language_model_text as text
     from recipes.language_model import Train
-    from recipes.language_model_card import beginnings
+    from recipes.language_model_artifact import beginnings
 
     flags = Train(source="tfds")
     texts, source = text.read("test", flags)

@@ -19,7 +19,7 @@ MODULES = [
 NEEDS = {
     "gru_zoo.text.subwords": "tokenizers",
     "gru_zoo.models.seq2seq": "tokenizers",
-    "gru_zoo.models.teacher": "tokenizers",
+    "gru_zoo.training.teacher_forcing": "tokenizers",
     "gru_zoo.decoding.translating": "tokenizers",
     "gru_zoo.training.sentence_pairs": "tokenizers",
     "gru_zoo.artifacts.translator": "tokenizers",

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from gru_zoo import files
-from gru_zoo.files import sha256, write_beside, write_json
+from gru_zoo.files import atomic_write, sha256, write_json
 
 
 def test_a_file_appears_whole(tmp_path):
-    with write_beside(tmp_path / "deep" / "a.txt") as partial:
+    with atomic_write(tmp_path / "deep" / "a.txt") as partial:
         partial.write_text("new")
         assert not (tmp_path / "deep" / "a.txt").exists()
     assert (tmp_path / "deep" / "a.txt").read_text() == "new"
@@ -20,7 +20,7 @@ def test_a_file_appears_whole(tmp_path):
 
 
 def write_folder(path, text, **how):
-    with write_beside(path, **how) as partial:
+    with atomic_write(path, **how) as partial:
         partial.mkdir()
         (partial / text).write_text(text)
 
@@ -58,13 +58,13 @@ def test_anyones_folder_is_refused_before_anything_is_written(tmp_path):
     (tmp_path / "project" / "thesis.txt").write_text("years of work")
     allowed = "an empty folder, or one that holds saved_model.pb or card.json; .*'thesis.txt'"
     with pytest.raises(IsADirectoryError, match=allowed):
-        with write_beside(tmp_path / "project"):
+        with atomic_write(tmp_path / "project"):
             raise AssertionError("it began")
     assert os.listdir(tmp_path / "project") == ["thesis.txt"]
 
 
 def test_a_folder_that_is_filled_meanwhile_stays(tmp_path):
-    with pytest.raises(IsADirectoryError), write_beside(tmp_path / "folder") as partial:
+    with pytest.raises(IsADirectoryError), atomic_write(tmp_path / "folder") as partial:
         partial.mkdir()
         (tmp_path / "folder").mkdir()
         (tmp_path / "folder" / "thesis.txt").write_text("years of work")
@@ -88,7 +88,7 @@ def test_a_folder_that_is_worked_in_stays(tmp_path, monkeypatch, name):
 def test_a_failure_leaves_the_old_file(tmp_path, error):
     write_json(tmp_path / "a.json", {"old": True})
     before = sha256(tmp_path / "a.json")
-    with pytest.raises(type(error)), write_beside(tmp_path / "a.json") as partial:
+    with pytest.raises(type(error)), atomic_write(tmp_path / "a.json") as partial:
         partial.write_text("half")
         raise error
     assert sha256(tmp_path / "a.json") == before
@@ -97,7 +97,7 @@ def test_a_failure_leaves_the_old_file(tmp_path, error):
 
 def test_writing_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing was written"):
-        with write_beside(tmp_path / "a.txt"):
+        with atomic_write(tmp_path / "a.txt"):
             pass
 
 

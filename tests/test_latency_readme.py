@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
 
 from benchmarks import latency_readme, tflite_latency
-from gru_zoo.zoo.table import within
+from gru_zoo.markdown import replace_section
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,4 +86,4 @@ def test_the_readme_is_not_stale(record):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     made = latency_readme.section(record)
     again = "make it again: python -m benchmarks.tflite_latency --report-only --write"
-    assert within(text, made, latency_readme.BEGIN, latency_readme.END) == text, again
+    assert replace_section(text, made, latency_readme.BEGIN, latency_readme.END) == text, again

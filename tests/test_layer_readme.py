@@ -8,16 +8,17 @@ import pytest
 pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
 
 from benchmarks import layer_readme, layer_speed
-from gru_zoo.zoo.table import within
+from gru_zoo.markdown import replace_section
 
 
-def cell(rounds=20, share=0.5, first=1.0, **ratios):
+def cell(rounds=20, share=0.5, first=1.0, product=100.0, **ratios):
     firsts = {"gru_zoo": first, "keras_xla": 2.0}
     return {
         "rounds": rounds,
         "ms": {"gru_zoo": 2.0},
         "ratios": ratios,
         "first_call_s": firsts,
+        "product_gflops": product,
         "share_of_product_rate": share,
     }
 
@@ -27,6 +28,7 @@ def record():
     return {
         "cpu": "Some CPU",
         "cores": 2,
+        "runs": 20,
         "date": "2026-01-02",
         "versions": {"tensorflow": "2.21.0"},
         "memory": {"gru_zoo:2:3:4": 5_000_000, "keras:2:3:4": 4_000_000},
@@ -99,11 +101,39 @@ def test_other_processors_have_a_column_each(record):
     assert "On other processors" not in layer_readme.section(record, None)
 
 
+@pytest.mark.parametrize(
+    ("change", "stands"),
+    [
+        ({}, True),
+        ({"cpu": "Other CPU"}, False),
+        ({"cores": 4}, False),
+        ({"versions": {"tensorflow": "2.20.0"}}, False),
+        ({"whole_epoch": False}, False),
+    ],
+)
+def test_an_epoch_of_another_machine_or_a_part_of_one_does_not_count(
+    record, tmp_path, change, stands
+):
+    results = tmp_path / "layer_speed.json"
+    assert layer_readme.epoch_record(results, record) is None
+    alike = {key: record[key] for key in ("cpu", "cores", "versions")}
+    epoch = {**alike, "whole_epoch": True} | change
+    results.with_name("train_speed.json").write_text(json.dumps(epoch))
+    assert layer_readme.epoch_record(results, record) == (epoch if stands else None)
+
+
+def test_what_was_measured_beside_other_work_is_named(record):
+    said = "\nMeasured beside other work: (128, 50, 256) train."
+    assert said not in layer_readme.section(record, None)
+    record["cells"]["plain/train/128/50/256"]["product_gflops"] = 89.0
+    assert said in layer_readme.section(record, None)
+
+
 def test_the_readme_is_not_stale():
     root = Path(__file__).parents[1]
     results = layer_speed.Config().results
     record = json.loads((root / results).read_text(encoding="utf-8"))
-    made = layer_readme.section(record, layer_readme.epoch_record(root / results))
+    made = layer_readme.section(record, layer_readme.epoch_record(root / results, record))
     text = (root / "README.md").read_text(encoding="utf-8")
     again = "make it again: python -m benchmarks.layer_speed --report-only --write"
-    assert within(text, made, layer_readme.BEGIN, layer_readme.END) == text, again
+    assert replace_section(text, made, layer_readme.BEGIN, layer_readme.END) == text, again

@@ -9,12 +9,13 @@ pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
 from benchmarks import layer_report, layer_speed, timing
 
 
-def cell(ours, rounds=20, **peers):
+def cell(ours, rounds=20, product=100.0, **peers):
     return {
         "rounds": rounds,
         "ms": {"gru_zoo": ours, **peers},
         "ratios": {name: value / ours for name, value in peers.items()},
         "first_call_s": {"gru_zoo": 3.0, "keras_xla": 2.0},
+        "product_gflops": product,
         "share_of_product_rate": 0.5,
     }
 
@@ -70,6 +71,49 @@ def test_measuring_goes_on_where_it_stopped(record, tmp_path, monkeypatch):
     assert json.loads(results.read_text())["date"] > "2020-01-01"
     assert measured == ["plain/forward/2/6/7", "plain/forward/1/6/7"]
     assert list(json.loads(results.read_text())["cells"])[2:] == measured
+
+
+def test_a_configuration_measured_beside_other_work_is_measured_again(
+    record, tmp_path, monkeypatch
+):
+    measured = []
+    monkeypatch.setattr(
+        layer_speed, "_cell", lambda case, _: measured.append(case.key) or cell(1.0, keras=2.0)
+    )
+    record["cells"] = {
+        f"plain/forward/{batch}/5/7": cell(1.0, product=rate, keras=2.0)
+        for batch, rate in (
+            (1, 91.0),
+            (2, 89.0),
+            (3, 100.0),
+            (4, 120.0),
+            (5, 30.0),
+            (6, 140.0),
+            (7, 100.0),
+        )
+    }
+    busy = ["plain/forward/2/5/7", "plain/forward/5/5/7"]
+    text = "\n".join(layer_report._summary(record))
+    assert f"Measured beside other work: {busy[0]}, {busy[1]}.\n" in text
+    options = {"variants": ("plain",), "modes": ("forward",), "time": (5,), "units": (7,)}
+    config = layer_speed.Config(
+        **options, batch=(1, 2, 3, 4, 5, 6, 7), memory=False, results=tmp_path / "speed.json"
+    )
+    layer_speed._measure(config, record)
+    assert measured == busy
+    assert "Measured beside other work: none." in "\n".join(layer_report._summary(record))
+
+
+def test_memory_that_could_not_be_measured_is_measured_next_time(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(layer_speed, "_cases", lambda config: [])
+    peaks = iter([None, 7_000_000])
+    monkeypatch.setattr(layer_speed, "_in_own_process", lambda *_: next(peaks))
+    options = {"batch": (32,), "units": (128,), "peers": (), "results": tmp_path / "speed.json"}
+    record["memory"] = {}
+    layer_speed._measure(layer_speed.Config(**options), record)
+    assert record["memory"] == {}
+    layer_speed._measure(layer_speed.Config(**options), record)
+    assert record["memory"] == {"gru_zoo:32:200:128": 7_000_000}
 
 
 def test_the_time_limit_begins_no_further_cell(record, tmp_path, monkeypatch):

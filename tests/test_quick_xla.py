@@ -2,7 +2,7 @@
 
 import os
 
-from tests import quick_xla
+from tests.plugins import quick_xla
 
 
 def test_the_flags_are_those_of_quick_tests_only(monkeypatch):

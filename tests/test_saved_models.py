@@ -13,8 +13,8 @@ from gru_zoo import list_models, load, verify
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.card_text import readme
 from gru_zoo.export.checks.inspection import steps_of
-from gru_zoo.zoo import card, goldens, models_folder
-from gru_zoo.zoo.table import preset_table, within
+from gru_zoo.markdown import replace_section
+from gru_zoo.zoo import card, goldens, models_folder, table
 from tests.real_data import needs_tfds, tfds_folder
 from tests.real_scores import SCORES, tolerance
 
@@ -59,8 +59,10 @@ def test_the_readme_is_the_cards(name):
 
 def test_the_projects_readme_has_the_cards_table():
     text = (models_folder().parent / "README.md").read_text()
-    made = preset_table(map(card, list_models()))
-    assert text == within(text, made), "run: python -m gru_zoo.zoo table --write"
+    made = table.preset_table(map(card, list_models()))
+    assert text == replace_section(text, made, table.BEGIN, table.END), (
+        "run: python -m gru_zoo.zoo table --write"
+    )
 
 
 @pytest.mark.parametrize("name", list_models())

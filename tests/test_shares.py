@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import shares
+from tests.plugins import shares
 
 SHORT = """
 import os

@@ -11,7 +11,7 @@ from typing import Any
 
 from gru_zoo.arguments import one_of
 from gru_zoo.artifacts.scores import METRICS, Score, spread
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import atomic_write, write_json
 
 # Flags of a training that name what it begins with or learns from: runs and presets.
 LEARNS_FROM = ("--from", "--start", "--pretrained", "--mean-of", "--teachers", "--words")
@@ -188,7 +188,7 @@ class Card(About):
         from gru_zoo.artifacts.card_text import readme
 
         write_json(Path(folder) / "card.json", dataclasses.asdict(self))
-        with write_beside(Path(folder) / "README.md") as partial:
+        with atomic_write(Path(folder) / "README.md") as partial:
             partial.write_text(readme(self), encoding="utf-8", errors="backslashreplace")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
+from gru_zoo.markdown import table
 
 
 def readme(card: Card) -> str:
@@ -21,28 +22,6 @@ def readme(card: Card) -> str:
     """
     parts = (_front_matter, _text, _training, _files, _measured, _limits, _use, _origin)
     return "\n".join(text for text in (part(card) for part in parts) if text)
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a Markdown table; numbers are shortened, a bar inside a cell is escaped.
-
-    Example:
-        >>> print(table(["a", "b"], [["x|y", 1234], ["z", 0.25]]))
-        | a | b |
-        |---|---|
-        | x\\|y | 1,234 |
-        | z | 0.25 |
-    """
-    lines = [columns, ["---"] * len(columns), *([_cell(cell) for cell in row] for row in rows)]
-    head, rule, *body = (f"| {' | '.join(line)} |" for line in lines)
-    return "\n".join([head, rule.replace(" ", ""), *body])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    text = f"{value:,}" if isinstance(value, int) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _front_matter(card: Card) -> str:

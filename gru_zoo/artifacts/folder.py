@@ -16,7 +16,7 @@ import numpy as np
 
 from gru_zoo.artifacts.card import About, Card
 from gru_zoo.artifacts.file_names import variant_of
-from gru_zoo.files import sha256, size_of, write_beside
+from gru_zoo.files import atomic_write, sha256, size_of
 from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.processor import processor
 
@@ -136,7 +136,7 @@ def publish_again(
 
 def republish(artifact: Path, folder: Path, card: Card) -> None:
     """Copy an artifact to `folder` under another card, which keeps the files' checksums."""
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         shutil.copytree(artifact, partial)
         card.write(partial)
 
@@ -180,7 +180,7 @@ def _write(
     progress: Callable[[str], None],
 ) -> Card:
     exports = []
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         partial.mkdir()
         kept(partial)
         for name, content in assets.items():

@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from gru_zoo.artifacts.file_names import file_of, variant_of
 from gru_zoo.data.universal_dependencies import Sentence
-from gru_zoo.decoding.tagging import true_tags
 from gru_zoo.export.checks.inspection import inspect
 from gru_zoo.export.checks.limits import Expected, judge
 from gru_zoo.export.names import WHOLE
@@ -27,6 +26,7 @@ from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.export.tflite_file import tflite
 from gru_zoo.export.variants import BASIC
 from gru_zoo.models.tagger import Tagger
+from gru_zoo.training.tagged_batches import true_tags
 
 # Steps that a TFLite file is made for where nobody resizes its inputs.
 _LENGTH = 32

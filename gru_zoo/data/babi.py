@@ -27,7 +27,7 @@ import numpy as np
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data import network
-from gru_zoo.data.manual import prepared_builder, raw_file
+from gru_zoo.data.manual import looked_in, prepared_builder, raw_file
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, digests, held_out
 
@@ -95,7 +95,7 @@ def load(split: str) -> tuple[list[Question], Source]:
     """
     one_of("split", split, SPLITS)
     builder, reason = _builder()
-    official = {name: _stories(Path(builder.data_dir), name) for name in ("train", "test")}
+    official = {name: _stories(builder.data_dir, name) for name in ("train", "test")}
     chosen, sizes = [], collections.Counter()
     for task, stories in official["test" if split == "test" else "train"].items():
         cut = held_out(stories, len(stories) // 10)
@@ -188,7 +188,7 @@ def _builder() -> tuple[tfds.core.DatasetBuilder, str]:
         return builder, "prepared from a file put by hand"
     if not network.answers(ARCHIVE):
         raise FileNotFoundError(
-            f"bAbI is not prepared in {builder.data_dir}; {RAW} is in no folder for files put by "
+            f"bAbI is not prepared in {looked_in()}; {RAW} is in no folder for files put by "
             f"hand (downloads/manual in TFDS_DATA_DIR); and {ARCHIVE} does not answer."
         )
     ways = f"Put {RAW} into downloads/manual in TFDS_DATA_DIR, or have a network."
@@ -198,7 +198,7 @@ def _builder() -> tuple[tfds.core.DatasetBuilder, str]:
 
 
 @functools.lru_cache(maxsize=2)
-def _stories(folder: Path, split: str) -> dict[int, np.ndarray]:
+def _stories(folder: str | Path, split: str) -> dict[int, np.ndarray]:
     """Return each task's stories, bytes, in the order of their digests."""
     import tensorflow_datasets as tfds
 

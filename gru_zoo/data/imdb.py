@@ -20,14 +20,13 @@ the 25,000 test reviews and 29 of the 2,500 of validation, without their labels 
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gru_zoo.arguments import one_of
-from gru_zoo.data import network
+from gru_zoo.data import manual, network
 from gru_zoo.data.packaged_reviews import objects, package_file, package_version, read
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, checksum, held_out
@@ -95,7 +94,7 @@ def _choose(source: str) -> tuple[str, Path, str]:
     folder = _prepared_folder()
     if folder is not None:
         return "tfds", folder, "asked for" if source == "tfds" else "a prepared folder was found"
-    got = _upstream(_data_dir())
+    got = _upstream(manual.writable_data_dir())
     if isinstance(got, Path):
         return "tfds", got, "downloaded"
     if source == "auto" and package is not None:
@@ -103,23 +102,19 @@ def _choose(source: str) -> tuple[str, Path, str]:
         problem = f"{ARCHIVE} could not be had ({type(got).__name__})"
         return "packaged", package, f"no prepared TFDS folder was found, and {problem}"
     raise FileNotFoundError(
-        f"source={source!r} found no prepared folder in {_data_dir()}, and {ARCHIVE} could not "
-        f"be had ({type(got).__name__}: {got}). {WAYS}"
+        f"source={source!r} found no prepared folder in {manual.looked_in()}, and {ARCHIVE} could "
+        f"not be had ({type(got).__name__}: {got}). {WAYS}"
     ) from got
 
 
-def _data_dir() -> Path:
-    """Return the folder where TFDS keeps its data sets."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-
-
 def _prepared_folder() -> Path | None:
-    """Return the newest prepared version of imdb_reviews, or None."""
-    found = _data_dir().glob("imdb_reviews/plain_text/*.*.*/dataset_info.json")
-    versions = [file.parent for file in found if file.parent.name.replace(".", "").isdecimal()]
-    return max(
-        versions, key=lambda path: [int(part) for part in path.name.split(".")], default=None
-    )
+    """Return the newest prepared version of imdb_reviews in the first folder with one, or None."""
+    for place in manual.data_dirs():
+        found = place.glob("imdb_reviews/plain_text/*.*.*/dataset_info.json")
+        versions = [file.parent for file in found if file.parent.name.replace(".", "").isdecimal()]
+        if versions:
+            return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
+    return None
 
 
 @functools.cache

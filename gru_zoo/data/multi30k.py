@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,8 +119,7 @@ def load(split: str, pair: str = "de-en") -> tuple[Pairs, Source]:
     """
     one_of("split", split, FILES)
     both = languages(pair)
-    for place in (Path(os.environ.get("TFDS_DATA_DIR") or manual.HOME), Path(manual.HOME)):
-        folder = place.expanduser()
+    for folder in manual.data_dirs():
         if (folder / NAME / VERSION / "dataset_info.json").is_file():
             return _prepared(folder, split, both), _record("a prepared folder was found")
     names = [raw_name(split, language) for language in both]

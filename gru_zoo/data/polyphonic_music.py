@@ -19,7 +19,7 @@ import numpy as np
 from gru_zoo.arguments import one_of
 from gru_zoo.data import manual, network
 from gru_zoo.data.source import Source
-from gru_zoo.files import sha256, write_beside
+from gru_zoo.files import atomic_write, sha256
 
 KEYS = 88  # of a piano, from the lowest A
 LOWEST_KEY = 21  # its number in MIDI
@@ -95,7 +95,7 @@ def _find(dataset: str) -> tuple[Path, str]:
     import keras
 
     # Under its own name once it is whole: another process may be looking for it.
-    with network.downloading(name, ways), write_beside(folder / name) as partial:
+    with network.downloading(name, ways), atomic_write(folder / name) as partial:
         keras.utils.get_file(
             name,
             ADDRESS + name,

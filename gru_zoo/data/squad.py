@@ -16,7 +16,6 @@ import collections
 import functools
 import hashlib
 import json
-import os
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from typing import NamedTuple
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data import network
-from gru_zoo.data.manual import raw_file, writable_data_dir
+from gru_zoo.data.manual import data_dirs, looked_in, raw_file, writable_data_dir
 from gru_zoo.data.source import Source
 from gru_zoo.files import sha256
 
@@ -82,8 +81,7 @@ def _choose(source: str) -> tuple[str, Path, str]:
         if dev is None:
             raise FileNotFoundError(f"source='dev' needs {RAW} in a folder for files put by hand.")
         return "dev", dev, "asked for"
-    folders = [Path(f).expanduser() for f in (os.environ.get("TFDS_DATA_DIR"),) if f]
-    for folder in (*folders, writable_data_dir()):
+    for folder in data_dirs():
         if list(folder.glob("squad/v1.1/*/dataset_info.json")):
             return "tfds", folder, "a prepared folder was found"
     if network.answers(ARCHIVE):
@@ -91,7 +89,7 @@ def _choose(source: str) -> tuple[str, Path, str]:
     if source == "auto" and dev is not None:
         return "dev", dev, f"no prepared folder was found, and {ARCHIVE} does not answer"
     raise FileNotFoundError(
-        f"source={source!r} found no prepared squad/v1.1 in TFDS_DATA_DIR, and {ARCHIVE} does not "
+        f"source={source!r} found no prepared squad/v1.1 in {looked_in()}, and {ARCHIVE} does not "
         f"answer; with {RAW} in a folder for files put by hand, source='dev' reads that."
     )
 

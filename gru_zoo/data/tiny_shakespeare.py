@@ -6,13 +6,11 @@ tested on other plays than it has read.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import hashlib
 
 from gru_zoo.arguments import one_of
-from gru_zoo.data import network
+from gru_zoo.data import manual, network
 from gru_zoo.data.source import Source
-from gru_zoo.files import sha256
 
 SPLITS = ("train", "validation", "test")
 ORIGIN = "https://github.com/karpathy/char-rnn"
@@ -30,7 +28,7 @@ def load(split: str) -> tuple[str, Source]:
 
     Raises:
         ValueError: an unknown split.
-        FileNotFoundError: it is neither prepared in TFDS_DATA_DIR nor to be downloaded.
+        FileNotFoundError: it is neither prepared, see `gru_zoo.data.manual`, nor to be downloaded.
 
     Example:
         >>> text, source = load("train")  # doctest: +SKIP
@@ -42,6 +40,7 @@ def load(split: str) -> tuple[str, Source]:
     import tensorflow_datasets as tfds
 
     (row,) = tfds.as_numpy(builder.as_dataset(split=split))
+    files = sorted(tfds.core.Path(builder.data_dir).glob("*.tfrecord*"))
     sizes = {name: about.num_examples for name, about in builder.info.splits.items()}
     source = Source(
         "tiny_shakespeare (TFDS)",
@@ -49,7 +48,7 @@ def load(split: str) -> tuple[str, Source]:
         ORIGIN,
         LICENCE,
         {name: (sizes[name], f"TFDS' {name} split, one text") for name in SPLITS},
-        {file.name: sha256(file) for file in sorted(Path(builder.data_dir).glob("*.tfrecord*"))},
+        {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
         reason,
     )
     return row["text"].decode(), source
@@ -58,11 +57,12 @@ def load(split: str) -> tuple[str, Source]:
 def _builder() -> tuple[object, str]:
     import tensorflow_datasets as tfds
 
-    folder = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    builder = tfds.builder("tiny_shakespeare", data_dir=folder)
+    builder = manual.prepared_builder(
+        lambda folder: tfds.builder("tiny_shakespeare", data_dir=folder)
+    )
     if builder.is_prepared():
         return builder, "a prepared folder was found"
-    what = f"tiny_shakespeare is not prepared in {folder} and"
+    what = f"tiny_shakespeare is not prepared in {manual.looked_in()} and"
     ways = "Set TFDS_DATA_DIR to a folder in which TFDS has prepared it, or have a network."
     with network.downloading(what, ways):
         builder.download_and_prepare()

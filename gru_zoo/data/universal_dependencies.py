@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gru_zoo.arguments import one_of
-from gru_zoo.data import network
+from gru_zoo.data import manual, network
 from gru_zoo.data.source import Source
 from gru_zoo.data.split import checksum
 
@@ -49,7 +47,8 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
 
     Raises:
         ValueError: an unknown split or treebank, or one without that split: many have a test alone.
-        FileNotFoundError: the treebank is neither prepared in TFDS_DATA_DIR nor to be downloaded.
+        FileNotFoundError: the treebank is neither prepared, see `gru_zoo.data.manual`, nor to be
+            downloaded.
 
     Example:
         >>> sentences, source = load("train")  # doctest: +SKIP
@@ -64,11 +63,11 @@ def load(split: str, treebank: str = "en_ewt") -> tuple[list[Sentence], Source]:
             f"treebank must have a {split} split (a training needs {', '.join(SPLITS)}); "
             f"{treebank} has {' and '.join(there)} alone."
         )
-    return list(_read(Path(builder.data_dir), split)), _record(builder, treebank, reason)
+    return list(_read(builder.data_dir, split)), _record(builder, treebank, reason)
 
 
 @functools.lru_cache(maxsize=6)
-def _read(folder: Path, split: str) -> list[Sentence]:
+def _read(folder: str, split: str) -> list[Sentence]:
     """Return a split's sentences in the order of their names."""
     import tensorflow_datasets as tfds
 
@@ -109,11 +108,10 @@ def _builder(treebank: str) -> tuple[Any, str]:
     name = f"universal_dependencies/{treebank}"
     known = tfds.builder_cls("universal_dependencies").builder_configs
     one_of("treebank", treebank, sorted(known))
-    folder = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    builder = tfds.builder(name, data_dir=folder)
+    builder = manual.prepared_builder(lambda folder: tfds.builder(name, data_dir=folder))
     if builder.is_prepared():
         return builder, "a prepared folder was found"
-    what = f"treebank {treebank!r} is not prepared in {folder} and"
+    what = f"treebank {treebank!r} is not prepared in {manual.looked_in()} and"
     ways = (
         "Set TFDS_DATA_DIR to a folder in which TFDS has prepared it, or have a network and "
         'pip install "gru-zoo[treebanks]".'
@@ -132,12 +130,12 @@ def _record(builder: Any, treebank: str, reason: str) -> Source:
         ORIGIN,
         LICENCES.get(treebank, "see the treebank's page"),
         {name: (size, f"the official {name} split") for name, size in sizes.items()},
-        {f"{name} sentences": _checksum(Path(builder.data_dir), name) for name in sizes},
+        {f"{name} sentences": _checksum(builder.data_dir, name) for name in sizes},
         reason,
     )
 
 
-def _checksum(folder: Path, split: str) -> str:
+def _checksum(folder: str, split: str) -> str:
     """Return the SHA-256 of a split's words and tags."""
     lines = ["\n".join(map("\t".join, zip(*pairs, strict=True))) for pairs in _read(folder, split)]
     return checksum([line.encode() for line in lines])

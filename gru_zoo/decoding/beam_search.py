@@ -79,8 +79,8 @@ def beam_search(
         that did not end within `longest` is cut there, where none ended.
 
     Raises:
-        ValueError: `beams`, `sentences` or a `longest` is no positive integer, or `alpha` is
-            negative.
+        ValueError: `beams`, `sentences` or a `longest` is no positive integer, `alpha` is
+            negative, or a step's logits have no softmax, as with NaN among them.
 
     Example:
         >>> table = np.log(np.array([[0.1, 0.6, 0.3], [0.1, 0.2, 0.7], [1, 1, 1]], "float32"))
@@ -101,6 +101,8 @@ def beam_search(
     for length in range(1, int(limits.max()) + 1):
         logits, state = step(ids, state)
         logp = _log_softmax(np.asarray(logits, np.float32))
+        if np.isnan(logp).any():  # NaN is sorted to either end: what came out would look finished.
+            raise ValueError(f"logits of step {length} must have a softmax; got NaN or infinity.")
         logp[:, :, list(banned)] = NEVER
         origin, ids = search.grow(logp, length)
         going = search.end_some(length)
@@ -171,7 +173,8 @@ class _Search:
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # An infinity less itself: its NaN is the caller's to see.
+        shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 

@@ -209,11 +209,11 @@ def word_counts(texts: Sequence[bytes | str]) -> np.ndarray:
     """
     import tensorflow as tf
 
-    from gru_zoo.text.tokenizers import split_words
+    from gru_zoo.text.tokenizers import delimiter_split
 
     size = 1024
     parts = [
-        split_words(tf.constant(list(texts[start : start + size]), tf.string)).row_lengths()
+        delimiter_split(tf.constant(list(texts[start : start + size]), tf.string)).row_lengths()
         for start in range(0, len(texts), size)
     ]
     return np.concatenate(parts)

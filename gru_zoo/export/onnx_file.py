@@ -17,7 +17,7 @@ import keras
 
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.export.checks.probes import probes
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.imports import require_extra
 
 
@@ -62,7 +62,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
     from gru_zoo.export.onnx_writer.model import make_model
 
     proto = make_model(model)
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         try:
             partial.write_bytes(proto.SerializeToString())
         except OSError as error:

@@ -31,7 +31,7 @@ from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.plain_loops import run_plain
 from gru_zoo.export.graphs.programs import require_open_batch
 from gru_zoo.export.write_errors import writing
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -148,7 +148,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         reference = classifier_check.Reference.of(model, classifier_check.probe_texts(model))
     else:
         server = ArrayServer(model)
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         with writing("folder", folder):
             _save(server, partial)
         if isinstance(model, SequenceClassifier):

@@ -5,7 +5,7 @@
                                                        probabilities [batch, time, tags] float32
 
 Where a sentence has ended words and tags are "". The words' features and the split of a text are
-those of `WordFeatures` and `split_words`, written in TensorFlow's operations; letters are told
+those of `WordFeatures` and `treebank_words`, written in TensorFlow's operations; letters are told
 apart by RE2's Unicode classes.
 """
 
@@ -21,16 +21,16 @@ from gru_zoo.export.checks.inspection import Refused, inspect
 from gru_zoo.export.graphs.plain_loops import run_plain
 from gru_zoo.export.names import WHOLE
 from gru_zoo.export.write_errors import writing
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import UNKNOWN
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import IGNORED, JOINERS, treebank_words
 
-_LETTERS = r"[\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*"
+_LETTERS = rf"[\p{{L}}\p{{N}}_][\p{{L}}\p{{M}}\p{{N}}_{JOINERS}]*"
 _SHORT = r"['’](?:s|m|d|re|ve|ll)\b"
 _WORD = (
     rf"(?i)(n['’]t\b|{_SHORT}|{_LETTERS}(?:[-.@/]{_LETTERS})*|\.\.\."
-    r"|[^\p{L}\p{N}_\s\p{Z}]\p{M}*)"
+    rf"|[^\p{{L}}\p{{N}}_\s\p{{Z}}][\p{{M}}{JOINERS}]*)"
 )
 # What `str.isdigit` takes besides decimal digits: those above and below the line.
 _KINDS = ((r"[.,'’-]", "."), (r"[\p{Nd}²³¹⁰⁴-⁹₀-₉]", "9"), (r"\p{Lu}", "X"), (r"\p{L}", "x"))
@@ -39,6 +39,7 @@ _TEXTS = (
     "I don't think it's well-made, sorry.",
     "He'll e-mail bob@example.com at 10.30 … or can’t he?",
     "Un cafe\u0301-bar \u2764\ufe0fno \u0939\u093f\u0928\u094d\u0926\u0940, I don't",
+    "\ufeffA soft\u00adware's \u0646\u0645\u06cc\u200c\u062e\u0648 \u2764\u200d\u2764\u200b",
     "WOW!!! 1,000,000 CAFÉS in İzmir and Åre cost £3m² a night...",
 )
 
@@ -70,7 +71,8 @@ class WordServer(tf.Module):
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return words and tags for texts [batch]."""
-        apart = tf.strings.regex_replace(text, rf"(?i)(n['’]t\b|{_SHORT})", r" \1")
+        apart = tf.strings.regex_replace(text, f"[{IGNORED}]", "")
+        apart = tf.strings.regex_replace(apart, rf"(?i)(n['’]t\b|{_SHORT})", r" \1")
         apart = tf.strings.regex_replace(apart, r"[\s\p{Z}]+", " ")
         apart = tf.strings.regex_replace(apart, _WORD, r" \1 ")
         words = tf.strings.split(apart).to_tensor("")
@@ -132,7 +134,7 @@ def tagger_saved_model(model: Tagger, folder: str | os.PathLike) -> None:
         WHOLE: server.text.get_concrete_function(),
         "words": server.words.get_concrete_function(),
     }
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         with writing("folder", folder):
             tf.saved_model.save(server, os.fspath(partial), signatures=signatures)
         _compare(partial, model)
@@ -159,7 +161,7 @@ def _compare(folder: Path, model: Tagger) -> None:
     for text, words, tags in zip(
         _TEXTS, *(results[n].numpy() for n in ("words", "tags")), strict=True
     ):
-        wanted = split_words(text)
+        wanted = treebank_words(text)
         given = [word.decode() for word in words if word]
         if given != wanted:
             raise Refused(f"{folder} must split {text!r} into {wanted}; got {given}.")

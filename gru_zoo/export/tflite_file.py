@@ -38,7 +38,7 @@ from gru_zoo.export.signatures import convert, named, to_builtins
 from gru_zoo.export.variants import VARIANTS
 from gru_zoo.export.workers.isolated import require_seconds
 from gru_zoo.export.write_errors import writing
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.imports import require_extra
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
@@ -120,7 +120,7 @@ def tflite(
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
-    with write_beside(path) as partial:  # A folder that cannot be written ends it here.
+    with atomic_write(path) as partial:  # A folder that cannot be written ends it here.
         with writing("path", path):  # The converter goes through the disk too.
             if spec.integer_only:
                 content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)

@@ -30,7 +30,7 @@ from gru_zoo.export.names import STATE
 from gru_zoo.export.runners.lite_translator import SUBWORDS
 from gru_zoo.export.signatures import convert, named
 from gru_zoo.export.variants import BASIC
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from gru_zoo.layers.kernels import forced
 from gru_zoo.models.seq2seq import Seq2Seq
 
@@ -196,7 +196,7 @@ def saved_model(model: Seq2Seq, folder: str | os.PathLike) -> None:
     """
     require_finite(model)
     server = TranslationServer(model)
-    with write_beside(folder) as partial:
+    with atomic_write(folder) as partial:
         tf.saved_model.save(server, os.fspath(partial), signatures=server.signatures())
 
 
@@ -247,7 +247,7 @@ def _write(
     content = named(convert(functions, holder, variant), TIME)
     if variant == "int8":
         content = share_rows(content)
-    with write_beside(Path(path)) as partial:
+    with atomic_write(Path(path)) as partial:
         partial.write_bytes(sealed(slim(content), attached))
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.arguments import fraction, one_of, positive_int, texts
 from gru_zoo.layers import encoders
 from gru_zoo.layers.checks import require_flags
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -44,7 +44,8 @@ class SequenceClassifier(keras.Model):
         kernel: how our GRU runs its sequence, see `gru_zoo.GRU`.
 
     Call arguments:
-        inputs: ids `[batch, time]` int32, 0 is padding; or raw texts `[batch]` string.
+        inputs: ids `[batch, time]` int32, 0 is padding; or raw texts, a string tensor `[batch]`.
+            `predict` takes texts of Python, NumPy and pandas too.
 
     Returns:
         probabilities `[batch, len(labels)]` float32.
@@ -83,7 +84,7 @@ class SequenceClassifier(keras.Model):
         require_flags(bidirectional=bidirectional)
         self.bidirectional = bool(bidirectional)
         self.kernel = kernel
-        with made_under(self.dtype_policy):
+        with dtype_policy_scope(self.dtype_policy):
             self.embedding = keras.layers.Embedding(
                 len(tokenizer.vocabulary), self.embedding_dim, mask_zero=True, name="embedding"
             )
@@ -141,17 +142,18 @@ class SequenceClassifier(keras.Model):
         return self.head(self.pooled_dropout(pooled, training=training))
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
-        """Return probabilities as NumPy; `x` may be a text or a list of texts, ids, a data set.
+        """Return probabilities as NumPy, `[batch, len(labels)]`.
+
+        Args:
+            x: one text, or several as a list, a tuple, a NumPy array or a pandas Series: strings,
+                or UTF-8 as bytes. Or what `keras.Model.predict` takes: ids, a data set.
+            **kwargs: of `keras.Model.predict`.
 
         Raises:
-            ValueError: a list without a text.
+            ValueError: a collection without a text, or with something else beside the texts.
         """
-        if isinstance(x, (str, bytes)):
-            x = [x]
-        if isinstance(x, (list, tuple)) and not x:
-            raise ValueError("x must be one text or more; got none.")
-        if isinstance(x, (list, tuple)) and all(isinstance(text, (str, bytes)) for text in x):
-            x = string_tensor(list(x))
+        given = texts("x", x)
+        x = x if given is None else string_tensor(given)
         return super().predict(x, **kwargs)
 
     def initial_state(self, batch: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A larger language model that begins by saying what a smaller one says."""
+"""Function-preserving growth of a language model (Net2Net)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.tokenizers import SPECIAL, UNKNOWN, WordTokenizer
 
 
-def give_all(model: LanguageModel, source: LanguageModel, frequencies: np.ndarray) -> None:
-    """Give a new language model all that a smaller one knows, so that it computes the same.
+def grow_from(model: LanguageModel, source: LanguageModel, frequencies: np.ndarray) -> None:
+    """Copy a smaller language model's weights into a new one, so that it computes the same.
 
     Training goes on from there instead of from nothing (Chen et al. 2016, "Net2Net"). New units
     read everything, but nothing reads them yet: their weights into old units and features are zero.
@@ -30,7 +30,7 @@ def give_all(model: LanguageModel, source: LanguageModel, frequencies: np.ndarra
         >>> small = WordTokenizer(["<PAD>", "<START>", "<UNKNOWN>", "fine"], sequence_length=8)
         >>> large = WordTokenizer([*small.vocabulary, "film"], sequence_length=8)
         >>> source, model = LanguageModel(small, 4, 5), LanguageModel(large, 6, 7)
-        >>> give_all(model, source, np.array([0, 1, 2, 3, 2]))
+        >>> grow_from(model, source, np.array([0, 1, 2, 3, 2]))
         >>> import keras
         >>> ids = np.array([[1, 3]])
         >>> before, after = (keras.ops.softmax(each(ids))[0, 1, 3] for each in (source, model))

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 # Where a `.keras` archive has its weights, and what the model is made of.
 _WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
@@ -78,7 +78,7 @@ def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:
         >>> Path("half.keras").stat().st_size < 0.6 * Path("whole.keras").stat().st_size
         True
     """
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         whole = partial.with_name(f"whole-{partial.name}")
         model.save(whole)
         with zipfile.ZipFile(whole) as source, zipfile.ZipFile(partial, "w") as target:

@@ -10,7 +10,7 @@ from keras import ops
 
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.gru import GRU
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 
@@ -70,7 +70,7 @@ class LanguageModel(keras.Model):
         # Vectors are also the softmax's rows. Keras' default of 0.03 starts so close to equal
         # probabilities that learning is slow.
         vectors = keras.initializers.RandomNormal(stddev=0.1)
-        with made_under(self.dtype_policy):
+        with dtype_policy_scope(self.dtype_policy):
             self.embedding = keras.layers.Embedding(
                 self.tokens, self.embedding_dim, embeddings_initializer=vectors, name="embedding"
             )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.arguments import TooFew, positive_int, several
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 # Places that n-grams are hashed to: several for each kind in IMDB.
 _PLACES = 2**24
@@ -99,7 +99,7 @@ class NGrams:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the model to an `.npz` file."""
-        with write_beside(Path(path)) as partial, open(partial, "wb") as file:
+        with atomic_write(Path(path)) as partial, open(partial, "wb") as file:
             np.savez_compressed(file, weights=self.weights, bias=self.bias, longest=self.longest)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The policy, of types of numbers, that all layers of a model are made under."""
+"""A scope for Keras' dtype policy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import keras
 
 
 @contextlib.contextmanager
-def made_under(dtype: Any) -> Iterator[None]:
-    """Make every layer that is created inside the `with` block one of this policy.
+def dtype_policy_scope(dtype: Any) -> Iterator[None]:
+    """Set the dtype policy of every layer that is created inside the `with` block.
 
     Without it a layer takes the policy of the process, which may be another one where a model is
     loaded, and a model whose parts disagree cannot be called. It is a matter of the thread, and no
@@ -24,7 +24,7 @@ def made_under(dtype: Any) -> Iterator[None]:
         ValueError: `dtype` is no policy.
 
     Example:
-        >>> with made_under("mixed_bfloat16"):
+        >>> with dtype_policy_scope("mixed_bfloat16"):
         ...     layer = keras.layers.Dense(3)
         >>> layer.compute_dtype, keras.layers.Dense(3).compute_dtype
         ('bfloat16', 'float32')

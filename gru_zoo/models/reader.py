@@ -25,7 +25,7 @@ from keras import layers, ops
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.stories import StoryText
 
 
@@ -86,7 +86,7 @@ class Reader(keras.Model):
             positive_int(size, sizes[size])
         one_of("cell", cell, CELLS)
         fraction("dropout", dropout)
-        with made_under(dtype):
+        with dtype_policy_scope(dtype):
             inputs = {
                 "sentences": keras.Input((None,), dtype="int32", name="sentences"),
                 "story": keras.Input((None,), dtype="int32", name="story"),

@@ -11,7 +11,7 @@ from keras import ops
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.attention import Attention, rows_of
 from gru_zoo.layers.encoders import encoder
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.subwords import PAD, Subwords
 
 
@@ -118,7 +118,7 @@ class Seq2Seq(keras.Model):
         self.dropout = fraction("dropout", dropout)
         # Rounded up, so that any units go with any heads.
         width = -(-self.units // positive_int("heads", heads)) * heads
-        with made_under(self.dtype_policy):
+        with dtype_policy_scope(self.dtype_policy):
             self.embedding = TiedEmbedding(len(subwords), self.dim, name="embedding")
             self.readers = [
                 encoder(cell, units, bidirectional=True, name=f"reader_{i}")

@@ -20,7 +20,7 @@ from keras import layers, ops
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.spans import SpanText
 
 _NEVER = -1e4  # before a softmax; float16 still holds it
@@ -76,7 +76,7 @@ class SpanReader(keras.Model):
             positive_int(size, sizes[size])
         one_of("cell", cell, CELLS)
         fraction("dropout", dropout)
-        with made_under(dtype):
+        with dtype_policy_scope(dtype):
             inputs, context, question = _vectors(text, embedding_dim, dropout)
             there = ops.not_equal(inputs["context_word"], 0)  # [batch, context]
             asked = ops.not_equal(inputs["question_word"], 0)

@@ -11,7 +11,7 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from gru_zoo.text.word_features import WordFeatures, require_at_most
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
@@ -85,7 +85,7 @@ class Tagger(keras.Model):
         for size in sizes:
             positive_int(size, sizes[size])
         fraction("dropout", dropout), one_of("cell", cell, CELLS)
-        with made_under(dtype):
+        with dtype_policy_scope(dtype):
             inputs, x = _word_vectors(features, word_dim, affix_dim)
             x = layers.Dropout(dropout, name="dropout_0")(x)
             x = _stacked(x, cell, units, num_layers, dropout)
@@ -114,7 +114,8 @@ class Tagger(keras.Model):
             ValueError: a sentence without a word, or one that is too long.
         """
         for number, words in enumerate(sentences, 1):
-            if not words or isinstance(words, str):
+            # An array has no truth value.
+            if words is None or isinstance(words, (str, bytes)) or len(words) == 0:
                 raise ValueError(f"sentences must be words each; number {number} is {words!r}.")
         require_at_most(LENGTHS[-1], sentences)
         fitting = np.searchsorted(LENGTHS, [len(words) for words in sentences])

@@ -11,7 +11,7 @@ import numpy as np
 
 from gru_zoo.arguments import positive_int
 from gru_zoo.text.word_features import WordFeatures
-from gru_zoo.text.words import marks
+from gru_zoo.text.words import IGNORED, JOINERS, marks
 
 
 class Words(NamedTuple):
@@ -22,27 +22,32 @@ class Words(NamedTuple):
     ends: list[int]
 
 
-def split_words(text: str) -> Words:
+def words_with_offsets(text: str) -> Words:
     """Return words and signs of a text with their places; a mark belongs to what is before it.
 
+    Characters that nobody sees are left out of the words, and counted in their places.
+
     Example:
-        >>> split_words("In 1973.")
+        >>> words_with_offsets("In 1973.")
         Words(words=['In', '1973', '.'], starts=[0, 3, 7], ends=[2, 7, 8])
     """
     found = list(_words().finditer(text))
-    return Words([m.group() for m in found], [m.start() for m in found], [m.end() for m in found])
+    words = [re.sub(f"[{IGNORED}]", "", m.group()) for m in found]
+    return Words(words, [m.start() for m in found], [m.end() for m in found])
 
 
 @functools.cache
 def _words() -> re.Pattern[str]:
-    return re.compile(rf"\w[\w{marks()}]*|[^\w\s][{marks()}]*")
+    behind, unseen = marks() + JOINERS, f"[{IGNORED}]+"
+    more, mark = rf"[\w{behind}]", f"[{behind}]"
+    return re.compile(rf"\w{more}*(?:{unseen}{more}+)*|[^\w\s{IGNORED}]{mark}*(?:{unseen}{mark}+)*")
 
 
 def span_of(words: Words, start: int, end: int) -> tuple[int, int]:
     """Return the first and last word that characters `start` to `end` touch.
 
     Example:
-        >>> span_of(split_words("In October 1973."), 3, 15)
+        >>> span_of(words_with_offsets("In October 1973."), 3, 15)
         (1, 2)
     """
     first = int(np.searchsorted(words.ends, start, side="right"))

@@ -33,11 +33,11 @@ class Stories(NamedTuple):
         return self._asdict()
 
 
-def split_words(sentence: str) -> list[str]:
+def story_words(sentence: str) -> list[str]:
     """Return a sentence's words and signs in lower case; full stops are left out.
 
     Example:
-        >>> split_words("Where is Mary?")
+        >>> story_words("Where is Mary?")
         ['where', 'is', 'mary', '?']
     """
     return re.sub(SIGN, r" \1 ", sentence.lower().replace(".", " ")).split()
@@ -89,7 +89,7 @@ class StoryText:
         Raises:
             ValueError: `sentences` is one text and no list.
         """
-        split = [split_words(sentence) for sentence in several("sentences", sentences)]
+        split = [story_words(sentence) for sentence in several("sentences", sentences)]
         longest = max(map(len, split))
         return cls([PADDING, *sorted({w for words in split for w in words})], longest, story_length)
 
@@ -102,7 +102,7 @@ class StoryText:
         """
         if sentence in self._rows:
             return self._rows[sentence]
-        words = split_words(sentence)
+        words = story_words(sentence)
         if not 0 < len(words) <= self.sentence_length:
             raise ValueError(
                 f"{name} must have 1 to {self.sentence_length} words; got {len(words)} in "

@@ -86,24 +86,28 @@ class Subwords:
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
-    def encode(self, texts: Sequence[str], numbers: Sequence[int] | None = None) -> list[list[int]]:
+    def encode(
+        self, texts: Sequence[str | bytes], numbers: Sequence[int] | None = None
+    ) -> list[list[int]]:
         """Return the ids of each text: of `SPECIAL` only <unk>, for characters that are not known.
 
         Args:
-            texts: what is encoded.
+            texts: what is encoded; bytes are read as UTF-8, U+FFFD for what is none.
             numbers: of the texts, for messages; None counts them from 1 on.
 
         Raises:
-            ValueError: a text that is empty, has nothing but unknown characters, or is longer
-                than `longest`; the message gives its number. Or one text for many.
+            ValueError: a text that is none, is empty, has nothing but unknown characters, or is
+                longer than `longest`; the message gives its number. Or one text for many.
         """
         texts = list(several("texts", texts))
+        numbers = numbers or range(1, len(texts) + 1)
+        texts = [_string(number, text) for number, text in zip(numbers, texts, strict=True)]
         try:
             rows = [row.ids for row in self._tokenizer.encode_batch(texts)]
         except TypeError:  # One has half of a surrogate pair, which UTF-8 lacks.
             texts = list(map(surrogates.replaced, texts))
             rows = [row.ids for row in self._tokenizer.encode_batch(texts)]
-        for number, text, ids in zip(numbers or range(1, len(rows) + 1), texts, rows, strict=True):
+        for number, text, ids in zip(numbers, texts, rows, strict=True):
             if not ids:
                 raise ValueError(f"texts must not be empty; number {number} is {text!r}.")
             if all(piece == UNKNOWN for piece in ids) or not self.decode(ids).strip():
@@ -134,6 +138,15 @@ class Subwords:
     def from_config(cls, config: Mapping[str, Any]) -> Subwords:
         """Make the subwords that `get_config` described."""
         return cls(**config)
+
+
+def _string(number: int, text: Any) -> str:
+    """Return a text as a string; raise ValueError if it is none, which has a number."""
+    if isinstance(text, bytes):
+        return text.decode(errors="replace")
+    if not isinstance(text, str):  # The package would take a pair for one text in two parts.
+        raise ValueError(f"texts must be strings; number {number} is {text!r}.")
+    return text
 
 
 def padded(rows: Sequence[Sequence[int]], length: int | None = None) -> np.ndarray:

@@ -58,7 +58,7 @@ def string_tensor(texts: Any) -> tf.Tensor:
         return tf.convert_to_tensor([surrogates.replaced(text) for text in texts], tf.string)
 
 
-def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
+def delimiter_split(texts: tf.Tensor) -> tf.RaggedTensor:
     """Split texts into words with core TensorFlow operations.
 
     Args:
@@ -68,7 +68,7 @@ def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
         Words, string [batch, (words)].
 
     Example:
-        >>> split_words(tf.constant(["I don't<br />'like' it."])).to_list()
+        >>> delimiter_split(tf.constant(["I don't<br />'like' it."])).to_list()
         [[b'I', b"don't", b'like', b'it']]
     """
     return tf.strings.split(_spaced(texts))
@@ -277,7 +277,7 @@ class WordTokenizer(tf.Module):
 
     def words(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of all words, int32 [batch, (words)]: no `<START>`, nothing cut off."""
-        words = split_words(string_tensor(texts))
+        words = delimiter_split(string_tensor(texts))
         return words.with_values(self._lookup.lookup(words.values))
 
     def encode(self, texts: Sequence[str | bytes]) -> np.ndarray:

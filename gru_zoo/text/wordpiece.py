@@ -103,7 +103,7 @@ class WordPieceTokenizer:
             ValueError: `texts` is one text and no list.
         """
         ids = np.full((len(texts), self.sequence_length), self._ids[PAD], np.int32)
-        for row, words in zip(ids, split_words(texts), strict=True):
+        for row, words in zip(ids, basic_tokens(texts), strict=True):
             pieces = [piece for word in words for piece in self._pieces(word)]
             pieces = pieces[: self.sequence_length - 2]
             row[: len(pieces) + 2] = [self._ids[CLASSIFY], *pieces, self._ids[SEPARATE]]
@@ -161,11 +161,11 @@ class WordPieceTokenizer:
                 raise ValueError(f"vocabulary must hold pieces without line breaks; got {piece!r}.")
 
 
-def split_words(texts: Sequence[str | bytes]) -> list[list[bytes]]:
+def basic_tokens(texts: Sequence[str | bytes]) -> list[list[bytes]]:
     """Split texts into words, lower case.
 
     Example:
-        >>> split_words(["It isn't."])
+        >>> basic_tokens(["It isn't."])
         [[b'it', b'isn', b"'", b't', b'.']]
     """
     given = string_tensor(list(several("texts", texts)))

@@ -8,6 +8,12 @@ import re
 import sys
 import unicodedata
 
+# What a pattern's class may hold of Unicode's format characters (Cf), which nobody sees: those that
+# shape the letters of a word, as in Persian and Hindi, or make one emoji of several ...
+JOINERS = "\u200c\u200d"
+# ... and soft hyphens, marks of direction and of byte order, and others that are no part of a word.
+IGNORED = "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+
 
 @functools.cache
 def marks() -> str:
@@ -31,7 +37,8 @@ def marks() -> str:
 
 @functools.cache
 def _words() -> re.Pattern[str]:
-    word, mark = rf"\w[\w{marks()}]*", f"[{marks()}]*"
+    behind = marks() + JOINERS
+    word, mark = rf"\w[\w{behind}]*", f"[{behind}]*"
     return re.compile(
         rf"{word}(?=n['’]t\b)|n['’]t\b|['’](?:s|m|d|re|ve|ll)\b|{word}(?:[-.@/]{word})*|\.\.\."
         rf"|[^\w\s]{mark}",
@@ -39,11 +46,13 @@ def _words() -> re.Pattern[str]:
     )
 
 
-def split_words(text: str) -> list[str]:
+def treebank_words(text: str) -> list[str]:
     """Split a sentence roughly as English treebanks do; a mark belongs to what it stands behind.
 
+    Characters that nobody sees are left out, but for those that join letters.
+
     Example:
-        >>> split_words("I don't think it's well-made, sorry.")
+        >>> treebank_words("I don't think it's well-made, sorry.")
         ['I', 'do', "n't", 'think', 'it', "'s", 'well-made', ',', 'sorry', '.']
     """
-    return _words().findall(text)
+    return _words().findall(re.sub(f"[{IGNORED}]", "", text))

@@ -14,6 +14,39 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+def epochs_dataset(
+    epoch: Callable[[int], Iterator[Any]],
+    signature: Any,
+    first_epoch: int,
+    epochs: int,
+    prefetch: int = 4,
+) -> tf.data.Dataset:
+    """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other.
+
+    Args:
+        epoch: gives the batches of the epoch of this index.
+        signature: `tf.TensorSpec`s of a batch, in its structure.
+        first_epoch: index of the first epoch.
+        epochs: index after the last one.
+        prefetch: batches that are made ahead.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> batches = lambda epoch: (np.full(2, epoch) for _ in range(2))
+        >>> made = epochs_dataset(batches, tf.TensorSpec([2], tf.int64), 1, 3)
+        >>> [batch.numpy().tolist() for batch in made]
+        [[1, 1], [1, 1], [2, 2], [2, 2]]
+    """
+    import tensorflow as tf
+
+    def generate() -> Iterator[Any]:
+        for index in range(first_epoch, epochs):
+            yield from epoch(index)
+
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    return dataset.prefetch(prefetch)
+
+
 class BucketedBatches:
     """Shuffled training batches in which rows have similar lengths.
 
@@ -83,15 +116,11 @@ class BucketedBatches:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
-        def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
         signature = (
             tf.TensorSpec([self.batch_size, None], self.ids.dtype),
             tf.TensorSpec([self.batch_size, *self.targets.shape[1:]], self.targets.dtype),
         )
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 class StreamBatches:

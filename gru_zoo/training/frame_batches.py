@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from gru_zoo.arguments import TooFew, positive_int
-from gru_zoo.training.batching import fitting_length
+from gru_zoo.training.batching import epochs_dataset, fitting_length
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -78,15 +78,11 @@ class FrameBatches:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
         import tensorflow as tf
 
-        def generate() -> Iterator[tuple[np.ndarray, ...]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
         features = self.pieces[0].shape[1]
         frames = tf.TensorSpec([None, None, features], tf.float32)
         weights = tf.TensorSpec([None, None], tf.float32)
         signature = (frames, frames, weights)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 def frame_loss(following: Any, probabilities: Any) -> Any:

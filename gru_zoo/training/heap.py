@@ -1,4 +1,4 @@
-"""Memory that a training process has freed stays its own."""
+"""glibc malloc settings that keep freed memory in the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures for classes: the confusion matrix, and what follows from it for each class."""
+"""Confusion matrix, precision, recall and F1."""
 
 from __future__ import annotations
 

@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 
 from gru_zoo.data.source import other_data
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import atomic_write, write_json
 
 _CHECKPOINT = "checkpoint.npz"
 # Checksums of the other runs' files that a run began with, if it did.
 ORIGINS = "origins.json"
+# A trained classifier's predictions for the reviews, from which other runs learn.
+PREDICTIONS = "opinions.npz"
+# The model of a run of `recipes.ngrams`.
+NGRAMS = "ngrams.npz"
 # What is made of a checkpoint's weights, and is no longer of the run's when there is a newer one.
-_OF_A_CHECKPOINT = ("metrics.json", "model.keras", "opinions.npz")
+_OF_A_CHECKPOINT = ("metrics.json", "model.keras", PREDICTIONS, "files", "artifact")
 _BEFORE_A_CHECKPOINT = {"config.json", "data.json", ORIGINS, "tensorboard"}
 
 
@@ -180,16 +184,20 @@ class RunFolder:
     def save_checkpoint(self, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays and the history as one file, whole or not at all.
 
-        The model of the checkpoint before, what it said and what was measured of it go first: a
-        process that is killed leaves none of them beside newer weights.
+        The model of the checkpoint before, its exported files, predictions and metrics are removed
+        first: a process that is killed leaves none of them beside newer weights.
         """
         for name in _OF_A_CHECKPOINT:
-            (self.path / name).unlink(missing_ok=True)
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         if self._changed:
             write_json(self.path / "config.json", self.config)
             self._changed = False
         history = np.frombuffer(json.dumps(self.history).encode(), np.uint8)
-        with write_beside(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
+        with atomic_write(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
             np.savez(file, history=history, **arrays)
         self._write_history()
 
@@ -215,7 +223,7 @@ class RunFolder:
         return arrays
 
     def _write_history(self) -> None:
-        with write_beside(self.path / "history.csv") as partial, open(partial, "w") as file:
+        with atomic_write(self.path / "history.csv") as partial, open(partial, "w") as file:
             # A run begun by an older version goes on with the columns it had.
             rows = csv.DictWriter(file, list(self.history[0]), extrasaction="ignore")
             rows.writeheader()
@@ -239,7 +247,7 @@ class RunFolder:
             axis.set(xlabel="epoch", ylabel=metric, xticks=epochs)
             axis.spines[["top", "right"]].set_visible(False)
         axes[0].legend(frameon=False)
-        with write_beside(self.path / "curves.png") as partial:
+        with atomic_write(self.path / "curves.png") as partial:
             figure.savefig(partial, dpi=120)
 
 

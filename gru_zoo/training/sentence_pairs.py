@@ -11,9 +11,9 @@ from gru_zoo.arguments import TooFew
 from gru_zoo.data.multi30k import Pairs
 from gru_zoo.decoding.translating import translate_greedily
 from gru_zoo.models.seq2seq import Seq2Seq
-from gru_zoo.models.teacher import Teacher
 from gru_zoo.text.subwords import END, START, Subwords, padded
-from gru_zoo.training.batching import BucketedBatches
+from gru_zoo.training.batching import BucketedBatches, epochs_dataset
+from gru_zoo.training.teacher_forcing import TeacherForcing
 
 # Subwords that a sentence may have.
 LONGEST = 95
@@ -22,7 +22,7 @@ _AT_ONCE = 128
 
 
 class PairBatches:
-    """Training batches of pairs of similar length, for `Teacher`.
+    """Training batches of pairs of similar length, for `TeacherForcing`.
 
     Args:
         subwords: turn texts into ids.
@@ -59,15 +59,9 @@ class PairBatches:
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
-
-        def generate() -> Iterator[dict[str, np.ndarray]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
         ids = tf.TensorSpec([self.batches.batch_size, None], tf.int32)
         signature = {"source": ids, "target": ids}
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset.prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 class Validation:
@@ -101,12 +95,12 @@ class Validation:
             {"source": padded([one for one, _ in part]), "target": padded([two for _, two in part])}
             for part in parts
         ]
-        self.teacher = tf.function(Teacher(model, smoothing=0.0), reduce_retracing=True)
+        self.loss = tf.function(TeacherForcing(model, smoothing=0.0), reduce_retracing=True)
 
     def __call__(self) -> dict[str, float]:
         """Return {"loss": mean over the subwords, "bleu": the score}."""
         counts = [int((part["target"][:, 1:] != 0).sum()) for part in self.parts]
-        losses = [float(self.teacher(part)) for part in self.parts]
+        losses = [float(self.loss(part)) for part in self.parts]
         total = sum(loss * count for loss, count in zip(losses, counts, strict=True))
         translations = translate_greedily(self.model, self.pairs.source)
         return {

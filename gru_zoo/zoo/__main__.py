@@ -18,6 +18,7 @@ from gru_zoo.artifacts.card_text import readme
 from gru_zoo.artifacts.latency import latency
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.imports import import_without_optional
+from gru_zoo.markdown import write_section
 from gru_zoo.zoo import curves, reproducing, table
 from gru_zoo.zoo.registry import card, compare, folder_of, list_models, models_folder, place
 
@@ -29,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0; 1 if a file is not as its card says; 2 after a bad input, or if a package is missing to
-        tell what a file gives.
+        0; 1 if a file is not as its card says; 2 after a bad input, or if it cannot be told what a
+        file gives, as where a package is missing.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     config = _parser().parse_args(arguments)
@@ -218,7 +219,7 @@ def _reproduce(config: argparse.Namespace) -> int:
 def _table(config: argparse.Namespace) -> int:
     made = table.preset_table(map(card, _all_names()))
     if config.write:
-        table.write(Path("README.md"), made)
+        write_section("README.md", made, table.BEGIN, table.END)
     else:
         print(made)
     return 0

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gru_zoo.files import sha256, write_beside
+from gru_zoo.files import atomic_write, sha256
 
 ATTEMPTS = 3
 SECONDS = 30.0
@@ -113,7 +113,7 @@ def _without(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 def _copy(carried: Path, folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     for path, file in files.items():
         _require_room((folder / path).parent, file["bytes"])
-        with write_beside(folder / path) as partial:
+        with atomic_write(folder / path) as partial:
             shutil.copyfile(carried / path, partial)
 
 

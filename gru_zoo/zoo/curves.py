@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gru_zoo.artifacts.card import Card
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 _ACROSS = 3
 
@@ -56,6 +56,6 @@ def draw(cards: Iterable[Card], path: Path) -> list[str]:
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(drawn) :]:
         axis.set_visible(False)
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, format="png", dpi=110)
     return [card.name for card in drawn]

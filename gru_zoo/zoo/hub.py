@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gru_zoo.arguments import string
 from gru_zoo.artifacts.card import Card
 from gru_zoo.zoo.registry import card, compare, files_under, folder_of, place
 
@@ -35,7 +36,8 @@ def download(address: str, under: str | tuple[str, ...] = "") -> tuple[Card, Pat
         Traceback (most recent call last):
         ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
     """
-    repository, revision = _parts(address)
+    # Whoever calls `load` gives the address as a name.
+    repository, revision = _parts("name", address)
     client = _client()
 
     def fetch(path: str, revision: str | None) -> Path:
@@ -46,8 +48,7 @@ def download(address: str, under: str | tuple[str, ...] = "") -> tuple[Card, Pat
                 )
             )
         except _failures(client) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConnectionError(f"{address}: {path} cannot be had: {reason}") from error
+            raise ConnectionError(f"{address}: {path} cannot be had: {_reason(error)}") from error
 
     known = fetch("card.json", revision)
     about, folder = Card.from_json(known), known.parent
@@ -59,15 +60,15 @@ def download(address: str, under: str | tuple[str, ...] = "") -> tuple[Card, Pat
     return about, folder
 
 
-def push(name: str, address: str, *, private: bool = False) -> str:
-    """Put one of the zoo's artifacts on the hub, as one commit; return its web address.
+def push(name: str | os.PathLike, address: str, *, private: bool = False) -> str:
+    """Put an artifact on the hub, as one commit of the card's name; return its web address.
 
     Files of the artifact that was there before are deleted; anything else in the repository stays.
     The repository is made if there is none. The token is the client's own, of `hf auth login` or
     HF_TOKEN.
 
     Args:
-        name: one of `list_models()`.
+        name: one of `list_models()`, or the path of an artifact's folder.
         address: `hf://user/repository`.
         private: whether a new repository is.
 
@@ -79,10 +80,11 @@ def push(name: str, address: str, *, private: bool = False) -> str:
     Example:
         >>> push("sentiment_imdb_gru_small", "https://example.org")
         Traceback (most recent call last):
-        ValueError: name must be hf://user/repository or hf://user/repository@revision; got ...
+        ValueError: address must be hf://user/repository or hf://user/repository@revision; got ...
     """
-    repository, revision = _parts(address)
+    repository, revision = _parts("address", address)
     about, folder = card(name), place(name)
+    title = string("name of the card", about.name)  # A path of this machine would be public.
     if folder != folder_of(name):  # Fetched files; a card beside them may be an older one's.
         about.write(folder)
     client = _client()
@@ -94,15 +96,16 @@ def push(name: str, address: str, *, private: bool = False) -> str:
             repo_id=repository,
             folder_path=folder,
             revision=revision,
-            commit_message=name,
+            commit_message=title,
             # Fetching leaves more beside the files, and so may a user.
             allow_patterns=[*about.files, "card.json", "README.md"],
             # The client leaves out of these what it uploads.
             delete_patterns=[glob.escape(path) for path in older] or None,
         )
     except _failures(client) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConnectionError(f"{address}: {name} cannot be put there: {reason}") from error
+        raise ConnectionError(
+            f"{address}: {title} cannot be put there: {_reason(error)}"
+        ) from error
     return str(done.commit_url)
 
 
@@ -117,11 +120,13 @@ def _files_there(hub: Any, repository: str, revision: str | None) -> list[str]:
         return []
 
 
-def _parts(address: str) -> tuple[str, str | None]:
+def _parts(argument: str, address: str) -> tuple[str, str | None]:
+    """Return the repository and the revision; `argument` is what the caller's user calls it."""
     found = _ADDRESS.fullmatch(address)
     if not found:
         raise ValueError(
-            f"name must be hf://user/repository or hf://user/repository@revision; got {address!r}."
+            f"{argument} must be hf://user/repository or hf://user/repository@revision; "
+            f"got {address!r}."
         )
     return found[1], found[2]
 
@@ -129,7 +134,15 @@ def _parts(address: str) -> tuple[str, str | None]:
 def _failures(client: ModuleType) -> tuple[type[Exception], ...]:
     """Return the client's errors of a hub that refuses or does not answer."""
     # An answer's error derives from the transport's own, which changes with the client's version.
-    return (OSError, *client.errors.HfHubHTTPError.__bases__)
+    # Its transport Xet, which is compiled, raises bare RuntimeErrors.
+    return (OSError, RuntimeError, *client.errors.HfHubHTTPError.__bases__)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of one of `_failures`, and the way around Xet where that has failed."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    xet = isinstance(error, RuntimeError)
+    return lines[0] + (" (without the client's Xet: HF_HUB_DISABLE_XET=1)" if xet else "")
 
 
 def _client() -> ModuleType:

@@ -29,7 +29,7 @@ def models_folder() -> Path:
     """
     chosen = os.environ.get("GRU_ZOO_MODELS")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).expanduser()
     return PACKAGED if PACKAGED.is_dir() else _PACKAGE.parent / "saved_models"
 
 
@@ -103,7 +103,7 @@ def card(name: str | os.PathLike) -> Card:
     return dataclasses.replace(Card.from_json(models_folder() / name / "card.json"), name=name)
 
 
-def place(name: str, under: str | tuple[str, ...] = "") -> Path:
+def place(name: str | os.PathLike, under: str | tuple[str, ...] = "") -> Path:
     """Return a folder with an artifact's files, after comparing them with the card's checksums.
 
     Files that an installed package does not carry are fetched into the cache, all that were asked
@@ -130,7 +130,7 @@ def place(name: str, under: str | tuple[str, ...] = "") -> Path:
     return folder
 
 
-def verify(name: str | os.PathLike, under: str = "") -> list[str]:
+def verify(name: str | os.PathLike, under: str | tuple[str, ...] = "") -> list[str]:
     """Compare the files of an artifact with the checksums in its card.
 
     Args:

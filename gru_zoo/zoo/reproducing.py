@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from gru_zoo.artifacts.card import LEARNS_FROM, Card
+from gru_zoo.data.manual import remote
 
 # The modules a card may run: it may have come from anywhere.
 ALLOWED = ("recipes.", "gru_zoo.")
@@ -47,8 +48,9 @@ def run(about: Card, into: Path) -> Card:
     models = _models(into.absolute())
     environment = {**os.environ, "GRU_ZOO_MODELS": str(models)}
     for name in FOLDERS:
-        if os.environ.get(name):
-            environment[name] = str(Path(os.environ[name]).expanduser().absolute())
+        folder = os.environ.get(name)
+        if folder and not remote(folder):
+            environment[name] = str(Path(folder).expanduser().absolute())
     environment["PYTHONPATH"] = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     for words in commands:
         words = [*words, *_resume(words, into)]

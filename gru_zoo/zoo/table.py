@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from gru_zoo.artifacts.card import Card
-from gru_zoo.artifacts.card_text import table
 from gru_zoo.artifacts.scores import METRICS
-from gru_zoo.files import write_beside
+from gru_zoo.markdown import table
 
 BEGIN = "<!-- presets: made by `python -m gru_zoo.zoo table --write` -->"
 END = "<!-- end of presets -->"
@@ -35,47 +33,18 @@ def preset_table(cards: Iterable[Card]) -> str:
     return table(_COLUMNS, [_row(card) for card in cards])
 
 
-def within(text: str, made: str, begin: str = BEGIN, end: str = END) -> str:
-    """Return a README with what is between two marks replaced by `made`.
-
-    Raises:
-        ValueError: a mark is missing.
-
-    Example:
-        >>> within(f"a {BEGIN} old {END} z", "new").splitlines()[2]
-        'new'
-    """
-    head, found, rest = text.partition(begin)
-    _, closed, tail = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"README.md must have the lines {begin} and {end}; one is missing.")
-    return f"{head}{begin}\n\n{made}\n\n{end}{tail}"
-
-
-def write(path: Path, made: str, begin: str = BEGIN, end: str = END) -> None:
-    """Put a table between two marks of the README in `path`, whole or not at all.
-
-    Raises:
-        ValueError: a mark is missing.
-    """
-    text = within(path.read_text(encoding="utf-8"), made, begin, end)
-    with write_beside(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-
-
 def _row(card: Card) -> tuple[str, ...]:
     metric = METRICS[card.metric]
     sizes = [export["bytes"] for export in card.exports if export["variant"] == "int8"]
     seconds = sum(score.train_seconds for score in card.scores) / len(card.scores)
     what = " per seed" if len(card.scores) > 1 else ""
-    what += ", the last step" if card.goes_on() else ""
-    # Averaging runs sums the times of their trainings.
-    what += ", all its trainings" if card.is_average() else ""
+    stages = ["last stage"] if card.goes_on() else []
+    stages += ["sum of the averaged runs"] if card.is_average() else []
+    what += f" ({'; '.join(stages)})" if stages else ""
     # Perplexities compare over one vocabulary only.
     size = card.configuration["tokens"] if card.metric == "perplexity" else 0
     words = f" ({size:,}-word vocabulary)" if size else ""
-    # Two are enough in a table: the first and the last that the card lists.
-    published = [*card.published[:1], *card.published[1:][-1:]]
+    published = card.published[:2]  # Enough for a table: a card's first ones compare best.
     return (
         f"[`{card.name}`](saved_models/{card.name}/README.md)",
         f"{metric.title}{words}; {card.scored_on}",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from recipes.comparison import judging, stored
 from recipes.comparison.stored import Figures, Results
 from recipes.comparison.subjects import CELLS, Problem, Task
@@ -58,7 +58,7 @@ def _panels(path: Path, subjects: Sequence[Any], draw_one: Any) -> str:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     figure.legend(entries.values(), entries, loc="outside lower center", ncols=6, frameon=False)
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120)
     return path.name
 

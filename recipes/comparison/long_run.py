@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gru_zoo.files import write_beside, write_json
+from gru_zoo.files import atomic_write, write_json
 from recipes.shared.cli import DIVERGED
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def run(config: LongRun, folder: Path) -> None:
             "gates": training.gates,
         },
     )
-    with write_beside(folder / "history.csv") as partial, open(partial, "w") as file:
+    with atomic_write(folder / "history.csv") as partial, open(partial, "w") as file:
         rows = csv.DictWriter(file, list(training.history[0]))
         rows.writeheader()
         rows.writerows(training.history)

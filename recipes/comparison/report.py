@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from recipes.comparison import advice, claims, figures, judging, stored
 from recipes.comparison.plan import Job, missing
 from recipes.comparison.stored import Figures, Results
@@ -34,7 +34,7 @@ def write(jobs: Sequence[Job], results: Results, folder: Path, quick: bool) -> P
         *_how(results),
     ]
     path = folder / "report.md"
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 if TYPE_CHECKING:
     from gru_zoo.models.seq2seq import Seq2Seq
@@ -36,5 +36,5 @@ def draw(model: Seq2Seq, text: str, ids: list[int], path: Path) -> None:
     axis.set_yticks(range(len(weights)), model.subwords.pieces([*ids, END]))
     axis.tick_params(length=0)
     figure.tight_layout()
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=120)

@@ -19,6 +19,7 @@ _LEARNS = (
     "adversarial",
     "virtual_adversarial",
     "word_dropout",
+    "grow",
 )
 
 

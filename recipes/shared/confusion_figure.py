@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,5 +39,5 @@ def draw(confusion: np.ndarray, names: Sequence[str], path: Path, title: str) ->
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, format="png", dpi=120)

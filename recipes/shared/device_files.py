@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gru_zoo.files import size_of, write_beside
+from gru_zoo.files import atomic_write, size_of
 
 
 def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
@@ -18,7 +18,7 @@ def require_new(out: Path, names: Iterable[str], overwrite: bool) -> None:
         )
 
 
-def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite: bool) -> None:
+def write_checked(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite: bool) -> None:
     """Write files whose writers compare them with the model, and print a line for each.
 
     Args:
@@ -32,13 +32,13 @@ def write_alone(out: Path, files: Mapping[str, Callable[[Path], Any]], overwrite
     """
     require_new(out, files, overwrite)
     for name, write in files.items():
-        with write_beside(out / name) as partial:
+        with atomic_write(out / name) as partial:
             write(partial)
         print(f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB")
 
 
-def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) -> None:
-    """Write an artifact's files and assets, and print a line for each file.
+def write_scored(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) -> None:
+    """Write an artifact's files and assets; compare, score and time each file, and print a line.
 
     Args:
         out: folder they go to.
@@ -53,7 +53,7 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
     """
     require_new(out, [*parts["files"], *(f"assets/{name}" for name in parts["assets"])], overwrite)
     for name, write in parts["files"].items():
-        with write_beside(out / name) as partial:
+        with atomic_write(out / name) as partial:
             write(partial)
             record = parts["compare"](partial, name)
         print(
@@ -63,5 +63,5 @@ def write_parts(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) 
             f"{record['latency_ms']:.2f} ms per {one}"
         )
     for name, content in parts["assets"].items():
-        with write_beside(out / "assets" / name) as partial:
+        with atomic_write(out / "assets" / name) as partial:
             partial.write_bytes(content)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gru_zoo.files import sha256, write_json
-from gru_zoo.training.runs import ORIGINS, RunFolder
+from gru_zoo.training.runs import NGRAMS, ORIGINS, PREDICTIONS, RunFolder
 
-_MODEL, _OPINIONS = "model.keras", "opinions.npz"
-_MODELS = (_MODEL, "ngrams.npz")
+_MODEL = "model.keras"
+_MODELS = (_MODEL, NGRAMS)
 
 
 def pin(
@@ -25,7 +25,7 @@ def pin(
         run: at its start, or resumed.
         places: runs, `.keras` files and presets, whose model it begins with; a preset's card has
             its checksums, so presets are passed over, as are empty places and None.
-        teachers: runs from whose opinions it learns.
+        teachers: runs from whose predictions it learns.
 
     Raises:
         ValueError: one of them has changed since.
@@ -34,7 +34,7 @@ def pin(
         require_unchanged(run)
         return
     names = dict.fromkeys(map(str, filter(None, places)), _MODELS)
-    names.update(dict.fromkeys(map(str, teachers), (*_MODELS, _OPINIONS)))
+    names.update(dict.fromkeys(map(str, teachers), (*_MODELS, PREDICTIONS)))
     found = {place: _checksums(Path(place), wanted) for place, wanted in names.items()}
     if found := {place: files for place, files in found.items() if files}:
         write_json(run.path / ORIGINS, found)

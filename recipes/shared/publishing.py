@@ -142,6 +142,10 @@ def before(run: RunFolder) -> list[str]:
     config, commands = run.config, []
     several = [*config.get("teachers", []), *config.get("mean_of", [])]
     named = [config.get("pretrained"), config.get("words"), *several]
+    # A preset that is trained further is loaded from the zoo, a `.keras` file comes from elsewhere.
+    start = config.get("start", "")
+    if start and not start.endswith(".keras") and is_run(start):
+        named.append(start)
     for path in dict.fromkeys(filter(None, named)):
         if not is_run(path):
             commands += card(path).commands
@@ -292,7 +296,8 @@ def to_zoo(
         export: writes a run's artifact, where it has none yet.
 
     Raises:
-        ValueError: as for `together`, or the zoo is an installed package's.
+        ValueError: as for `together`, or the zoo is an installed package's, or a run that the best
+            one began with has changed since.
         FileNotFoundError: one of them is not a finished run.
     """
     from gru_zoo.artifacts.card import Card
@@ -304,7 +309,8 @@ def to_zoo(
     path = found.best.path / "artifact" / "card.json"
     if not path.exists():
         export(found.best)
-    about = {"name": preset, "scores": found.scores, "commands": found.commands}
+    commands = [*before(found.best), *found.commands]
+    about = {"name": preset, "scores": found.scores, "commands": commands}
     card = dataclasses.replace(Card.from_json(path), **about)
     require_same_task(preset, card)
     republish(path.parent, folder, card)

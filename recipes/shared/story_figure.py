@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,5 +47,5 @@ def draw(
         axis.tick_params(length=0)
         title = f"qa{question.task}: {question.question} {answer} (answer: {question.answer})"
         axis.set_title(title, size=8, loc="left")
-    with write_beside(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, format="png", dpi=130)

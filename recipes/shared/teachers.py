@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
+from gru_zoo.training.runs import NGRAMS, PREDICTIONS
 from recipes.shared import reviews
 
 if TYPE_CHECKING:
@@ -14,24 +15,22 @@ if TYPE_CHECKING:
 
     from gru_zoo.training.runs import RunFolder
 
-OPINIONS = "opinions.npz"
-NGRAMS = "ngrams.npz"
 # Words of an excerpt: from a sentence to a long paragraph.
 _SHORTEST, _LONGEST = 15, 150
 
 
-def keep_opinions(run: RunFolder, said: dict[str, np.ndarray]) -> None:
+def write_predictions(run: RunFolder, predictions: dict[str, np.ndarray]) -> None:
     """Write a teacher's predictions: split -> probabilities [reviews, labels]."""
     import numpy as np
 
-    with write_beside(run.path / OPINIONS) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, **said)
+    with atomic_write(run.path / PREDICTIONS) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **predictions)
 
 
-def opinions(
+def read_predictions(
     run: RunFolder, splits: Mapping[str, reviews.Reviews] | None = None
 ) -> dict[str, np.ndarray]:
-    """Return what `keep_opinions` wrote into a run.
+    """Return what `write_predictions` wrote into a run.
 
     Args:
         run: of a teacher.
@@ -43,21 +42,21 @@ def opinions(
     """
     import numpy as np
 
-    path = run.path / OPINIONS
+    path = run.path / PREDICTIONS
     if not path.exists():
         raise FileNotFoundError(
             f"teachers must be finished runs with predictions; {run.path} has no {path.name}."
         )
     with np.load(path, allow_pickle=False) as archive:
-        said = dict(archive)
+        predictions = dict(archive)
     for split, given in (splits or {}).items():
-        spoken = len(said.get(split, ()))
-        if spoken != len(given.texts):
+        rows = len(predictions.get(split, ()))
+        if rows != len(given.texts):
             raise ValueError(
                 f"teachers must have predictions for the {len(given.texts):,} {split} reviews, of "
-                f"the same source and limit; {run.path} has {spoken:,}."
+                f"the same source and limit; {run.path} has {rows:,}."
             )
-    return said
+    return predictions
 
 
 def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:
@@ -78,7 +77,7 @@ def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:
     return found
 
 
-def ask(run: RunFolder, texts: np.ndarray) -> np.ndarray:
+def predict_with_run(run: RunFolder, texts: np.ndarray) -> np.ndarray:
     """Return the predictions of a run of `recipes.semi_supervised` or `recipes.ngrams`.
 
     Returns:

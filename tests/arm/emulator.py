@@ -17,7 +17,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from tests import debian
 
 # CPU -> its part number and what it has beyond ARMv8.0, as Linux says it in /proc/cpuinfo. Without
@@ -68,7 +68,7 @@ def set_up() -> None:
     Raises:
         subprocess.CalledProcessError: apt, dpkg-deb or pip failed; they say why.
     """
-    with write_beside(folder(), marks=("versions",)) as machine:
+    with atomic_write(folder(), marks=("versions",)) as machine:
         machine.mkdir()
         names = ("python3", "libstdc++6")
         debian.unpack(debian.download(machine.parent / "apt", names, "arm64"), machine / "debian")

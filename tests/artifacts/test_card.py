@@ -162,12 +162,12 @@ def test_a_file_without_a_latency_shows_none(card):
 def test_the_table_of_presets_has_two_of_others_results_and_says_what_the_time_is_of(card):
     published = [{"system": name, "value": "1 %", "source": "x"} for name in "abc"]
     (row,) = preset_table([dataclasses.replace(card, published=published)]).splitlines()[2:]
-    assert "| a 1 %; c 1 % |" in row and row.endswith("| 50 s per seed |")
+    assert "| a 1 %; b 1 % |" in row and row.endswith("| 50 s per seed |")
     assert "| a 1 % |" in preset_table([dataclasses.replace(card, published=published[:1])])
     # The seconds of an average are the sum of its trainings'.
     trainings = ["python -m recipes.a train --name a", "python -m recipes.a train --mean-of a b"]
     average = dataclasses.replace(card, scores=card.scores[1:], commands=trainings)
-    assert "| 40 s, the last step, all its trainings |" in preset_table([average])
+    assert "| 40 s (last stage; sum of the averaged runs) |" in preset_table([average])
     once = dataclasses.replace(average, commands=trainings[:1])
     assert "| 40 s |" in preset_table([once]) and "(one seed)" in preset_table([once])
 

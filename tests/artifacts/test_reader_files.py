@@ -14,7 +14,7 @@ from gru_zoo.export.graphs.story_graph import StoryGraph
 from gru_zoo.export.runners.lite_reader import LiteReader
 from gru_zoo.models.reader import Reader
 from gru_zoo.text.stories import StoryText
-from tests import small_babi
+from tests.small_data import small_babi
 
 # Every format of a model, each compared: CI does it.
 pytestmark = pytest.mark.slow

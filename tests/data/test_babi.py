@@ -8,8 +8,8 @@ import pytest
 
 from gru_zoo.data import babi, manual, network
 from gru_zoo.data.babi_builder import UPSTREAM, Babi
-from tests import small_babi
 from tests.real_data import needs_tfds, tfds_folder
+from tests.small_data import small_babi
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,7 @@ def data_dir(tmp_path_factory):
 @pytest.fixture
 def loaded(data_dir, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
+    monkeypatch.setattr(manual, "HOME", str(data_dir / "home"))
     return {split: babi.load(split) for split in babi.SPLITS}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.data import imdb, network, rotten_tomatoes
+from gru_zoo.data import imdb, manual, network, rotten_tomatoes
 from tests.real_data import needs_tfds, tfds_folder
 
 TRAINING = {f"review {number} <br />'caf\u00e9'": number % 2 for number in range(50)}
@@ -90,6 +90,7 @@ def nothing(tmp_path, monkeypatch):
     """A machine without reviews and without a network; counts how often the network is asked."""
     asked = []
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(manual, "HOME", str(tmp_path / "home"))
     monkeypatch.setattr(imdb, "package_file", lambda: None)
     monkeypatch.setattr(network, "answers", lambda url: asked.append(url) or False)
     imdb._upstream.cache_clear()
@@ -128,6 +129,33 @@ def test_prepared_folder_is_taken_first(prepared, package, nothing):
         "label": tf.TensorSpec([], tf.int64),
     }
     assert list(record.sha256) == ["test reviews", "train reviews", "unsupervised reviews"]
+
+
+def test_a_folder_prepared_at_home_is_found_beside_another(package, nothing, tmp_path):
+    write_tfds(tmp_path / "home", train=TRAINING, test=TEST)
+    (tmp_path / "tfds").mkdir()
+    (tmp_path / "tfds").chmod(0o555)
+    for source in ("auto", "tfds"):
+        assert imdb.load("test", source)[1].name == "imdb_reviews (TFDS)"
+    assert nothing == []
+    (tmp_path / "tfds").chmod(0o755)
+    write_tfds(tmp_path / "tfds", version="0.9.0", train=TRAINING, test=TEST)
+    assert imdb.load("test")[1].version == "0.9.0"  # The folder that was given comes first.
+
+
+def test_a_download_goes_where_it_may_be_written(package, tmp_path, monkeypatch):
+    (tmp_path / "tfds").mkdir()
+    (tmp_path / "tfds").chmod(0o555)
+    monkeypatch.setattr(network, "answers", lambda url: True)
+    asked = []
+
+    def download(data_dir):
+        asked.append(data_dir)
+        return write_tfds(data_dir, train=TRAINING, test=TEST)
+
+    monkeypatch.setattr(imdb, "_download", download)
+    assert imdb.load("test")[1].reason == "downloaded"
+    assert asked == [tmp_path / "home"]
 
 
 def test_data_are_known_by_their_examples_not_by_their_files(nothing, tmp_path, monkeypatch):
@@ -241,6 +269,7 @@ def test_a_failed_download_is_told_and_not_tried_again(package, tmp_path, monkey
 def test_a_dead_network_costs_seconds(tmp_path, monkeypatch):
     """No folder, no package, and a name server that never replies."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(manual, "HOME", str(tmp_path))
     monkeypatch.setattr(imdb, "package_file", lambda: None)
     release = threading.Event()
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from gru_zoo.data import multi30k, network
-from tests import small_captions
+from tests.small_data import small_captions
 
 
 @pytest.fixture

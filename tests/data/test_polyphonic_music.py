@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gru_zoo.data import manual, network, polyphonic_music
-from tests import small_music
 from tests.real_data import needs_tfds, tfds_folder
+from tests.small_data import small_music
 
 pytest.importorskip("scipy", reason="piano rolls are in .mat files: the extra `music`")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,13 @@ def test_without_data(dev):
         squad.load("train", "dev")
     with pytest.raises(ValueError, match="source must be one of 'auto'"):
         squad.load("train", "internet")
+
+
+def test_a_folder_prepared_at_home_is_found_beside_another(dev):
+    home = Path(manual.HOME)
+    (home / "squad/v1.1/3.0.0").mkdir(parents=True)
+    (home / "squad/v1.1/3.0.0/dataset_info.json").touch()
+    assert squad._choose("auto") == ("tfds", home, "a prepared folder was found")
 
 
 def test_a_download_that_breaks_off_is_said_with_the_ways(dev, monkeypatch):

@@ -3,7 +3,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from gru_zoo.data import tiny_shakespeare
+from gru_zoo.data import manual, tiny_shakespeare
 from tests.real_data import needs_tfds, tfds_folder
 
 TEXTS = {"train": "First Citizen:\nBefore we", "validation": "ROMEO:\n", "test": "JULIET:\n"}
@@ -41,9 +41,24 @@ def test_what_to_do_where_it_cannot_be_had(monkeypatch, tmp_path):
             raise ConnectionError("no network")
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(manual, "HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
     with pytest.raises(FileNotFoundError, match="no network.*Set TFDS_DATA_DIR"):
         tiny_shakespeare.load("train")
+
+
+def test_a_folder_prepared_at_home_is_found_beside_another(monkeypatch, tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    home = tmp_path / "home"
+
+    def builder(name, data_dir):
+        return types.SimpleNamespace(data_dir=data_dir, is_prepared=lambda: data_dir == home)
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(manual, "HOME", str(home))
+    monkeypatch.setattr(tfds, "builder", builder)
+    found, reason = tiny_shakespeare._builder()
+    assert found.data_dir == home and reason == "a prepared folder was found"
 
 
 @needs_tfds

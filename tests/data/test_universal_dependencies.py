@@ -4,7 +4,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from gru_zoo.data import universal_dependencies
+from gru_zoo.data import manual, universal_dependencies
 from tests.real_data import needs_tfds, tfds_folder
 
 TAGS = ["ADP", "VERB", "_", "NOUN", "DET"]
@@ -86,9 +86,24 @@ def test_a_treebank_that_cannot_be_had_says_what_to_do(monkeypatch, tmp_path):
             raise ConnectionError("no route")
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(manual, "HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
     with pytest.raises(FileNotFoundError, match=r"could not be downloaded \(ConnectionError: no"):
         universal_dependencies.load("train")
+
+
+def test_a_treebank_prepared_at_home_is_found_beside_another(monkeypatch, tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    home = tmp_path / "home"
+
+    def builder(name, data_dir):
+        return types.SimpleNamespace(data_dir=data_dir, is_prepared=lambda: data_dir == home)
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(manual, "HOME", str(home))
+    monkeypatch.setattr(tfds, "builder", builder)
+    found, reason = universal_dependencies._builder("en_ewt")
+    assert found.data_dir == home and reason == "a prepared folder was found"
 
 
 @pytest.mark.slow

@@ -158,6 +158,30 @@ def test_bad_arguments(changed, message):
         beam_search(stepper(tables(1, 0)), start_state(1, 2), **arguments)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("wrong", [1, 3])
+def test_logits_without_a_softmax_are_refused_at_their_step(value, wrong):
+    asked, step = [], stepper(tables(2, seed=6))
+
+    def breaking(ids, state):
+        logits, state = step(ids, state)
+        asked.append(len(ids))
+        logits[..., END] = NEVER
+        logits[-1, -1, 1] = value if len(asked) == wrong else 0
+        return logits, state
+
+    options = {"beams": 2, "longest": LONGEST, "start": START, "end": END}
+    with pytest.raises(ValueError, match=f"logits of step {wrong} must have a softmax; got NaN"):
+        beam_search(breaking, start_state(2, 2), 2, **options)
+
+
+def test_a_token_may_be_impossible():
+    table = tables(1, seed=6)
+    impossible = table.copy()
+    impossible[..., 3], table[..., 3] = -np.inf, NEVER
+    assert search(impossible, 2, 1.0) == search(table, 2, 1.0)
+
+
 def test_a_step_may_give_logits():
     table = tables(3, seed=1)
     logits = table + np.random.default_rng(9).normal(0, 3, (3, TOKENS, TOKENS, 1)).astype("float32")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gru_zoo import list_models
 from gru_zoo.export.flatbuffer import metadata
-from gru_zoo.text.tokenizers import DELIMITER, SPECIAL, WordTokenizer, split_words
+from gru_zoo.text.tokenizers import DELIMITER, SPECIAL, WordTokenizer, delimiter_split
 from gru_zoo.zoo import card, models_folder
 from tests.nasty_texts import NASTY, known_characters, random_texts
 
@@ -45,7 +45,9 @@ def readable(texts: list[bytes]) -> list[str]:
 @pytest.mark.parametrize("fold_case", [False, True])
 def test_ids_equal_pythons(ids_on_the_page, fold_case):
     texts = readable(NASTY + random_texts(400))
-    found = {word.decode() for words in split_words(tf.constant(texts)).to_list() for word in words}
+    found = {
+        word.decode() for words in delimiter_split(tf.constant(texts)).to_list() for word in words
+    }
     words = sorted({word.lower() for word in found} if fold_case else found)[::2]
     tokenizer = WordTokenizer([*SPECIAL, *words], LENGTH, fold_case)
     expected = tokenizer.encode(texts).tolist()

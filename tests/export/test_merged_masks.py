@@ -13,8 +13,8 @@ from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
-from tests import small_treebank
 from tests.export.conftest import shake
+from tests.small_data import small_treebank
 
 A = np.array([[3, 1, 0, 2, 0, 0]], np.int32)
 B = np.array([[0, 2, 0, 4, 5, 0]], np.int32)

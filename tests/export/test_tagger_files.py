@@ -12,7 +12,7 @@ from gru_zoo.export.runners.lite_tagger import LiteTagger
 from gru_zoo.export.tagger_folder import tagger_saved_model
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 
 # Every format of a model, each compared: CI does it.
 pytestmark = pytest.mark.slow
@@ -24,9 +24,11 @@ TEXTS = [
     "  n't  'S   \u00a0 _x_ rock'n'roll 😀😀😀😀 ... .... ",
     "cafe\u0301s \u0939\u093f\u0928\u094d\u0926\u0940 \u0301a ...\u0301 don\u0301't",
     "\u2764\ufe0fgood 1\ufe0f\u20e3 's\u0301 e\u0301n't",
+    "\ufeffsoft\u00adware don\u200b't \u202aIt's\u202c\u200e is\u200dn't \u2066a\u2069",
+    "\u0646\u0645\u06cc\u200c\u062e\u0648 \U0001f469\u200d\U0001f680 \u200c ' \u200d's -\u200ds",
     "İstanbul ΣΊΣΥΦΟΣ Straße ǅ aaaaaa XXXXXXX 99999 ''''",
 ]
-WORDS = [words for words in map(split_words, TEXTS) if words]
+WORDS = [words for words in map(treebank_words, TEXTS) if words]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def loaded(folder):
 def test_texts_are_split_as_python_splits_them(loaded):
     words = loaded.signatures["serving_default"](text=tf.constant(TEXTS))["words"].numpy()
     given = [[word.decode() for word in row if word] for row in words]
-    assert given == [split_words(text) for text in TEXTS]
+    assert given == [treebank_words(text) for text in TEXTS]
 
 
 def test_texts_are_tagged_as_the_model_tags_their_words(loaded, model):
@@ -92,8 +94,11 @@ def test_tflite_and_its_assets_tag_as_the_model_does(model, tmp_path):
     np.testing.assert_allclose(
         lite.probabilities(WORDS[0]), model.probabilities(WORDS[:1])[0], atol=1e-5
     )
-    with pytest.raises(ValueError, match="words must be one or more; got none"):
-        lite.tag([[]])
+    given = lite.probabilities(np.array(WORDS[0]))
+    np.testing.assert_array_equal(given, lite.probabilities(WORDS[0]))
+    for nothing in ([], np.array([], str)):
+        with pytest.raises(ValueError, match="words must be one or more; got none"):
+            lite.tag([nothing])
     for tagger in (model, lite):
         with pytest.raises(ValueError, match="sentences must be words each; number 2 is 'I can'"):
             tagger.tag([WORDS[0], "I can"])

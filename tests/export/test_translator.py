@@ -16,23 +16,17 @@ from gru_zoo.decoding.translating import translate, translate_greedily  # noqa: 
 from gru_zoo.export import translator  # noqa: E402
 from gru_zoo.export.checks.inspection import Refused, inspect  # noqa: E402
 from gru_zoo.export.runners.lite_translator import LiteTranslator  # noqa: E402
-from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.text.subwords import END, START, Subwords  # noqa: E402
-from tests import small_captions  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("loop_kernel")
 
 PAIRS = small_captions.pairs("train")
 # Any score that changes with each translation and with their order.
 TASK = Task(
     PAIRS.source[:5], score=lambda said: float(zlib.crc32("\n".join(said).encode())), beams=3
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def plain_loops():
-    """Compile nothing for shapes as small as these."""
-    with forced("loop"):
-        yield
 
 
 def model_of(cell="gru"):

@@ -90,7 +90,7 @@ def test_gradient_by_finite_differences(name):
         assert gradient[place] == pytest.approx((sides[0] - sides[1]) / 2e-5, abs=1e-6), place
 
 
-# The slow one with the optimizations of XLA that users have (`tests/quick_xla.py`).
+# The slow one with the optimizations of XLA that users have (`tests/plugins/quick_xla.py`).
 @pytest.mark.parametrize("seed", [3, pytest.param(5, marks=pytest.mark.slow)])
 def test_both_kernels_have_the_same_gradient(seed):
     case = random_case(seed)

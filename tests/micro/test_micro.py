@@ -18,7 +18,7 @@ from gru_zoo.export.graphs.integer_state import UNITS  # noqa: E402
 from gru_zoo.export.graphs.step_graph import step_graph  # noqa: E402
 from gru_zoo.export.signatures import convert  # noqa: E402
 from gru_zoo.export.tflite_file import tflite  # noqa: E402
-from gru_zoo.zoo.table import within  # noqa: E402
+from gru_zoo.markdown import replace_section  # noqa: E402
 
 T, D, U = 9, 4, 7
 
@@ -163,4 +163,4 @@ def test_the_readme_is_not_stale():
     text = (microcontroller.ROOT / "README.md").read_text(encoding="utf-8")
     made = micro_readme.table(records)
     again = "make it again: python -m benchmarks.microcontroller --report-only --write"
-    assert within(text, made, micro_readme.BEGIN, micro_readme.END) == text, again
+    assert replace_section(text, made, micro_readme.BEGIN, micro_readme.END) == text, again

@@ -52,6 +52,68 @@ def test_raw_texts_and_ids_give_the_same():
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)
 
 
+class Column:
+    """What is asked of a column of a table, as pandas has it."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype = values, np.shape(values), object
+
+    def to_numpy(self):
+        return np.array(self.values, self.dtype)
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [
+        tuple,
+        np.array,
+        lambda texts: np.array([text.encode() for text in texts]),
+        lambda texts: np.array([text.encode() for text in texts], object),
+        lambda texts: np.array(texts, np.dtypes.StringDType()),
+        lambda texts: [np.str_(text) for text in texts],
+        Column,
+    ],
+    ids=["tuple", "strings", "bytes", "objects", "variable width", "scalars", "column"],
+)
+def test_texts_may_be_in_any_collection(collection):
+    model = classifier()
+    expected = model.predict(TEXTS, verbose=0)
+    np.testing.assert_array_equal(model.predict(collection(TEXTS), verbose=0), expected)
+    one = model.predict(np.array(TEXTS[0]), verbose=0)
+    np.testing.assert_allclose(one, expected[:1], atol=1e-6)
+
+
+def test_a_column_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    model = classifier()
+    expected = model.predict(TEXTS, verbose=0)
+    for kind in (object, "string"):
+        series = pandas.Series(TEXTS, index=range(9, 4, -1), dtype=kind)
+        np.testing.assert_array_equal(model.predict(series, verbose=0), expected)
+    with pytest.raises(ValueError, match="x must be texts; number 2 is (nan|<NA>|None)"):
+        model.predict(pandas.Series(["fine", None]))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, float("nan"), ["bad"]])
+@pytest.mark.parametrize(
+    "collection", [list, tuple, lambda texts: np.array([*texts, 0], object)[:-1]]
+)
+def test_what_is_no_text_is_named(collection, wrong):
+    model = classifier()
+    with pytest.raises(ValueError, match="x must be texts; number 2 is "):
+        model.predict(collection(["fine", wrong, "bad"]))
+    with pytest.raises(ValueError, match="x must be texts; number 1 is None"):
+        model.predict(collection([None, "bad"]))
+
+
+def test_ids_are_no_texts():
+    model = classifier()
+    ids = model.tokenizer.encode(TEXTS)
+    expected = model.predict(TEXTS, verbose=0)
+    for given in (ids, tf.constant(ids), tf.data.Dataset.from_tensor_slices(ids).batch(5)):
+        np.testing.assert_allclose(model.predict(given, verbose=0), expected, atol=1e-6)
+
+
 def test_word_by_word_equals_the_whole_and_streams_do_not_leak():
     model = classifier()
     ids = model.tokenizer.encode(["a fine bad film", "the the not film"])
@@ -122,8 +184,9 @@ def test_a_corrupt_archive_is_refused(tmp_path, keep):
 
 def test_no_texts():
     model = classifier()
-    with pytest.raises(ValueError, match="x must be one text or more; got none"):
-        model.predict([])
+    for nothing in ([], (), np.array([], object)):
+        with pytest.raises(ValueError, match="x must be one text or more; got none"):
+            model.predict(nothing)
     assert model.tokenizer.encode([]).shape == (0, model.tokenizer.sequence_length)
 
 

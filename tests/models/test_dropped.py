@@ -19,7 +19,7 @@ from gru_zoo.text.spans import SpanText
 from gru_zoo.text.stories import StoryText
 from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer
 from gru_zoo.text.word_features import WordFeatures
-from tests.small_treebank import sentences
+from tests.small_data.small_treebank import sentences
 
 X = np.random.default_rng(3).normal(size=(2, 5, 4)).astype("float32")
 IDS = np.array([[1, 3, 4, 3], [1, 4, 0, 0]], "int32")

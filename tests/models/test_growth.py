@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from gru_zoo.models.growth import give_all
+from gru_zoo.models.growth import grow_from
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
@@ -28,7 +28,7 @@ def chances(model, ids):
 
 def grown(embedding_dim=6, units=9, tokenizer=LARGE, frequencies=FREQUENCIES, given=None):
     model = LanguageModel(tokenizer, embedding_dim, units, dropout=0.0)
-    give_all(model, given or source(), frequencies)
+    grow_from(model, given or source(), frequencies)
     return model
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gru_zoo.layers.kernels import forced
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import dtype_policy_scope
 from tests.models import test_classifier, test_language_model, test_reader, test_span_reader
 from tests.models.test_tagger import SENTENCES, tagger
 
@@ -53,7 +53,7 @@ MODELS = (classifier, language_model, translator, *FUNCTIONAL)
 def test_a_model_keeps_its_policy_wherever_it_is_made_and_loaded(make):
     with forced("loop"):
         model, given = make(dtype="mixed_bfloat16")
-        with made_under("mixed_float16"):
+        with dtype_policy_scope("mixed_float16"):
             again = type(model).from_config(model.get_config())
         again.set_weights(model.get_weights())
         for each in (model, again):
@@ -92,8 +92,8 @@ def test_an_option_that_there_is_not_is_refused_and_trainable_is_kept(make):
 
 
 def test_the_policy_of_the_process_comes_back_after_an_error():
-    with contextlib.suppress(RuntimeError), made_under("float64"):
+    with contextlib.suppress(RuntimeError), dtype_policy_scope("float64"):
         raise RuntimeError
     assert keras.config.dtype_policy().name == "float32"
-    with pytest.raises(ValueError, match="float7"), made_under("float7"):
+    with pytest.raises(ValueError, match="float7"), dtype_policy_scope("float7"):
         pass

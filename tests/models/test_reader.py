@@ -9,7 +9,7 @@ from gru_zoo.layers import kernels
 from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.models.reader import Reader, SupportLoss
 from gru_zoo.text.stories import StoryText
-from tests import small_babi
+from tests.small_data import small_babi
 
 SENTENCES = [
     f"{one} {verb} to the {place}."

@@ -8,23 +8,17 @@ import tensorflow as tf
 pytest.importorskip("tokenizers")
 
 from gru_zoo.decoding.translating import translate, translate_greedily  # noqa: E402
-from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
-from gru_zoo.models.teacher import Teacher  # noqa: E402
 from gru_zoo.text.subwords import BANNED, END, PAD, START, Subwords, padded  # noqa: E402
-from tests import small_captions  # noqa: E402
+from gru_zoo.training.teacher_forcing import TeacherForcing  # noqa: E402
 from tests.cells import some_slow  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("loop_kernel")
 
 CELLS = ("gru", "lstm", "rnn", "transformer")
 PAIRS = small_captions.pairs("train")
 SUBWORDS = Subwords.fit([*PAIRS.source, *PAIRS.target], size=80, longest=40)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def plain_loops():
-    """Compile nothing for shapes as small as these."""
-    with forced("loop"):
-        yield
 
 
 def translator(cell="gru", seed=0, **options):
@@ -74,7 +68,7 @@ def test_steps_equal_the_whole_and_beams_do_not_mix(cell):
 def test_every_weight_receives_a_gradient():
     model = translator()
     with tf.GradientTape() as tape:
-        loss = Teacher(model, 0.1)(batch(), training=True)
+        loss = TeacherForcing(model, 0.1)(batch(), training=True)
     gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
     for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
         assert gradient is not None, weight.path
@@ -94,7 +88,7 @@ def test_the_loss_is_label_smoothing(smoothing):
             share[y] += 1 - smoothing
             losses.append(-(share * logp[b, t]).sum())
     assert len(losses) == 10
-    got = float(Teacher(model, smoothing)(given))
+    got = float(TeacherForcing(model, smoothing)(given))
     np.testing.assert_allclose(got, np.mean(losses), rtol=1e-5)
 
 
@@ -104,11 +98,11 @@ def test_it_overfits_and_translates_what_it_learnt():
     model = Seq2Seq(SUBWORDS, dim=16, units=24, heads=2, dropout=0.0)
     source = padded([[*row, END] for row in SUBWORDS.encode(sources)])
     target = padded([[START, *row, END] for row in SUBWORDS.encode(targets)])
-    teacher = Teacher(model, 0.0)
-    teacher.compile(optimizer=keras.optimizers.Adam(0.01))
+    training_model = TeacherForcing(model, 0.0)
+    training_model.compile(optimizer=keras.optimizers.Adam(0.01))
     data = tf.data.Dataset.from_tensors({"source": source, "target": target}).repeat(120)
-    teacher.fit(data, shuffle=False, verbose=0)
-    assert float(teacher({"source": source, "target": target})) < 0.1
+    training_model.fit(data, shuffle=False, verbose=0)
+    assert float(training_model({"source": source, "target": target})) < 0.1
     found = translate(model, sources, beams=3)
     assert [SUBWORDS.decode(best[0].ids) for best in found] == targets
     assert translate_greedily(model, sources, batch_size=3) == targets
@@ -141,7 +135,7 @@ def test_half_precision_translates():
     for found, whole in zip(translate(model, texts), translate(wanted, texts), strict=True):
         assert found[0].score == pytest.approx(whole[0].score, abs=0.05)
     assert len(translate_greedily(model, texts, batch_size=3)) == 3
-    loss, exact = (float(Teacher(each, 0.1)(batch())) for each in (model, wanted))
+    loss, exact = (float(TeacherForcing(each, 0.1)(batch())) for each in (model, wanted))
     assert loss == pytest.approx(exact, rel=0.01)
 
 

@@ -11,7 +11,7 @@ from gru_zoo.data.source import Source
 from gru_zoo.layers import kernels
 from gru_zoo.models.keras_file import load_keras_file
 from gru_zoo.models.span_reader import SpanReader, best_span
-from gru_zoo.text.spans import SpanText, span_of, split_words
+from gru_zoo.text.spans import SpanText, span_of, words_with_offsets
 from gru_zoo.text.word_features import WordFeatures
 from recipes import comprehension
 
@@ -22,7 +22,9 @@ PEOPLE = ("Ada", "Bo", "Cy", "Di")
 def made(**options):
     keras.utils.set_random_seed(1)
     words = [
-        split_words(f"{p} lives in {c}. Where does {p} live?").words for p in PEOPLE for c in CITIES
+        words_with_offsets(f"{p} lives in {c}. Where does {p} live?").words
+        for p in PEOPLE
+        for c in CITIES
     ]
     text = SpanText(WordFeatures.fit(words), context_length=12, question_length=6)
     return SpanReader(text, **{"embedding_dim": 8, "units": 6, "num_layers": 1, **options})
@@ -31,7 +33,9 @@ def made(**options):
 @pytest.mark.parametrize("cell", ["gru", "transformer"])
 def test_padding_changes_nothing(cell):
     model = made(cell=cell, units=8)
-    contexts = [split_words(t).words for t in ("Ada lives in Rome.", "Bo lives in Oslo. Cy, too.")]
+    contexts = [
+        words_with_offsets(t).words for t in ("Ada lives in Rome.", "Bo lives in Oslo. Cy, too.")
+    ]
     questions = [["Where", "?"], ["Where", "does", "Cy", "live", "?"]]
     together = model(model.text.encode(contexts, questions, 12, 6), training=False)
     for row, (context, question) in enumerate(zip(contexts, questions, strict=True)):
@@ -53,7 +57,7 @@ def test_saved_and_loaded(tmp_path):
 
 def test_words_and_characters():
     text = "In (October) 1973, oil."
-    words = split_words(text)
+    words = words_with_offsets(text)
     spans = {"October": (2, 2), "October) 1973": (2, 4), "oil": (6, 6), "ctob": (2, 2)}
     for answer, span in spans.items():
         start = text.index(answer)

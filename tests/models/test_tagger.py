@@ -6,7 +6,7 @@ from gru_zoo.layers.encoders import CELLS
 from gru_zoo.models.tagger import Tagger
 from gru_zoo.text.word_features import WordFeatures
 from tests.cells import some_slow
-from tests.small_treebank import sentences
+from tests.small_data.small_treebank import sentences
 
 SENTENCES = [sentence.words for sentence in sentences("train")]
 TAGS = ("DET", "NOUN", "VERB")
@@ -44,6 +44,17 @@ def test_both_directions_and_every_feature_reach_a_tag():
             changed = {**ids, name: array.copy()}
             changed[name][0, step] = 1 if array[0, step] != 1 else 2
             assert np.abs(model(changed) - before)[0, 2].max() > 1e-5, (name, step)
+
+
+def test_words_may_be_an_array():
+    model = tagger()
+    expected = model.probabilities(SENTENCES[:2])
+    for kind in (str, object):
+        given = model.probabilities([np.array(words, kind) for words in SENTENCES[:2]])
+        assert all(np.array_equal(*pair) for pair in zip(given, expected, strict=True))
+    for nothing in (np.array([], str), (), "", "a film", b"a film", None):
+        with pytest.raises(ValueError, match="sentences must be words each; number 2 is "):
+            model.probabilities([SENTENCES[0], nothing])
 
 
 @pytest.mark.parametrize("cell", some_slow(CELLS))

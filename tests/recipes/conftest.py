@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.small_reviews import write_package
+from tests.small_data.small_reviews import write_package
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import quick_xla
+from tests.plugins import quick_xla
 
 ROOT = Path(__file__).resolve().parents[2]
 

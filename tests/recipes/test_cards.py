@@ -10,12 +10,12 @@ from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card, load
 from recipes import (
     comprehension,
-    comprehension_export,
+    comprehension_artifact,
     language_model,
-    language_model_card,
+    language_model_artifact,
     pos_tagging_report,
     translation,
-    translation_export,
+    translation_artifact,
 )
 from recipes.shared import reviews, sentiment_card
 
@@ -43,7 +43,7 @@ def finished(tmp_path):
 
 def of_words(run, **flags):
     model = SimpleNamespace(tokens=5, embedding_dim=4, units=3, dropout=0.1)
-    return language_model_card._about(run, model, language_model.Train(**flags), "a command")
+    return language_model_artifact._about(run, model, language_model.Train(**flags), "a command")
 
 
 def test_a_language_models_card_tells_the_forms_of_imdb_apart(finished):
@@ -70,7 +70,7 @@ def test_a_play_has_no_reviews(finished):
 def test_a_classifiers_card_tells_the_forms_of_imdb_apart(unlabelled):
     model = load("sentiment_imdb_gru_supervised")
     said = [
-        sentiment_card.said(model, data, unlabelled)["limits"]
+        sentiment_card.card_fields(model, data, unlabelled)["limits"]
         for data in (model.card.data, PACKAGED)
     ]
     assert said[0][:-1] == said[1]
@@ -86,7 +86,7 @@ def of_stories(run, each, training, **flags):
         return [question for task, size in sizes.items() for question in one[task] * size]
 
     config, tested = comprehension.Train(**flags), asked(dict.fromkeys(TASKS, each))
-    return comprehension_export._about(run, model, asked(training), tested, config, "a command")
+    return comprehension_artifact._about(run, model, asked(training), tested, config, "a command")
 
 
 def test_a_readers_card_says_what_it_was_trained_with(finished):
@@ -114,7 +114,7 @@ def test_a_taggers_card_names_its_treebanks_language(finished, monkeypatch):
     said = {}
     for treebank in ("en_ewt", "fr_sequoia"):
         run.config["treebank"] = treebank
-        said[treebank] = pos_tagging_report.said(None, run)["uses"]
+        said[treebank] = pos_tagging_report.card_fields(None, run)["uses"]
     assert said["en_ewt"] == shipped.uses
     assert "English text" not in said["fr_sequoia"]
     assert "other than that of the treebank fr_sequoia (fr)." in said["fr_sequoia"]
@@ -131,7 +131,7 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
     run = finished(shipped.data, "bleu", signature="none", scored_on="all")
     for limit, captions in ((0, "29,000"), (2000, "2,000"), (40_000, "29,000")):
         config = translation.Train(limit=limit)
-        about = translation_export._about(run, None, config, "a command")
+        about = translation_artifact._about(run, None, config, "a command")
         assert list(about.published) == shipped.published
         limits = about.limits
         assert limits[0].startswith(f"It was trained on {captions} captions: words")

@@ -18,8 +18,8 @@ from gru_zoo.text.stories import StoryText
 from gru_zoo.text.word_features import WordFeatures
 from gru_zoo.training.runs import RunFolder
 from recipes import comprehension
-from tests import small_babi
 from tests.recipes.running import evaluated_with_a_worse_epoch
+from tests.small_data import small_babi
 
 SMALL = (
     "--embedding-dim 6 --units 12 --hops 2 --epochs 12 --patience 12 --batch-size 16 "

@@ -127,6 +127,15 @@ def test_bad_sizes(flag, tmp_path, capsys):
         (["--mean-of", "sentiment_imdb_gru_small"], "mean_of must name a LanguageModel"),
         (["--half"], "half requires mean_of"),
         (["--grow"], "grow requires pretrained, the model to grow; got none"),
+        (["--mean-of", "next_word_imdb_gru_small", "--grow"], "grow must not be used with mean_of"),
+        (
+            ["--pretrained", "next_word_imdb_gru_small", "--units", "640"],
+            "units must be 384, as in next_word_imdb_gru_small, without --grow; got 640",
+        ),
+        (
+            ["--mean-of", "next_word_imdb_gru_small", "--vocabulary-size", "9"],
+            "vocabulary_size must be 18000, as in next_word_imdb_gru_small, without --grow; got 9",
+        ),
         (
             ["--grow", "--pretrained", "next_word_imdb_gru_small", "--units", "300"],
             "units must be at least 384 to grow next_word_imdb_gru_small; got 300",

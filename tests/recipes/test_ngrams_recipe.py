@@ -25,15 +25,15 @@ sys.exit(semi_supervised.main(["train", *student, "--sequence-length", "20", *te
 
 
 @pytest.mark.slow
-def test_its_opinions_teach_a_student(place):
+def test_its_predictions_teach_a_student(place):
     done = recipe("ngrams", place, code=STEPS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("validation: accuracy") == 2 and "test: accuracy" in done.stdout
     assert "teachers: validation accuracy of their ensemble" in done.stdout
     run = place / "runs" / "ngrams" / "trigrams"
-    with np.load(run / "opinions.npz") as said:
-        assert sorted(said) == ["train", "validation"]
-        np.testing.assert_allclose(said["train"].sum(axis=1), 1, atol=1e-5)
+    with np.load(run / "opinions.npz") as predictions:
+        assert sorted(predictions) == ["train", "validation"]
+        np.testing.assert_allclose(predictions["train"].sum(axis=1), 1, atol=1e-5)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["metric"]["name"] == "accuracy" and metrics["data"]["splits"]["test"]
 

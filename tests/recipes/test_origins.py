@@ -79,6 +79,20 @@ def test_a_file_of_keras_is_pinned(teacher, tmp_path):
         origins.require_unchanged(run)
 
 
+def test_a_run_that_was_trained_further_tells_of_the_one_before(teacher):
+    run = RunFolder("runs/some/student", {"seed": 1, "start": "runs/some/teacher"})
+    origins.pin(run, ["runs/some/teacher"])
+    learn(run)
+    assert before(run) == ["python -m recipes.some train --name teacher --seed 0"]
+    change(teacher)
+    with pytest.raises(ValueError, match="it has another model.keras now"):
+        before(run)
+    # A preset is loaded as it is, and a file of Keras is no run.
+    for number, start in enumerate(("sentiment_imdb_gru_small", "mine.keras", "")):
+        other = RunFolder(f"runs/some/{number}", {"seed": 1, "start": start})
+        assert before(other) == []
+
+
 def test_an_older_run_has_no_record_and_goes_on(teacher):
     run = RunFolder("runs/some/student", {"seed": 1, "teachers": ["runs/some/teacher"]})
     learn(run)

@@ -12,11 +12,9 @@ from gru_zoo.artifacts import frames
 from gru_zoo.artifacts.scores import METRICS
 from gru_zoo.data import polyphonic_music as data
 from gru_zoo.files import write_json
-from gru_zoo.layers.kernels import forced
 from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import polyphonic_music
-from tests import small_music
 from tests.recipes.running import (
     check_same_weights,
     evaluated_with_a_worse_epoch,
@@ -24,21 +22,17 @@ from tests.recipes.running import (
     prepared,
     recipe,
 )
+from tests.small_data import small_music
+
+pytestmark = pytest.mark.usefixtures("loop_kernel")
 
 SCALES = """
 from gru_zoo.data import polyphonic_music
-from tests import small_music
+from tests.small_data import small_music
 polyphonic_music.load = small_music.load
 """
 SMALL = "--units 24 --epochs 12 --patience 12 --batch-size 4 --learning-rate 0.04 --dropout 0.1"
 NAME = "music_scales_gru_tiny"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def plain_loops():
-    """Compile nothing for shapes as small as these."""
-    with forced("loop"):
-        yield
 
 
 @pytest.fixture(scope="module")

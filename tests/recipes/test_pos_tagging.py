@@ -9,8 +9,8 @@ import pytest
 from gru_zoo.data import universal_dependencies
 from gru_zoo.models.tagger import LENGTHS
 from recipes import pos_tagging
-from tests import small_treebank
 from tests.recipes.running import evaluated_with_a_worse_epoch
+from tests.small_data import small_treebank
 
 SMALL = (
     "--word-dim 6 --affix-dim 4 --units 6 --num-layers 1 --epochs 8 --batch-size 8 "

@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,9 +12,9 @@ from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card, list_models, models_folder, own_models_folder, registry
 from recipes import (
     language_model,
-    language_model_card,
-    polyphonic_music_files,
-    pos_tagging_files,
+    language_model_artifact,
+    polyphonic_music_artifact,
+    pos_tagging_artifact,
     semi_supervised,
     sentiment,
     sentiment_artifact,
@@ -61,11 +60,11 @@ def finished(tmp_path):
         lambda: to_zoo("some", [Path("run")], "mine", Flags(), pytest.fail),
         lambda: language_model.publish(language_model.Publish((Path("run"),))),
         lambda: semi_supervised.publish(semi_supervised.Publish((Path("run"),), preset="mine")),
-        lambda: sentiment_artifact.write_again("mine"),
+        lambda: sentiment_artifact.rewrite_preset("mine"),
         lambda: sentiment_artifact.measure("mine"),
-        lambda: language_model_card.write_again("mine"),
-        lambda: pos_tagging_files.write_again("mine"),
-        lambda: polyphonic_music_files.write_again(SimpleNamespace(card=card(list_models()[0]))),
+        lambda: language_model_artifact.rewrite_preset("mine"),
+        lambda: pos_tagging_artifact.rewrite_preset("mine"),
+        lambda: polyphonic_music_artifact.rewrite_preset("mine"),
         lambda: translation.export(translation.Export(preset="mine")),
     ],
 )

@@ -46,9 +46,9 @@ def runs(place):
 @pytest.mark.slow
 def test_each_step_leaves_what_the_next_one_reads(runs):
     for name in ("teacher", "student"):
-        with np.load(runs / name / "opinions.npz") as said:
-            assert sorted(said) == ["train", "validation"]
-            np.testing.assert_allclose(said["train"].sum(axis=1), 1, atol=1e-5)
+        with np.load(runs / name / "opinions.npz") as predictions:
+            assert sorted(predictions) == ["train", "validation"]
+            np.testing.assert_allclose(predictions["train"].sum(axis=1), 1, atol=1e-5)
     assert not (runs / "teacher" / "metrics.json").exists()  # The test split was not read.
     config = json.loads((runs / "student" / "config.json").read_text())
     assert config["teachers"] == ["runs/semi_supervised/teacher"]
@@ -74,14 +74,14 @@ def test_what_a_student_learnt_from_is_pinned(place, runs):
     resume = ["train", *student, "--adversarial", "0.3", "--resume"]
     done = recipe_here("semi_supervised", place, *resume)
     assert done.returncode == 0, done.stderr
-    said = (runs / "teacher" / "opinions.npz").read_bytes()
-    with np.load(runs / "teacher" / "opinions.npz") as opinions:
-        other = {split: array[:, ::-1] for split, array in opinions.items()}
+    before = (runs / "teacher" / "opinions.npz").read_bytes()
+    with np.load(runs / "teacher" / "opinions.npz") as predictions:
+        other = {split: array[:, ::-1] for split, array in predictions.items()}
     try:
         np.savez_compressed(runs / "teacher" / "opinions.npz", **other)
         done = recipe_here("semi_supervised", place, *resume)
     finally:
-        (runs / "teacher" / "opinions.npz").write_bytes(said)
+        (runs / "teacher" / "opinions.npz").write_bytes(before)
     assert done.returncode == 2
     assert "runs/semi_supervised/teacher must be what the run in" in done.stderr
     assert "student began with; it has another opinions.npz now" in done.stderr
@@ -334,11 +334,11 @@ def virtual(labelled, unlabelled=0, **flags):
         reviews.Reviews(np.array([b"fine", b"dull"] * count, object), np.array([1, 0] * count))
         for count in (labelled, unlabelled)
     ]
-    opinions = []
+    predictions = []
     if flags.get("teachers_weight"):
         sizes = {"train": 2 * labelled, "unsupervised": 2 * unlabelled}
-        opinions = [{split: np.full((size, 2), 0.5) for split, size in sizes.items()}]
-    return semi_supervised._Training(config, model, *given, opinions, [])
+        predictions = [{split: np.full((size, 2), 0.5) for split, size in sizes.items()}]
+    return semi_supervised._Training(config, model, *given, predictions, [])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes import sentiment, sentiment_csv
 from recipes.sentiment_flags import Train
 from recipes.shared import sentiment_card
-from tests.small_reviews import reviews
+from tests.small_data.small_reviews import reviews
 
 LABELS = ("negative", "positive")
 
@@ -136,10 +136,10 @@ def test_a_table_that_is_called_like_imdb_claims_none_of_its_figures(start, tmp_
     path = write(tmp_path / "imdb_reviews.csv", "text,label", *rows)
     found = sentiment_csv.read_csv(path, LABELS, "text", "label")
     source = sentiment_csv.parts_of(path, found, 0.2)[1]
-    own = sentiment_card.said(start, source.as_dict())
+    own = sentiment_card.card_fields(start, source.as_dict())
     assert own["dataset"] == "imdb_reviews.csv" and "published" not in own
     assert "IMDB" not in " ".join(own["limits"])
-    imdbs = sentiment_card.said(start, {"name": source.name, "origin": imdb.ORIGIN})
+    imdbs = sentiment_card.card_fields(start, {"name": source.name, "origin": imdb.ORIGIN})
     assert imdbs["dataset"] == "stanfordnlp/imdb" and imdbs["published"]
 
 

@@ -1,11 +1,11 @@
-"""Excerpts of reviews, and what teachers of either kind say of any text."""
+"""Excerpts of reviews, and the predictions of teachers of either kind."""
 
 import numpy as np
 import pytest
 
 from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.models.ngrams import NGrams
-from gru_zoo.training.runs import RunFolder
+from gru_zoo.training.runs import NGRAMS, RunFolder
 from recipes.shared import teachers
 from recipes.shared.reviews import Reviews
 from tests.export.conftest import make_classifier
@@ -37,34 +37,36 @@ def test_excerpts_depend_on_the_seed_alone():
     assert list(teachers.excerpts(texts, 2)) != list(same[0])
 
 
-def test_opinions_are_of_the_reviews_that_are_to_be_learnt(tmp_path):
+def test_predictions_are_of_the_reviews_that_are_to_be_learnt(tmp_path):
     run = RunFolder(tmp_path / "run", {})
-    said = {"train": np.full((3, 2), 0.5, np.float32)}
-    teachers.keep_opinions(run, said)
+    predictions = {"train": np.full((3, 2), 0.5, np.float32)}
+    teachers.write_predictions(run, predictions)
     three = Reviews(np.array([b"a", b"b", b"c"], object), np.array([0, 1, 1]))
-    np.testing.assert_array_equal(teachers.opinions(run, {"train": three})["train"], said["train"])
+    found = teachers.read_predictions(run, {"train": three})
+    np.testing.assert_array_equal(found["train"], predictions["train"])
     two = Reviews(three.texts[:2], three.labels[:2])
     with pytest.raises(
         ValueError, match="teachers must have predictions for the 2 train reviews.* has 3"
     ):
-        teachers.opinions(run, {"train": two})
+        teachers.read_predictions(run, {"train": two})
     with pytest.raises(ValueError, match="3 unsupervised reviews.* has 0"):
-        teachers.opinions(run, {"train": three, "unsupervised": three})
+        teachers.read_predictions(run, {"train": three, "unsupervised": three})
 
 
-def test_a_classifier_is_asked(tmp_path):
+def test_a_classifiers_run_predicts(tmp_path):
     run = RunFolder(tmp_path / "run", {"backward": False}, False)
     model = make_classifier()
     save_keras_file(model, run.path / "model.keras")
     texts = np.array([b"a fine film", b"bad"], object)
-    said = teachers.ask(run, texts)
-    np.testing.assert_allclose(said, model.predict(list(texts), verbose=0), atol=1e-5)
+    found = teachers.predict_with_run(run, texts)
+    np.testing.assert_allclose(found, model.predict(list(texts), verbose=0), atol=1e-5)
 
 
-def test_n_grams_are_asked(tmp_path):
+def test_a_run_of_n_grams_predicts(tmp_path):
     pytest.importorskip("sklearn")
     run = RunFolder(tmp_path / "run", {}, False)
     texts = [b"good film", b"good", b"bad film", b"bad"]
     model = NGrams.fit(texts, [1, 1, 0, 0], longest=2)
-    model.save(run.path / teachers.NGRAMS)
-    np.testing.assert_array_equal(teachers.ask(run, texts), model.predict(texts))
+    model.save(run.path / NGRAMS)
+    found = teachers.predict_with_run(run, texts)
+    np.testing.assert_array_equal(found, model.predict(texts))

@@ -11,9 +11,7 @@ pytest.importorskip("sacrebleu")
 
 from gru_zoo import load, verify  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
-from gru_zoo.layers.kernels import forced  # noqa: E402
 from recipes import translation
-from tests import small_captions  # noqa: E402
 from tests.recipes.running import (  # noqa: E402
     check_same_weights,
     evaluated_with_a_worse_epoch,
@@ -21,23 +19,19 @@ from tests.recipes.running import (  # noqa: E402
     prepared,
     recipe,
 )
+from tests.small_data import small_captions  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("loop_kernel")
 
 CAPTIONS = """
 from gru_zoo.data import multi30k
-from tests import small_captions
+from tests.small_data import small_captions
 multi30k.load = small_captions.load
 """
 SMALL = (
     "--vocabulary-size 80 --dim 16 --units 24 --heads 2 --epochs 20 --patience 20 --batch-size 4 "
     "--learning-rate 0.02 --dropout 0.1 --smoothing 0.05 --beams 3 --no-export"
 ).split()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def plain_loops():
-    """Compile nothing for shapes as small as these."""
-    with forced("loop"):
-        yield
 
 
 @pytest.fixture(scope="module")

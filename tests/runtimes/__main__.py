@@ -39,8 +39,7 @@ def record(names: list[str]) -> None:
     """Run every variant in these releases."""
     # Setting up needs none of the packages that these need.
     from benchmarks.timing import machine
-    from gru_zoo.artifacts.card_text import table as markdown
-    from gru_zoo.zoo.table import write
+    from gru_zoo import markdown
     from tests.runtimes import compare, files
 
     with tempfile.TemporaryDirectory() as workshop:
@@ -55,8 +54,8 @@ def record(names: list[str]) -> None:
             "records": records,
         },
     )
-    made = markdown(*compare.table(records))
-    write(ROOT / "docs/export.md", made, BEGIN, END)
+    made = markdown.table(*compare.table(records))
+    markdown.write_section(ROOT / "docs/export.md", made, BEGIN, END)
     print(made)
 
 

@@ -13,7 +13,7 @@ import sys
 import venv
 from pathlib import Path
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 
 WORKER = Path(__file__).parents[1] / "arm" / "worker.py"
 # TensorFlow's own packages bring the runtime of exactly their version, and take a gigabyte each.
@@ -68,7 +68,7 @@ def set_up(large: bool) -> None:
     for release, package in {**SMALL, **(LARGE if large else {})}.items():
         if python(release).is_file():
             continue
-        with write_beside(python(release).parents[1], marks=("pyvenv.cfg",)) as partial:
+        with atomic_write(python(release).parents[1], marks=("pyvenv.cfg",)) as partial:
             venv.create(partial, with_pip=True)
             # Every one of them was built for NumPy 1.
             command = [partial / "bin" / "python", "-m", "pip", "install", "-q", package, "numpy<2"]

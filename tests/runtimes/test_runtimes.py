@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gru_zoo.artifacts.card_text import table as markdown
+from gru_zoo import markdown
 from gru_zoo.export.checks.limits import LIMITS
 from tests.runtimes import compare, files, releases
 from tests.runtimes.__main__ import BEGIN, END, RESULTS, ROOT
@@ -54,7 +54,7 @@ def test_the_record_holds_what_files_claim():
 
 def test_the_page_on_export_has_the_record():
     page = Path(ROOT / "docs/export.md").read_text()
-    made = markdown(*compare.table(json.loads(RESULTS.read_text())["records"]))
+    made = markdown.table(*compare.table(json.loads(RESULTS.read_text())["records"]))
     assert page.partition(BEGIN)[2].partition(END)[0].strip() == made
 
 

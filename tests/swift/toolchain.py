@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from gru_zoo.files import write_beside
+from gru_zoo.files import atomic_write
 from tests import debian
 
 _RELEASE = "trixie"
@@ -45,7 +45,7 @@ def set_up() -> None:
     Raises:
         subprocess.CalledProcessError: apt, dpkg-deb or the compiler failed; they say why.
     """
-    with write_beside(folder(), marks=("version",)) as root:
+    with atomic_write(folder(), marks=("version",)) as root:
         root.mkdir()
         state = root.parent / "apt"
         debian.unpack(debian.download(state, _PACKAGES, debian.own(), _RELEASE), root)

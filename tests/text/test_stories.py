@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.text import stories
-from gru_zoo.text.stories import SPACE, StoryText, split_sentences, split_words
+from gru_zoo.text.stories import SPACE, StoryText, split_sentences, story_words
 from gru_zoo.training.story_batches import StoryTable
 
 SENTENCES = ["Anna went to the kitchen.", "Bert left.", "Where is Anna?"]
@@ -29,7 +29,7 @@ def test_each_sentence_has_one_row(text):
     assert made.sentences.shape == (4, 5) and not made.sentences[0].any()
     for story, row in zip(stories, made.story, strict=True):
         shown = [decoded(text, made.sentences[number]) for number in row if number]
-        assert shown == [" ".join(split_words(sentence)) for sentence in story]
+        assert shown == [" ".join(story_words(sentence)) for sentence in story]
     assert decoded(text, made.sentences[made.question[1]]) == "where is anna ?"
 
 
@@ -44,7 +44,7 @@ def test_rows_are_kept_for_a_while_and_not_changed(text, monkeypatch):
     made = text.encode([SENTENCES], [SENTENCES[2]])
     assert len(text._rows) <= 2
     assert [decoded(text, row) for row in made.sentences[1:]] == [
-        " ".join(split_words(sentence)) for sentence in SENTENCES
+        " ".join(story_words(sentence)) for sentence in SENTENCES
     ]
 
 
@@ -101,8 +101,8 @@ def test_batches_hold_the_same_stories(text):
     assert batch.story.shape == (3, 2) and batch.sentences.shape == (64, 6)
     for row, story, asked in zip(rows, batch.story, batch.question, strict=True):
         shown = [decoded(text, batch.sentences[number]) for number in story if number]
-        assert shown == [" ".join(split_words(s)) for s in stories[row]]
-        assert decoded(text, batch.sentences[asked]) == " ".join(split_words(questions[row]))
+        assert shown == [" ".join(story_words(s)) for s in stories[row]]
+        assert decoded(text, batch.sentences[asked]) == " ".join(story_words(questions[row]))
 
 
 def test_a_batch_of_short_sentences_is_narrow(text):

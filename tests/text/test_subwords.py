@@ -1,12 +1,13 @@
 """Subwords: what is cut is put together again, and what cannot be cut is refused."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("tokenizers")
 
 
 from gru_zoo.text.subwords import END, PAD, START, UNKNOWN, Subwords, padded  # noqa: E402
-from tests import small_captions  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,20 @@ def test_half_of_a_surrogate_pair_is_an_unknown_character(subwords):
     )
     with pytest.raises(ValueError, match="number 1 has none: '\ufffd'"):
         subwords.encode(["\udce9"])
-    with pytest.raises(TypeError):
-        subwords.encode([None])
+
+
+@pytest.mark.parametrize("text", [None, 3, ("ein", "Haus"), ["ein", "Haus"], float("nan")])
+def test_what_is_no_text_is_named(subwords, text):
+    with pytest.raises(ValueError, match="texts must be strings; number 2 is "):
+        subwords.encode(["Haus", text])
+    with pytest.raises(ValueError, match="texts must be strings; number 7 is "):
+        subwords.encode(["Haus", text], numbers=[4, 7])
+
+
+def test_bytes_are_read_as_utf_8(subwords):
+    texts = ["trägt ein Haus", "Haus\ufffd ein"]
+    given = [texts[0].encode(), b"Haus\xff ein"]
+    assert subwords.encode(given) == subwords.encode(np.array(given)) == subwords.encode(texts)
 
 
 def test_a_text_that_names_a_special_piece_has_none(subwords):

@@ -12,8 +12,8 @@ from gru_zoo.text.tokenizers import (
     SPECIAL,
     WordTokenizer,
     count_words,
+    delimiter_split,
     spellings,
-    split_words,
 )
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 from tests.nasty_texts import NASTY
@@ -27,7 +27,9 @@ def tokenizer():
 
 
 def words(text):
-    return [word.decode(errors="replace") for word in split_words(tf.constant([text])).to_list()[0]]
+    return [
+        word.decode(errors="replace") for word in delimiter_split(tf.constant([text])).to_list()[0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_nasty_texts_become_ids_alone_as_in_a_batch(text):
     st.one_of(st.binary(max_size=60), st.text(max_size=40).map(lambda text: text.encode("utf-8")))
 )
 def test_any_bytes_become_the_ids_of_their_words(tokenizer, text):
-    found = split_words(tf.constant([text])).to_list()[0]
+    found = delimiter_split(tf.constant([text])).to_list()[0]
     table = {word.encode(): number for word, number in tokenizer.table().items()}
     expected = ([1] + [table.get(word, 2) for word in found] + [0] * 12)[:12]
     assert tokenizer(tf.constant([text])).numpy()[0].tolist() == expected
@@ -187,7 +189,7 @@ def test_fit_reads_any_kind_of_texts():
 def test_counting_splits_as_the_tokenizer_does():
     counts = count_words(NASTY)
     expected = {}
-    for found in split_words(tf.constant(NASTY)).to_list():
+    for found in delimiter_split(tf.constant(NASTY)).to_list():
         for word in found:
             if word.decode(errors="ignore").encode() == word:
                 expected[word.decode()] = expected.get(word.decode(), 0) + 1

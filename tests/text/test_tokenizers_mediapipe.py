@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.export.flatbuffer.metadata import TextMetadata, attach
-from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer, split_words
+from gru_zoo.text.tokenizers import SPECIAL, WordTokenizer, delimiter_split
 from tests.nasty_texts import NASTY, known_characters, random_texts
 
 TextClassifier = pytest.importorskip("mediapipe.tasks.python.text").TextClassifier
@@ -63,7 +63,7 @@ def test_ids_equal_those_of_mediapipe(fold_case, tmp_path):
     every_other_word = sorted(
         {
             word.decode()
-            for words in split_words(tf.constant(texts)).to_list()
+            for words in delimiter_split(tf.constant(texts)).to_list()
             for word in words
             if word.decode(errors="ignore").encode() == word
         }

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo.text import wordpiece
-from gru_zoo.text.wordpiece import WordPieceTokenizer, split_words
+from gru_zoo.text.wordpiece import WordPieceTokenizer, basic_tokens
 from tests.nasty_texts import NASTY, random_texts
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -126,7 +126,7 @@ def vocabulary_of(texts: list[bytes]) -> list[str]:
     words = sorted(
         {
             word.decode()
-            for words in split_words(texts)
+            for words in basic_tokens(texts)
             for word in words
             if word.decode(errors="ignore").encode() == word and len(word) < 200
         }

@@ -112,14 +112,18 @@ def test_other_data_than_the_run_was_trained_on_are_refused(run):
         run.pin_data({**record, "name": "packaged", "version": "2"})
 
 
-MADE = {"metrics.json", "model.keras", "opinions.npz"}
+MADE = {"metrics.json", "model.keras", "opinions.npz", "files", "artifact"}
 
 
 @pytest.fixture
 def finished(run):
     """That run with what is made of its checkpoint."""
     for name in MADE:
-        (run.path / name).write_text("{}")
+        if "." in name:
+            (run.path / name).write_text("{}")
+        else:
+            (run.path / name).mkdir()
+            (run.path / name / "card.json").write_text("{}")
     return run
 
 
@@ -129,6 +133,14 @@ def test_a_checkpoint_takes_away_what_was_made_of_the_one_before(finished):
     assert not MADE & {path.name for path in finished.path.iterdir()}
     with pytest.raises(FileNotFoundError, match="has no metrics.json"):
         finished.metrics()
+
+
+def test_of_a_link_to_a_folder_the_link_goes(run, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/card.json").touch()
+    (run.path / "artifact").symlink_to(tmp_path / "elsewhere")
+    run.save_checkpoint({"variable_000": np.ones(3)})
+    assert not (run.path / "artifact").exists() and (tmp_path / "elsewhere/card.json").exists()
 
 
 def test_what_is_killed_as_it_writes_a_checkpoint_leaves_nothing_old_beside_it(

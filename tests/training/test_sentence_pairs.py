@@ -10,10 +10,10 @@ from gru_zoo.data.multi30k import Pairs  # noqa: E402
 from gru_zoo.decoding.translating import translate_greedily  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
-from gru_zoo.models.teacher import Teacher  # noqa: E402
 from gru_zoo.text.subwords import END, PAD, START, Subwords  # noqa: E402
 from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation  # noqa: E402
-from tests import small_captions  # noqa: E402
+from gru_zoo.training.teacher_forcing import TeacherForcing  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
 
 PAIRS = small_captions.pairs("train")
 SUBWORDS = Subwords.fit([*PAIRS.source, *PAIRS.target], size=80, longest=LONGEST)
@@ -64,7 +64,7 @@ def test_validation_is_a_mean_over_subwords_and_scores_in_order():
         total = count = 0
         for batch in PairBatches(SUBWORDS, pairs, 1, 0).epoch(0):
             subwords = int((batch["target"][:, 1:] != PAD).sum())
-            total += float(Teacher(model, 0.0)(batch)) * subwords
+            total += float(TeacherForcing(model, 0.0)(batch)) * subwords
             count += subwords
         assert figures == {"loss": pytest.approx(total / count, rel=1e-5), "bleu": 12.5}
         assert seen == [(translate_greedily(model, pairs.source), pairs.target)]

@@ -26,6 +26,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories: dict[str, dict[str, dict[str, bytes]]] = {}
         self.asked: list[str] = []
+        self.titles: list[str] = []  # of the commits
 
     @property
     def url(self) -> str:
@@ -62,6 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
         commits = self.server.repositories[name]
         files = dict(next(reversed(commits.values()), {}))
         for line in lines:
+            if line["key"] == "header":
+                self.server.titles.append(line["value"]["summary"])
             if line["key"] == "deletedFile":
                 del files[line["value"]["path"]]
             if line["key"] == "file":

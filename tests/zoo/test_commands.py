@@ -47,6 +47,12 @@ def test_an_empty_zoo_is_an_error(tmp_path, monkeypatch, capsys, command):
     assert f"none was found in {tmp_path / 'nowhere'}" in capsys.readouterr().err
 
 
+def test_a_folder_in_the_home_is_a_zoo(zoo, monkeypatch):
+    monkeypatch.setenv("HOME", str(zoo.parent))
+    monkeypatch.setenv("GRU_ZOO_MODELS", f"~/{zoo.name}")
+    assert registry.models_folder() == zoo and registry.list_models() == [NAME]
+
+
 def test_card_and_reproduce_and_table(zoo, capsys):
     assert commands.main(["card", NAME]) == 0
     assert capsys.readouterr().out.strip() == (zoo / NAME / "README.md").read_text().strip()
@@ -104,6 +110,14 @@ def test_verify_says_what_agrees_and_what_differs(zoo, tmp_path, monkeypatch, ca
     printed = capsys.readouterr().out
     assert "golden.npz must have SHA-256" in printed
     assert "whole" in printed and printed.count("unchanged") == 2
+
+
+def test_a_kind_of_model_without_a_replay_is_no_damage(zoo, monkeypatch, capsys):
+    monkeypatch.delitem(goldens.AGAIN, "SequenceClassifier")
+    assert commands.main(["verify", NAME]) == 2
+    printed = capsys.readouterr().out
+    assert "checksums match the card" in printed
+    assert "reference outputs of a SequenceClassifier cannot be computed again" in printed
 
 
 def test_a_package_without_an_address_is_verified_as_far_as_it_goes(
@@ -284,7 +298,10 @@ def test_a_command_finds_the_users_folders(zoo, made, tmp_path, monkeypatch):
     # The folder of the card has another name than its commands publish under.
     renamed = about(name="renamed", commands=[PUBLISH.replace("mine", NAME)])
     assert reproducing.run(renamed, Path("into")).name == NAME
-    assert found == [(str(tmp_path / "data"), str(Path("~/cache").expanduser()))]
+    monkeypatch.setenv("TFDS_DATA_DIR", "gs://bucket/data")
+    reproducing.run(renamed, Path("other"))
+    cache = str(Path("~/cache").expanduser())
+    assert found == [(str(tmp_path / "data"), cache), ("gs://bucket/data", cache)]
 
 
 def test_help_list_and_show_do_not_import_tensorflow(zoo):

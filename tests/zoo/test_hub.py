@@ -136,10 +136,49 @@ def test_a_hub_without_it_and_no_hub_at_all(hub, monkeypatch):
         push(NAME, "hf://someone/two-words")
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            RuntimeError("Task error: File reconstruction error: CAS Client Error\nat 3"),
+            r"Task error: .* Error \(without the client's Xet: HF_HUB_DISABLE_XET=1\)$",
+        ),
+        (RuntimeError(), r"RuntimeError \(without the client's Xet: HF_HUB_DISABLE_XET=1\)$"),
+        (OSError(), "OSError$"),
+    ],
+)
+def test_what_the_client_raises_of_a_transfer_is_a_connection_error(
+    hub, zoo, monkeypatch, error, message
+):
+    def fail(*arguments, **keywords):
+        raise error
+
+    monkeypatch.setattr(client, "hf_hub_download", fail)
+    with pytest.raises(ConnectionError, match=f"card.json cannot be had: {message}"):
+        load("hf://someone/two-words")
+    monkeypatch.setattr(client.HfApi, "upload_folder", fail)
+    with pytest.raises(ConnectionError, match=f"{NAME} cannot be put there: {message}"):
+        push(NAME, "hf://someone/two-words")
+
+
+def test_a_folders_path_is_no_title_of_what_is_public(hub, zoo, tmp_path):
+    for number, path in enumerate((zoo / NAME, str(zoo / NAME))):
+        push(path, f"hf://someone/of-a-path-{number}")
+    assert hub.titles == [NAME, NAME]
+    damaged = shutil.copytree(zoo / NAME, tmp_path / "nameless")
+    about = json.loads((damaged / "card.json").read_text()) | {"name": None}
+    (damaged / "card.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="name of the card must be a string; got None"):
+        push(damaged, "hf://someone/nameless")
+    assert "someone/nameless" not in hub.repositories
+
+
 @pytest.mark.parametrize("address", ["hf://nobody", "hf://a/b/c", "hf://a/b@", "https://a/b"])
 def test_an_address_has_two_names(zoo, address):
-    with pytest.raises(ValueError, match="name must be hf://user/repository"):
+    with pytest.raises(ValueError, match="address must be hf://user/repository"):
         push(NAME, address)
+    with pytest.raises(ValueError, match="name must be hf://user/repository"):
+        load(address)
 
 
 def test_the_card_is_one_that_the_client_reads(zoo):

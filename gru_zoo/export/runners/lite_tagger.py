@@ -54,7 +54,7 @@ class LiteTagger:
         """
         if isinstance(words, (str, bytes)):  # Its characters would be tagged.
             raise ValueError(f"words must be the words of a sentence; got the text {words!r}.")
-        if not words:
+        if words is None or len(words) == 0:  # An array has no truth value.
             raise ValueError("words must be one or more; got none.")
         (result,) = self._run(**self.features.encode([words], len(words))).values()
         return result[0]

@@ -1,4 +1,4 @@
-"""Teacher forcing: the loss of a translator that is told, at each step, what came before."""
+"""TeacherForcing forcing: the loss of a translator that is told, at each step, what came before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gru_zoo.models.seq2seq import Seq2Seq
 from gru_zoo.text.subwords import PAD
 
 
-class Teacher(keras.Model):
+class TeacherForcing(keras.Model):
     """A translator with its label-smoothed loss (Szegedy et al. 2016), for `fit`.
 
         loss = (1 - e) (-log p_y) + e / V sum over v of (-log p_v)
@@ -35,7 +35,7 @@ class Teacher(keras.Model):
         >>> from gru_zoo.text.subwords import Subwords
         >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
         >>> ids = tf.ones((3, 5), tf.int32)
-        >>> Teacher(model, 0.1)({"source": ids, "target": ids}).shape
+        >>> TeacherForcing(model, 0.1)({"source": ids, "target": ids}).shape
         TensorShape([])
     """
 

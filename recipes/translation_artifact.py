@@ -1,4 +1,4 @@
-"""Exporting a translator: its artifact with a card, or its device files alone."""
+"""A translator's artifact and card, its device files alone, and a preset's rewritten."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.shared.device_files import write_alone
+from gru_zoo.data import multi30k
+from recipes.shared import models
+from recipes.shared.device_files import write_checked
+from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
     import sacrebleu
@@ -22,18 +25,18 @@ USES = (
     "A small example of attention and beam search on a device. It was trained on captions of "
     "everyday pictures and knows little else: not meant for other texts."
 )
-# https://github.com/bentrevett/pytorch-seq2seq: lower case, its own tokens, not sacreBLEU's. Cards
-# of every direction have them.
+# https://github.com/bentrevett/pytorch-seq2seq: its own tokens, not sacreBLEU's. Cards of every
+# direction have them.
 PUBLISHED = tuple(
     {
         "system": f"German to English: {system}",
-        "value": value,
-        "source": "bentrevett/pytorch-seq2seq, lower case",
+        "value": f"{value} (lower case)",
+        "source": "bentrevett/pytorch-seq2seq",
     }
     for system, value in (
-        ("GRU", "20.6"),
         ("bidirectional GRU with attention, 20.5 M parameters", "28.3"),
         ("Transformer", "36.5"),
+        ("GRU", "20.6"),
     )
 )
 LIMITS = (
@@ -71,14 +74,14 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float,
     return score.score, str(metric.get_signature())
 
 
-def task_of(pairs: Pairs, config: Any) -> Task:
-    """Return what files are compared and scored on: a split, the search of a run's flags."""
+def _task(pairs: Pairs, beams: int, alpha: float) -> Task:
+    """Return what files are compared and scored on: a split, with this beam search."""
     from gru_zoo.artifacts.translator import Task
 
     def score(translations: Sequence[str]) -> float:
         return bleu(translations, pairs.target)[0]
 
-    return Task(pairs.source, score, config.beams, config.alpha)
+    return Task(pairs.source, score, beams, alpha)
 
 
 def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, command: str) -> Card:
@@ -94,7 +97,7 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.translator import translator_goldens, translator_parts
 
-    task = task_of(pairs, config)
+    task = _task(pairs, config.beams, config.alpha)
     return publish(
         run.path / "artifact",
         _about(run, model, config, command),
@@ -104,7 +107,7 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
     )
 
 
-def write_files(out: Path, model: Seq2Seq, overwrite: bool) -> None:
+def write_files(model: Seq2Seq, out: Path, overwrite: bool) -> None:
     """Write the device's files into a folder.
 
     Raises:
@@ -112,13 +115,33 @@ def write_files(out: Path, model: Seq2Seq, overwrite: bool) -> None:
     """
     from gru_zoo.artifacts.translator import translator_files
 
-    write_alone(out, translator_files(model), overwrite)
+    write_checked(out, translator_files(model), overwrite)
+
+
+def rewrite_preset(name: str) -> Card:
+    """Write a preset's files again from its own model, for a newer exporter.
+
+    Raises:
+        ValueError: no such preset, a model of another kind, or its data is not what can be read
+            here.
+    """
+    from gru_zoo.artifacts.folder import publish_again
+    from gru_zoo.artifacts.translator import translator_parts
+    from gru_zoo.models.seq2seq import Seq2Seq
+    from gru_zoo.zoo import own_models_folder
+
+    folder = own_models_folder() / name
+    model = models.of_zoo("preset", name, Seq2Seq)
+    known = model.card.configuration
+    pairs, source = multi30k.load("test", known["pair"])
+    require_same_data(model.card, source)
+    parts = translator_parts(model, _task(pairs, known["beams"], known["alpha"]))
+    return publish_again(folder, model, **parts)
 
 
 def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
     from gru_zoo.artifacts.card import About, Section
     from gru_zoo.artifacts.translator import translator_configuration
-    from recipes.shared.publishing import score_of
 
     metrics = run.metrics()
     source, target = config.pair.split("-")

@@ -1,4 +1,4 @@
-"""Exporting a trained tagger: an artifact with its card, device files, a preset again."""
+"""A tagger's artifact and card, its device files alone, and a preset's rewritten."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gru_zoo.imports import require_extra
-from gru_zoo.text.words import split_words
+from gru_zoo.text.words import treebank_words
 from recipes import pos_tagging_report
 from recipes.shared import models
-from recipes.shared.device_files import write_parts
+from recipes.shared.device_files import write_scored
 from recipes.shared.golden_texts import GOLDEN_TEXTS
 from recipes.shared.publishing import require_same_data, score_of
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], command: str) -> Card:
-    """Write the artifact of a finished run, each file compared with the model.
+    """Write `artifact/` into a run: every format, compared on the test split, with its card.
 
     Args:
-        run: gets the folder `artifact`.
-        model: what was trained.
-        test: what the files are compared and scored on.
-        command: what trained it.
+        run: finished and evaluated.
+        model: what it trained.
+        test: what every file is compared and scored on.
+        command: that trained it.
 
     Raises:
         ValueError: the model's cell has no such files.
@@ -48,9 +48,9 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
         scores=[score_of(run)],
         shipped_seed=run.config["seed"],
         commands=[command],
-        **pos_tagging_report.said(model, run),
+        **pos_tagging_report.card_fields(model, run),
     )
-    goldens = [split_words(text) for text in GOLDEN_TEXTS]
+    goldens = [treebank_words(text) for text in GOLDEN_TEXTS]
     goldens = [words for words in goldens if 0 < len(words) <= LENGTHS[-1]]
     parts = _parts(model, test)
     return publish(
@@ -58,17 +58,17 @@ def write_artifact(run: RunFolder, model: Tagger, test: Sequence[Sentence], comm
     )
 
 
-def write_files(out: Path, model: Tagger, test: Sequence[Sentence], overwrite: bool) -> None:
+def write_files(model: Tagger, out: Path, test: Sequence[Sentence], overwrite: bool) -> None:
     """Write the device's files into a folder, each compared with the model.
 
     Raises:
         ValueError: the model's cell has no such files.
         export.Refused: a file does not do what the model does; it is not left there.
     """
-    write_parts(out, _parts(model, test), "sentence", overwrite)
+    write_scored(out, _parts(model, test), "sentence", overwrite)
 
 
-def write_again(name: str) -> Card:
+def rewrite_preset(name: str) -> Card:
     """Write a preset's files again from its own model, for a newer exporter.
 
     Raises:

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from gru_zoo.data.universal_dependencies import Sentence
-from gru_zoo.decoding.tagging import TaggedBatches, score, targets, true_tags
 from gru_zoo.models.tagger import LENGTHS, Tagger
 from gru_zoo.text.word_features import UNKNOWN, WordFeatures
-from tests import small_treebank
+from gru_zoo.training.tagged_batches import TaggedBatches, score, targets, true_tags
+from tests.small_data import small_treebank
 
 SENTENCES = small_treebank.sentences("train")
 

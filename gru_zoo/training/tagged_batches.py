@@ -1,4 +1,4 @@
-"""Sentences with tags: training batches and scores."""
+"""Sentences with tags: training batches, targets and scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 from gru_zoo.data.universal_dependencies import Sentence
 from gru_zoo.models.tagger import LENGTHS, Tagger
 from gru_zoo.text.word_features import UNKNOWN
-from gru_zoo.training.batching import BucketedBatches
+from gru_zoo.training.batching import BucketedBatches, epochs_dataset
 from gru_zoo.training.word_dropout import WordDropout
 
 
@@ -70,14 +70,9 @@ class TaggedBatches:
 
     def dataset(self, first_epoch: int, epochs: int) -> tf.data.Dataset:
         """Return the batches of epochs `first_epoch` to `epochs - 1`, one after the other."""
-
-        def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-            for epoch in range(first_epoch, epochs):
-                yield from self.epoch(epoch)
-
         ids = tf.TensorSpec([self.batches.batch_size, None], tf.int32)
         signature = (dict.fromkeys(self.features, ids), ids)
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        return epochs_dataset(self.epoch, signature, first_epoch, epochs)
 
 
 def targets(model: Tagger, sentences: Sequence[Sentence]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Exporting a bAbI reader: its artifact with a card, or its device files alone."""
+"""A bAbI reader's artifact and card, and its device files alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipes.shared.device_files import write_parts
+from recipes.shared.device_files import write_scored
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import About, Card
@@ -36,7 +36,7 @@ PUBLISHED = (
     },
     {
         "system": "DMN+, without supporting facts",
-        "value": "97.2 % (from memory)",
+        "value": "97.2 % (quoted from memory)",
         "source": "Xiong et al. 2016, table 2",
     },
 )
@@ -85,8 +85,8 @@ def write_artifact(
 
 
 def write_files(
-    out: Path,
     model: Reader,
+    out: Path,
     questions: Sequence[Question],
     probabilities: np.ndarray,
     overwrite: bool,
@@ -100,7 +100,7 @@ def write_files(
     from gru_zoo.artifacts.reader import reader_parts
 
     parts = reader_parts(model, asked_of(questions), probabilities)
-    write_parts(out, parts, "question", overwrite)
+    write_scored(out, parts, "question", overwrite)
     if model.cell != "gru":
         raise ValueError(
             f"cell must be 'gru' for TFLite files, whose loops are written for it; got "

@@ -1,11 +1,16 @@
-"""Exporting a trained language model: its artifact with files and card."""
+"""A language model's artifact and card, its files alone, and a preset's rewritten."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gru_zoo.artifacts.file_names import file_of
+from gru_zoo.export.variants import BASIC
+from gru_zoo.files import size_of
 from recipes.shared import models, reviews
+from recipes.shared.device_files import require_new
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +98,25 @@ def write_artifact(
     )
 
 
-def write_again(name: str) -> Card:
+def write_files(model: LanguageModel, out: Path, overwrite: bool) -> None:
+    """Write a model as TFLite files and SavedModel, each compared with it.
+
+    Raises:
+        FileExistsError: one is there, and is not to be replaced.
+        export.Refused: a file does not do what the model does; it is not left there.
+    """
+    from gru_zoo import export
+
+    require_new(out, [*map(file_of, BASIC), "saved_model"], overwrite)
+    for variant in BASIC:
+        path = out / file_of(variant)
+        difference = export.tflite(model, path, variant, overwrite=True)
+        print(f"{path}: {size_of(path) / 1e3:,.0f} KB, max. abs. difference {difference:.1e}")
+    difference = export.saved_model(model, out / "saved_model", overwrite=True)
+    print(f"{out / 'saved_model'}: SavedModel, max. abs. difference {difference:.1e}")
+
+
+def rewrite_preset(name: str) -> Card:
     """Write a preset's files again from its own model, for a newer exporter.
 
     Raises:

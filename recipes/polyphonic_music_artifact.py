@@ -1,4 +1,4 @@
-"""Exporting a trained music model: an artifact with its card, device files, a preset again."""
+"""A music model's artifact and card, its device files alone, and a preset's rewritten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_zoo.data import polyphonic_music
-from recipes.shared.device_files import write_alone
+from recipes.shared import models
+from recipes.shared.device_files import write_checked
 from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ USES = (
 )
 # Mean negative log-likelihood per frame, in nats, of gated recurrent units on the test split.
 PUBLISHED = {
-    "jsb_chorales": (("8.54 (from memory)", "Chung et al. 2014"), ("8.43", "Bai et al. 2018")),
-    "nottingham": (("3.23 (from memory)", "Chung et al. 2014"), ("3.46", "Bai et al. 2018")),
-    "musedata": (("5.99 (from memory)", "Chung et al. 2014"),),
-    "piano_midi": (("8.82 (from memory)", "Chung et al. 2014"),),
+    "jsb_chorales": (
+        ("8.43", "Bai et al. 2018"),
+        ("8.54 (quoted from memory)", "Chung et al. 2014"),
+    ),
+    "nottingham": (("3.46", "Bai et al. 2018"), ("3.23 (quoted from memory)", "Chung et al. 2014")),
+    "musedata": (("5.99 (quoted from memory)", "Chung et al. 2014"),),
+    "piano_midi": (("8.82 (quoted from memory)", "Chung et al. 2014"),),
 }
 LIMITS = (
     "Given the previous frames, it predicts keys independently of each other: a chord is sampled "
@@ -68,7 +72,7 @@ def write_artifact(run: RunFolder, model: keras.Model, config: Any, command: str
     )
 
 
-def write_files(out: Path, model: keras.Model, dataset: str, overwrite: bool) -> None:
+def write_files(model: keras.Model, out: Path, dataset: str, overwrite: bool) -> None:
     """Write the device's files into a folder, each compared with the model.
 
     Raises:
@@ -77,25 +81,38 @@ def write_files(out: Path, model: keras.Model, dataset: str, overwrite: bool) ->
     """
     from gru_zoo.artifacts.frames import frame_files
 
-    write_alone(out, frame_files(model, _representative(dataset)), overwrite)
+    write_checked(out, frame_files(model, _representative(dataset)), overwrite)
 
 
-def write_again(model: keras.Model) -> Card:
+def rewrite_preset(name: str) -> Card:
     """Write a preset's files again from its own model, for a newer exporter.
 
-    Args:
-        model: of the zoo.
-
     Raises:
-        ValueError: its data is not what can be read here.
+        ValueError: no such preset, a model of another kind, or its data is not what can be read
+            here.
     """
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / model.card.name
+    folder = own_models_folder() / name
+    model = of_zoo("preset", name)
     dataset = model.card.configuration["dataset"]
     require_same_data(model.card, polyphonic_music.load("test", dataset)[1])
     return publish_again(folder, model, **_parts(model, dataset))
+
+
+def of_zoo(flag: str, name: str) -> keras.Model:
+    """Return a preset that models music; `flag` named it, for the error's message.
+
+    Raises:
+        ValueError: no such preset, or a model of another kind.
+    """
+    import keras
+
+    model = models.of_zoo(flag, name, keras.Model)
+    if model.card.metric != "nll":
+        raise ValueError(f"{flag} must name a music model; {name} is for {model.card.task}.")
+    return model
 
 
 def _parts(model: keras.Model, dataset: str, limit: int = 0) -> dict[str, Any]:
