@@ -9,19 +9,18 @@ Model:    embeddings, one causal GRU, softmax with tied embeddings.
 Command:  python -m recipes.language_model
           python -m recipes.language_model train --dataset tiny_shakespeare --embedding-dim 64
               --units 256 --dropout 0.2 --epochs 15 --parts 1
-Papers:   language-model pretraining raises an LSTM's accuracy on IMDB from 86.5 to 92.8 % (Dai and
-          Le 2015). On character-level Penn Treebank, another corpus, a GRU with 3 million
-          parameters reaches 1.37 bits per character (Bai et al. 2018).
+Papers:   pretraining raises an LSTM's accuracy on IMDB from 86.5 to 92.8 % (Dai and Le 2015); a GRU of
+          3 million parameters has 1.37 bits per character on Penn Treebank (Bai et al. 2018).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -68,8 +67,7 @@ class Train(ReviewFlags):
     """Train a backward model, which reads each text from its end."""
 
     pretrained: str = ""
-    """Initialise from this run of this recipe or preset: its vocabulary, sizes and weights. It may
-    read in the other direction."""
+    """Initialise from this run or preset, of either direction: vocabulary, sizes and weights."""
     grow: bool = False
     """Grow the pretrained model to this run's vocabulary, embeddings and units (Net2Net)."""
     mean_of: tuple[str, ...] = ()
@@ -246,12 +244,13 @@ def _known(config: Train) -> LanguageModel | None:
                 f"{flag} must have a {kind} for {config.dataset}; {place} has a "
                 f"{type(model.tokenizer).__name__}."
             )
-    _check_sizes(config, places[0], {**found[0].get_config(), "vocabulary_size": found[0].tokens})
+    _check_sizes(config, places[0], found[0])
     return mean_of(found)
 
 
-def _check_sizes(config: Train, place: str, known: Mapping[str, Any]) -> None:
+def _check_sizes(config: Train, place: str, model: LanguageModel) -> None:
     """Raise ValueError if the flags ask for other sizes than those of the model in `place`."""
+    known = {**model.get_config(), "vocabulary_size": model.tokens}
     for name in ("vocabulary_size", "embedding_dim", "units"):
         given, has = getattr(config, name), known[name]
         if config.grow and given < has:

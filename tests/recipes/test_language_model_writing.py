@@ -6,7 +6,7 @@ import re
 import pytest
 
 from recipes import language_model
-from recipes.language_model_writing import write_files
+from recipes.language_model_artifact import write_files
 from recipes.shared.starting import start_run
 from tests.recipes.running import recipe
 
@@ -26,7 +26,7 @@ TEXTS = {{"train": {TEXT!r}, "validation": {TEXT[3:150]!r}, "test": {TEXT[5:205]
 RECORD = Source("letters", "1", "here", "CC0", {{"train": (1, "one text")}}, {{}})
 tiny_shakespeare.load = lambda split: (TEXTS[split], RECORD)
 from recipes import language_model
-from recipes.language_model_writing import write_files
+from recipes.language_model_artifact import write_files
 for arguments in json.loads(sys.argv[1]):
     assert language_model.main(arguments) == 0, arguments
     print("<>", flush=True)

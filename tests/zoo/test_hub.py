@@ -177,8 +177,9 @@ def test_a_folders_path_is_no_title_of_what_is_public(hub, zoo, tmp_path):
 def test_an_address_has_two_names(zoo, address):
     with pytest.raises(ValueError, match="address must be hf://user/repository"):
         push(NAME, address)
-    with pytest.raises(ValueError, match="name must be hf://user/repository"):
-        load(address)
+    if address.startswith("hf://"):  # else it is no address for `load`, but a name or a path
+        with pytest.raises(ValueError, match="name must be hf://user/repository"):
+            load(address)
 
 
 def test_the_card_is_one_that_the_client_reads(zoo):
