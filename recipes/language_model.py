@@ -9,8 +9,8 @@ Model:    embeddings, one causal GRU, softmax with tied embeddings.
 Command:  python -m recipes.language_model
           python -m recipes.language_model train --dataset tiny_shakespeare --embedding-dim 64
               --units 256 --dropout 0.2 --epochs 15 --parts 1
-Papers:   pretraining raises an LSTM's accuracy on IMDB from 86.5 to 92.8 % (Dai and Le 2015); a GRU of
-          3 million parameters has 1.37 bits per character on Penn Treebank (Bai et al. 2018).
+Papers:   pretraining raises an LSTM's accuracy on IMDB from 86.5 to 92.8 % (Dai and Le 2015); a
+          3-million-parameter GRU has 1.37 bits a character on Penn Treebank (Bai et al. 2018).
 """
 
 from __future__ import annotations
