@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from gru_zoo.arguments import fraction, positive_int
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.layers.gru import GRU
 from gru_zoo.models.policy import made_under
 from gru_zoo.text.characters import CharacterTokenizer
@@ -81,6 +82,7 @@ class LanguageModel(keras.Model):
             self.projection = keras.layers.Dense(self.embedding_dim, name="projection")
             self.projected_dropout = keras.layers.SpatialDropout1D(self.dropout, name="out_dropout")
         self.build((None, None))
+        pass_on_trainable(self)
 
     def build(self, input_shape: tuple) -> None:
         """Make the weights, for ids `[batch, time]`."""
@@ -129,6 +131,7 @@ class LanguageModel(keras.Model):
         """Return every argument, the tokenizer as its own configuration."""
         return {
             **super().get_config(),
+            **trainable_config(self),
             "tokenizer": self.tokenizer.get_config(),
             "embedding_dim": self.embedding_dim,
             "units": self.units,
@@ -140,4 +143,5 @@ class LanguageModel(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LanguageModel:
         """Make the model of `get_config`, with new weights."""
         tokenizer = CharacterTokenizer if "characters" in config["tokenizer"] else WordTokenizer
-        return cls(**{**config, "tokenizer": tokenizer.from_config(config["tokenizer"])})
+        read = tokenizer.from_config(config["tokenizer"])
+        return made_from(cls, {**config, "tokenizer": read})

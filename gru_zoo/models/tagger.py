@@ -11,6 +11,7 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.models.policy import made_under
 from gru_zoo.text.word_features import WordFeatures, require_at_most
 
@@ -92,6 +93,7 @@ class Tagger(keras.Model):
             x = layers.Dropout(dropout, name="dropout_out")(x)
             x = layers.Dense(len(tags), activation="softmax", name="head")(x)
             super().__init__(inputs=inputs, outputs=x, name=name, trainable=trainable)
+        pass_on_trainable(self)
         self.features, self.tags = features, tags
         self.options = {**sizes, "dropout": dropout, "cell": cell}
 
@@ -135,6 +137,7 @@ class Tagger(keras.Model):
         """Return every argument, the features as their own configuration."""
         return {
             **super().get_config(),
+            **trainable_config(self),
             "features": self.features.get_config(),
             "tags": list(self.tags),
             **self.options,
@@ -143,9 +146,8 @@ class Tagger(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Tagger:
         """Make the model of `get_config`, with new weights."""
-        config = dict(config)
-        config["features"] = WordFeatures.from_config(config["features"])
-        return cls(**config)
+        features = WordFeatures.from_config(config["features"])
+        return made_from(cls, {**config, "features": features})
 
 
 def _word_vectors(
