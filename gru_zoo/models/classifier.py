@@ -16,7 +16,7 @@ from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_conf
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import made_under, refuse_quantize
 from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -179,6 +179,8 @@ class SequenceClassifier(keras.Model):
     def output(self, state: dict[str, Any]) -> Any:
         """Return probabilities `[batch, labels]` for what was read so far."""
         return self.head(self.pooling.result(state))
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the tokenizer as its vocabulary and length."""

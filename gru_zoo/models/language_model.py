@@ -9,9 +9,10 @@ import tensorflow as tf
 from keras import ops
 
 from gru_zoo.arguments import fraction, positive_int
+from gru_zoo.layers.embeddings import embedding_table
 from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.layers.gru import GRU
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import made_under, refuse_quantize
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 
@@ -107,7 +108,7 @@ class LanguageModel(keras.Model):
     def logits(self, projected: Any) -> Any:
         """Return logits `[..., tokens]` for projected features `[..., embedding_dim]`."""
         # Not `@`: of a stack of rows it makes a product a text, which takes several times as long.
-        table = ops.transpose(self.embedding.embeddings.value)
+        table = ops.transpose(embedding_table(self.embedding))
         return ops.matmul(projected, table) + self.token_bias.value
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -126,6 +127,8 @@ class LanguageModel(keras.Model):
     def output(self, state: dict[str, Any]) -> Any:
         """Return probabilities `[batch, tokens]` of the next token."""
         return tf.nn.softmax(self.logits(self.projection(state["last"])))
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the tokenizer as its own configuration."""

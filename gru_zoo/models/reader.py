@@ -26,7 +26,7 @@ from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.encoders import CELLS, encoder
 from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import made_under, refuse_quantize
 from gru_zoo.text.stories import StoryText
 
 
@@ -105,6 +105,8 @@ class Reader(keras.Model):
         self.text, self.answers, self.cell = text, answers, cell
         self.embedding_dim, self.units, self.hops = embedding_dim, units, hops
         self.dropout = dropout
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the text's as its own configuration."""

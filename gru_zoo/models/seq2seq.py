@@ -12,7 +12,7 @@ from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.attention import Attention, rows_of
 from gru_zoo.layers.encoders import encoder
 from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import made_under, refuse_quantize
 from gru_zoo.text.subwords import PAD, Subwords
 
 
@@ -236,6 +236,8 @@ class Seq2Seq(keras.Model):
         features = self.features(tf.reshape(written, (-1, steps)), memory)[:, -1]
         logits = self.embedding.logits(features)
         return tf.reshape(logits, (-1, beams, logits.shape[-1])), [written]
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the subwords as their own configuration."""

@@ -21,7 +21,7 @@ from keras import layers, ops
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
 from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import made_under, refuse_quantize
 from gru_zoo.text.spans import SpanText
 
 _NEVER = -1e4  # before a softmax; float16 still holds it
@@ -100,6 +100,8 @@ class SpanReader(keras.Model):
             super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
         pass_on_trainable(self)
         self.text, self.options = text, {**sizes, "cell": cell, "dropout": dropout}
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the text's as its own configuration."""

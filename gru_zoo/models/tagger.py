@@ -12,7 +12,7 @@ from keras import layers
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
 from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
-from gru_zoo.models.policy import made_under
+from gru_zoo.models.policy import made_under, refuse_quantize
 from gru_zoo.text.word_features import WordFeatures, require_at_most
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
@@ -132,6 +132,8 @@ class Tagger(keras.Model):
                 for row, found in zip(part, given[: len(part)], strict=True):
                     results[row] = found[: len(sentences[row])]
         return [results[row] for row in range(len(sentences))]
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the features as their own configuration."""

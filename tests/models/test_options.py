@@ -110,6 +110,14 @@ def test_frozen_parts_of_a_model_stay_frozen_in_its_file(make, tmp_path):
     assert any(wanted) and not all(wanted)
 
 
+@pytest.mark.parametrize("make", MODELS)
+def test_no_model_is_quantized_in_place(make):
+    model, _ = make()
+    with pytest.raises(ValueError, match=r"cannot be quantized .* variant='int8'"):
+        model.quantize("int8")
+    assert not any(weight.dtype == "int8" for weight in model.weights)
+
+
 def test_the_policy_of_the_process_comes_back_after_an_error():
     with contextlib.suppress(RuntimeError), made_under("float64"):
         raise RuntimeError
