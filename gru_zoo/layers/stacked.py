@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
@@ -219,7 +220,7 @@ class StackedGRU(keras.layers.Layer):
         if mask is None:
             # Keras finds the mask only when `sequences` is the sole tensor argument, which it is
             # not when an initial state is given.
-            mask = getattr(sequences, "_keras_mask", None)
+            mask = get_keras_mask(sequences)
         initial_states = self._split_initial_state(initial_state, sequences)
         last_states = []
         outputs = sequences

@@ -17,6 +17,10 @@ TESTS = [
     "gru_extras",
     "gru_bad_input",
     "gru_in_models",
+    "gru_cells",
+    "stacked",
+    "attention_gru_mask",
+    "trainable",
 ]
 
 
