@@ -172,13 +172,14 @@ class Stack(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the layers' own configurations and the dropout."""
         layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
-        return {**super().get_config(), "layers": layers, "dropout": self.dropout}
+        own = {"layers": layers, "dropout": self.dropout}
+        return {**super().get_config(), **trainable_config(self), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Stack:
         """Make the stack of `get_config`, with new weights."""
         layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
-        return cls(**{**config, "layers": layers})
+        return made_from(cls, {**config, "layers": layers})
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
