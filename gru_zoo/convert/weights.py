@@ -11,6 +11,7 @@ other. Negation loses no bit.
 from __future__ import annotations
 
 import inspect
+import itertools
 from typing import Any, NamedTuple
 
 import keras
@@ -18,7 +19,7 @@ import numpy as np
 
 from gru_zoo.arguments import one_of
 from gru_zoo.layers.checks import activation_name
-from gru_zoo.layers.gru import GRU
+from gru_zoo.layers.gru import GRU, GRUCell
 from gru_zoo.layers.stacked import StackedGRU
 
 RESET_REASON = (
@@ -139,11 +140,16 @@ def require_plain(layer: GRU, target: str) -> None:
 
 
 def require_gru(layer: Any, *allowed: type) -> None:
-    """Raise unless the layer's class is one of `allowed`."""
+    """Raise unless the layer's class is one of `allowed`, with the cells that this class makes."""
     if type(layer) not in allowed:
         names = " or ".join(f"{kind.__module__.split('.')[0]} {kind.__name__}" for kind in allowed)
         given = type(layer)
         raise ValueError(f"layer must be {names}; got {given.__module__}.{given.__name__}.")
+    for gru in itertools.chain(*layer.grus) if isinstance(layer, StackedGRU) else [layer]:
+        wanted = GRUCell if isinstance(gru, GRU) else keras.layers.GRUCell
+        if (given := type(gru.cell)) is not wanted:
+            names = f"{wanted.__module__.split('.')[0]} {wanted.__name__}"
+            raise ValueError(f"layer must have a {names}; got {given.__module__}.{given.__name__}.")
 
 
 def arguments_of(layer: Any) -> dict[str, Any]:

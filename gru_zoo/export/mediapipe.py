@@ -26,6 +26,7 @@ from gru_zoo.arguments import near_name, number
 from gru_zoo.convert.keras_gru import from_keras
 from gru_zoo.export.flatbuffer.link import Linker, Part
 from gru_zoo.export.flatbuffer.metadata import PIECE_INPUTS, TextMetadata, check_thresholds, read
+from gru_zoo.layers.embeddings import embedding_table
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -49,7 +50,6 @@ class Parts(tf.Module):
         layers = [rnn.forward_layer, rnn.backward_layer] if model.bidirectional else [rnn]
         weights = [*model.variables, *(w for layer in layers for w in layer.variables)]
         self.model_variables = [variable.value for variable in weights]
-        self._embeddings = model.embedding.embeddings.value
         # Plain functions: tf.Module would track, and try to save, the Keras model itself.
         self._model = lambda: model
         self.cells = lambda: [layer.cell for layer in layers]
@@ -62,7 +62,7 @@ class Parts(tf.Module):
         [1, 3 units], and "mask_<t>" [1, 1], 0 or 1, for the direction backwards.
         """
         # Not the Keras layer: it adds operators for negative ids.
-        vectors = tf.gather(self._embeddings, ids[0])  # [time, embedding]
+        vectors = tf.gather(embedding_table(self._model().embedding), ids[0])  # [time, embedding]
         prepared = {"state": tf.zeros((1, self._model().units))}
         for direction, cell in enumerate(self.cells()):
             projected_zrh = cell.project(vectors)  # [time, 3 units]

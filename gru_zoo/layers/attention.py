@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from gru_zoo.arguments import one_of, positive_int
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 
 KINDS = ("additive", "dot")
 # Scores beside which any other vanishes: their weight is 0, or the same for all if all have them.
@@ -74,6 +75,7 @@ class Attention(keras.layers.Layer):
         self.query = keras.layers.Dense(self.units, name="query", **same)
         self.key = keras.layers.Dense(self.units, use_bias=False, name="key", **same)
         self.value = keras.layers.Dense(self.units, name="value", **same)
+        pass_on_trainable(self)
 
     def build(self, query_shape: tuple, memory_shape: tuple) -> None:
         """Make the weights for queries and a memory of these shapes."""
@@ -132,4 +134,9 @@ class Attention(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         own = {"units": self.units, "kind": self.kind, "heads": self.heads}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **trainable_config(self), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Attention:
+        """Make the layer of `get_config`, with new weights."""
+        return made_from(cls, config)

@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask
 
 from gru_zoo.arguments import positive_int
 from gru_zoo.layers import kernels
@@ -76,7 +77,7 @@ class AttentionGRU(keras.layers.Layer):
     def call(self, inputs: Any, gate: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Return the last state `[batch, units]`."""
         if mask is None:  # Keras finds it only where inputs are the sole tensor argument.
-            mask = getattr(inputs, "_keras_mask", None)
+            mask = get_keras_mask(inputs)
         rows = inputs.shape[:2]
         check_float("inputs", inputs)
         check_float("gate", gate)

@@ -53,6 +53,10 @@ def why_not_cudnn(layer: GRU, mask: Any = None, training: bool = False) -> str |
 
 def why_not_these_equations(cell: Any) -> str | None:
     """Return what a kernel in TensorFlow with fixed equations lacks for `cell`, or None."""
+    from gru_zoo.layers.gru import GRUCell  # which imports this module
+
+    if type(cell) is not GRUCell:
+        return f"its cell is a {type(cell).__name__}, which may compute something else"
     if keras.backend.backend() != "tensorflow":
         return f"it needs the TensorFlow backend, and Keras runs on {keras.backend.backend()}"
     for argument, wanted in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):

@@ -13,6 +13,7 @@ from keras.src.backend.common import global_state
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.checks import require_flags
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.layers.gru import GRU
 
 CELLS = ("gru", "lstm", "rnn", "transformer")
@@ -147,6 +148,7 @@ class Stack(keras.layers.Layer):
             keras.layers.Dropout(self.dropout, dtype=self.dtype_policy) for _ in self.layers[1:]
         ]
         self.supports_masking = True
+        pass_on_trainable(self)
 
     def build(self, input_shape: tuple) -> None:
         """Make the weights, for inputs `[batch, time, features]`."""
@@ -170,13 +172,14 @@ class Stack(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the layers' own configurations and the dropout."""
         layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
-        return {**super().get_config(), "layers": layers, "dropout": self.dropout}
+        own = {"layers": layers, "dropout": self.dropout}
+        return {**super().get_config(), **trainable_config(self), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Stack:
         """Make the stack of `get_config`, with new weights."""
         layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
-        return cls(**{**config, "layers": layers})
+        return made_from(cls, {**config, "layers": layers})
 
 
 @keras.saving.register_keras_serializable(package="gru_zoo")
@@ -224,12 +227,13 @@ class Transformer(keras.layers.Layer):
         self.supports_masking = True
         same = {"dtype": self.dtype_policy}
         self.project = keras.layers.Dense(self.units, name="project", **same)
-        self.input_dropout = keras.layers.Dropout(self.dropout, **same)
+        self.input_dropout = keras.layers.Dropout(self.dropout, name="input_dropout", **same)
         self.blocks = [
             _Block(self.units, self.dropout, name=f"block_{number}", **same)
             for number in range(self.num_layers)
         ]
         self.norm = keras.layers.LayerNormalization(name="norm", **same)
+        pass_on_trainable(self)
 
     def build(self, input_shape: tuple) -> None:
         """Make the weights, for inputs `[batch, time, features]`."""
@@ -267,8 +271,14 @@ class Transformer(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
-        own = ("units", "num_layers", "causal", "dropout")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        names = ("units", "num_layers", "causal", "dropout")
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **trainable_config(self), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Transformer:
+        """Make the layer of `get_config`, with new weights."""
+        return made_from(cls, config)
 
 
 class _Block(keras.layers.Layer):
@@ -285,11 +295,12 @@ class _Block(keras.layers.Layer):
         self.forward_norm = keras.layers.LayerNormalization(name="forward_norm", **same)
         self.widen = keras.layers.Dense(4 * units, activation="relu", name="widen", **same)
         self.narrow = keras.layers.Dense(units, name="narrow", **same)
-        self.attention_dropout = keras.layers.Dropout(dropout, **same)
-        self.forward_dropout = keras.layers.Dropout(dropout, **same)
+        self.attention_dropout = keras.layers.Dropout(dropout, name="attention_dropout", **same)
+        self.forward_dropout = keras.layers.Dropout(dropout, name="forward_dropout", **same)
 
     def build(self, input_shape: tuple) -> None:
         self.attention.build(input_shape, input_shape)
+        pass_on_trainable(self.attention)  # It makes its parts only now.
         for layer in (self.attention_norm, self.forward_norm, self.widen):
             layer.build(input_shape)
         self.narrow.build((*input_shape[:2], 4 * input_shape[-1]))

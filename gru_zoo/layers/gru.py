@@ -164,10 +164,12 @@ class GRUCell(keras.layers.GRUCell):
             state: [batch, units].
             training: False drops nothing.
         """
-        return (
-            self.get_dropout_mask(inputs) if training and self.dropout else None,
-            self.get_recurrent_dropout_mask(state) if training and self.recurrent_dropout else None,
-        )
+        of_inputs = self.get_dropout_mask(inputs) if training and self.dropout else None
+        drawn = training and self.recurrent_dropout
+        of_state = self.get_recurrent_dropout_mask(state) if drawn else None
+        # Keras draws one alone where the rate was set after the cell was made: it is every gate's.
+        alone = drawn and not isinstance(of_state, (list, tuple))
+        return of_inputs, [of_state] * 3 if alone else of_state
 
     def zoneout_share(self, inputs: Any, training: bool) -> Any:
         """Return zoneout's k: None without zoneout, its rate, or in training 0s and 1s.
@@ -266,13 +268,14 @@ class GRU(keras.layers.RNN):
     ) -> None:
         one_of("use_cudnn", use_cudnn, ("auto", True, False))
         one_of("kernel", kernel, ("auto", *kernels.KERNELS))
-        require_flags(
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-        )
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+        }
+        require_flags(**flags)
         if unroll and kernel not in ("auto", "unrolled"):
             raise ValueError(f"unroll must be False with kernel={kernel!r}; got {unroll!r}.")
         cell = GRUCell(
@@ -301,16 +304,7 @@ class GRU(keras.layers.RNN):
             trainable=kwargs.get("trainable", True),
             name="gru_cell",
         )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(cell, activity_regularizer=activity_regularizer, **flags, **kwargs)
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.use_cudnn = use_cudnn if use_cudnn == "auto" else bool(use_cudnn)
         self.kernel = kernel
@@ -355,6 +349,9 @@ class GRU(keras.layers.RNN):
             state = ops.copy(state)  # The new one is assigned in place, and gradients need the old.
         mask = next((ops.cast(given, "bool") for given in _tensors(mask)), None)
         name, self.kernel_reason = kernels.choose(self, sequences.shape[1], mask, training)
+        if type(self.cell).call is not GRUCell.call:  # no kernel knows what it computes
+            self.kernel_used = "unrolled" if self.unroll else "loop"
+            return super().inner_loop(sequences, initial_state, mask, training)
         outputs, state = kernels.run(name, self, sequences, state, mask, training)
         self.kernel_used = name
         if mask is None:

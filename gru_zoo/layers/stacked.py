@@ -7,8 +7,10 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask
 
 from gru_zoo.arguments import fraction, one_of, positive_int
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.layers.gru import GRU
 
 
@@ -158,10 +160,12 @@ class StackedGRU(keras.layers.Layer):
             keras.layers.Dropout(
                 self.dropout,
                 seed=None if self.seed is None else self.seed + layer,
+                name=f"dropout_{layer}",
                 dtype=self.dtype_policy,
             )
             for layer in range(self.num_layers - 1)
         ]
+        pass_on_trainable(self)
 
     @property
     def directions(self) -> int:
@@ -216,7 +220,7 @@ class StackedGRU(keras.layers.Layer):
         if mask is None:
             # Keras finds the mask only when `sequences` is the sole tensor argument, which it is
             # not when an initial state is given.
-            mask = getattr(sequences, "_keras_mask", None)
+            mask = get_keras_mask(sequences)
         initial_states = self._split_initial_state(initial_state, sequences)
         last_states = []
         outputs = sequences
@@ -279,6 +283,7 @@ class StackedGRU(keras.layers.Layer):
         config = self.grus[0][0].get_config()
         return {
             **super().get_config(),
+            **trainable_config(self),
             **{name: config[name] for name in self._gru_config},
             "units": self.units,
             "num_layers": self.num_layers,
@@ -287,3 +292,8 @@ class StackedGRU(keras.layers.Layer):
             "return_state": self.return_state,
             "seed": self.seed,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> StackedGRU:
+        """Make the layer of `get_config`, with new weights."""
+        return made_from(cls, config)

@@ -12,10 +12,11 @@ import tensorflow as tf
 from gru_zoo.arguments import fraction, one_of, positive_int, texts
 from gru_zoo.layers import encoders
 from gru_zoo.layers.checks import require_flags
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.models.keras_file import load_keras_file
-from gru_zoo.models.policy import dtype_policy_scope
+from gru_zoo.models.policy import dtype_policy_scope, refuse_quantize
 from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
 from gru_zoo.text.wordpiece import WordPieceTokenizer
 
@@ -97,6 +98,7 @@ class SequenceClassifier(keras.Model):
             self.pooled_dropout = keras.layers.Dropout(self.dropout, name="pooled_dropout")
             self.head = keras.layers.Dense(len(self.labels), activation="softmax", name="head")
         self.build((None, tokenizer.sequence_length))
+        pass_on_trainable(self)
 
     def _recurrent_layer(self) -> keras.layers.Layer:
         if self.cell == "gru":
@@ -180,10 +182,13 @@ class SequenceClassifier(keras.Model):
         """Return probabilities `[batch, labels]` for what was read so far."""
         return self.head(self.pooling.result(state))
 
+    quantize = refuse_quantize
+
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the tokenizer as its vocabulary and length."""
         return {
             **super().get_config(),
+            **trainable_config(self),
             "tokenizer": self.tokenizer.get_config(),
             "labels": list(self.labels),
             "embedding_dim": self.embedding_dim,
@@ -198,7 +203,8 @@ class SequenceClassifier(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SequenceClassifier:
         """Make the model of `get_config`, with new weights."""
         tokenizer = WordPieceTokenizer if "pieces" in config["tokenizer"] else WordTokenizer
-        return cls(**{**config, "tokenizer": tokenizer.from_config(config["tokenizer"])})
+        read = tokenizer.from_config(config["tokenizer"])
+        return made_from(cls, {**config, "tokenizer": read})
 
 
 def load_classifier(path: str | os.PathLike) -> SequenceClassifier:

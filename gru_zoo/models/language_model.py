@@ -9,8 +9,10 @@ import tensorflow as tf
 from keras import ops
 
 from gru_zoo.arguments import fraction, positive_int
+from gru_zoo.layers.embeddings import embedding_table
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
 from gru_zoo.layers.gru import GRU
-from gru_zoo.models.policy import dtype_policy_scope
+from gru_zoo.models.policy import dtype_policy_scope, refuse_quantize
 from gru_zoo.text.characters import CharacterTokenizer
 from gru_zoo.text.tokenizers import WordTokenizer
 
@@ -81,6 +83,7 @@ class LanguageModel(keras.Model):
             self.projection = keras.layers.Dense(self.embedding_dim, name="projection")
             self.projected_dropout = keras.layers.SpatialDropout1D(self.dropout, name="out_dropout")
         self.build((None, None))
+        pass_on_trainable(self)
 
     def build(self, input_shape: tuple) -> None:
         """Make the weights, for ids `[batch, time]`."""
@@ -105,7 +108,7 @@ class LanguageModel(keras.Model):
     def logits(self, projected: Any) -> Any:
         """Return logits `[..., tokens]` for projected features `[..., embedding_dim]`."""
         # Not `@`: of a stack of rows it makes a product a text, which takes several times as long.
-        table = ops.transpose(self.embedding.embeddings.value)
+        table = ops.transpose(embedding_table(self.embedding))
         return ops.matmul(projected, table) + self.token_bias.value
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -125,10 +128,13 @@ class LanguageModel(keras.Model):
         """Return probabilities `[batch, tokens]` of the next token."""
         return tf.nn.softmax(self.logits(self.projection(state["last"])))
 
+    quantize = refuse_quantize
+
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the tokenizer as its own configuration."""
         return {
             **super().get_config(),
+            **trainable_config(self),
             "tokenizer": self.tokenizer.get_config(),
             "embedding_dim": self.embedding_dim,
             "units": self.units,
@@ -140,4 +146,5 @@ class LanguageModel(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LanguageModel:
         """Make the model of `get_config`, with new weights."""
         tokenizer = CharacterTokenizer if "characters" in config["tokenizer"] else WordTokenizer
-        return cls(**{**config, "tokenizer": tokenizer.from_config(config["tokenizer"])})
+        read = tokenizer.from_config(config["tokenizer"])
+        return made_from(cls, {**config, "tokenizer": read})

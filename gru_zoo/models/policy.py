@@ -1,10 +1,10 @@
-"""A scope for Keras' dtype policy."""
+"""Keras' dtype policy: a scope for it, and no change of it in place."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 
@@ -35,3 +35,15 @@ def dtype_policy_scope(dtype: Any) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(kept)
+
+
+def refuse_quantize(model: keras.Model, mode: Any = None, config: Any = None, **_: Any) -> NoReturn:
+    """Raise ValueError; a model's `quantize`.
+
+    Keras' would quantize single layers of a model whose configuration has one policy for all: its
+    file could not be read, and an embedding whose rows are the softmax's too would lose its scales.
+    """
+    raise ValueError(
+        f"a {type(model).__name__} cannot be quantized in place; got mode={mode!r}. Export it with "
+        "weights in int8 instead: gru_zoo.export, variant='int8'."
+    )

@@ -25,7 +25,8 @@ from keras import layers, ops
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.attention_gru import AttentionGRU
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import dtype_policy_scope
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
+from gru_zoo.models.policy import dtype_policy_scope, refuse_quantize
 from gru_zoo.text.stories import StoryText
 
 
@@ -100,15 +101,19 @@ class Reader(keras.Model):
             facts = facts + own["facts"](own["fusion"](facts, mask=present))
             outputs = answer_with(own, facts, question, present)
             super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
+        pass_on_trainable(self)
         self.text, self.answers, self.cell = text, answers, cell
         self.embedding_dim, self.units, self.hops = embedding_dim, units, hops
         self.dropout = dropout
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the text's as its own configuration."""
         own = ("embedding_dim", "units", "hops", "cell", "dropout")
         return {
             **super().get_config(),
+            **trainable_config(self),
             **{name: getattr(self, name) for name in own},
             "text": self.text.get_config(),
             "answers": list(self.answers),
@@ -117,7 +122,7 @@ class Reader(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Reader:
         """Make the model of `get_config`, with new weights."""
-        return cls(**{**config, "text": StoryText(**config["text"])})
+        return made_from(cls, {**config, "text": StoryText(**config["text"])})
 
 
 def _layers(

@@ -11,7 +11,8 @@ from keras import ops
 from gru_zoo.arguments import fraction, positive_int
 from gru_zoo.layers.attention import Attention, rows_of
 from gru_zoo.layers.encoders import encoder
-from gru_zoo.models.policy import dtype_policy_scope
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
+from gru_zoo.models.policy import dtype_policy_scope, refuse_quantize
 from gru_zoo.text.subwords import PAD, Subwords
 
 
@@ -131,6 +132,7 @@ class Seq2Seq(keras.Model):
             places = ("source", "target", "memory", "middle", "out")
             self.drop = {p: keras.layers.Dropout(self.dropout, name=f"drop_{p}") for p in places}
         self.build()
+        pass_on_trainable(self)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights."""
@@ -235,11 +237,14 @@ class Seq2Seq(keras.Model):
         logits = self.embedding.logits(features)
         return tf.reshape(logits, (-1, beams, logits.shape[-1])), [written]
 
+    quantize = refuse_quantize
+
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the subwords as their own configuration."""
         own = ("cell", "dim", "units", "num_layers", "dropout")
         return {
             **super().get_config(),
+            **trainable_config(self),
             "subwords": self.subwords.get_config(),
             **{name: getattr(self, name) for name in own},
             "heads": self.attention.heads,
@@ -249,7 +254,8 @@ class Seq2Seq(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Seq2Seq:
         """Make the model of `get_config`, with new weights."""
-        return cls(**{**config, "subwords": Subwords.from_config(config["subwords"])})
+        subwords = Subwords.from_config(config["subwords"])
+        return made_from(cls, {**config, "subwords": subwords})
 
 
 def _sizes(layer: keras.layers.Layer) -> list[int]:

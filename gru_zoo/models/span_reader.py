@@ -20,7 +20,8 @@ from keras import layers, ops
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import dtype_policy_scope
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
+from gru_zoo.models.policy import dtype_policy_scope, refuse_quantize
 from gru_zoo.text.spans import SpanText
 
 _NEVER = -1e4  # before a softmax; float16 still holds it
@@ -97,16 +98,20 @@ class SpanReader(keras.Model):
                 softmax = layers.Softmax(name=end)
                 outputs[end] = softmax(ops.where(there, score, _NEVER))
             super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
+        pass_on_trainable(self)
         self.text, self.options = text, {**sizes, "cell": cell, "dropout": dropout}
+
+    quantize = refuse_quantize
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the text's as its own configuration."""
-        return {**super().get_config(), "text": self.text.get_config(), **self.options}
+        own = {"text": self.text.get_config(), **self.options}
+        return {**super().get_config(), **trainable_config(self), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SpanReader:
         """Make the model of `get_config`, with new weights."""
-        return cls(**{**config, "text": SpanText.from_config(config["text"])})
+        return made_from(cls, {**config, "text": SpanText.from_config(config["text"])})
 
 
 def _vectors(text: SpanText, dim: int, dropout: float) -> tuple[dict[str, Any], Any, Any]:

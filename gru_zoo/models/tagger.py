@@ -11,7 +11,8 @@ from keras import layers
 
 from gru_zoo.arguments import fraction, one_of, positive_int
 from gru_zoo.layers.encoders import CELLS, encoder
-from gru_zoo.models.policy import dtype_policy_scope
+from gru_zoo.layers.freezing import made_from, pass_on_trainable, trainable_config
+from gru_zoo.models.policy import dtype_policy_scope, refuse_quantize
 from gru_zoo.text.word_features import WordFeatures, require_at_most
 
 # Few lengths, so that few programs are compiled; the last is the longest sentence a tagger takes.
@@ -92,6 +93,7 @@ class Tagger(keras.Model):
             x = layers.Dropout(dropout, name="dropout_out")(x)
             x = layers.Dense(len(tags), activation="softmax", name="head")(x)
             super().__init__(inputs=inputs, outputs=x, name=name, trainable=trainable)
+        pass_on_trainable(self)
         self.features, self.tags = features, tags
         self.options = {**sizes, "dropout": dropout, "cell": cell}
 
@@ -132,10 +134,13 @@ class Tagger(keras.Model):
                     results[row] = found[: len(sentences[row])]
         return [results[row] for row in range(len(sentences))]
 
+    quantize = refuse_quantize
+
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the features as their own configuration."""
         return {
             **super().get_config(),
+            **trainable_config(self),
             "features": self.features.get_config(),
             "tags": list(self.tags),
             **self.options,
@@ -144,9 +149,8 @@ class Tagger(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Tagger:
         """Make the model of `get_config`, with new weights."""
-        config = dict(config)
-        config["features"] = WordFeatures.from_config(config["features"])
-        return cls(**config)
+        features = WordFeatures.from_config(config["features"])
+        return made_from(cls, {**config, "features": features})
 
 
 def _word_vectors(

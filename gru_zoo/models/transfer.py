@@ -75,7 +75,7 @@ def mean_of(models: Sequence[_Model]) -> _Model:
 
     Args:
         models: one or more of one class; the first one is changed and returned. They may read
-            different lengths, and begin with different dropout.
+            different lengths, and have different dropout, kernels and trainable parts.
 
     Raises:
         ValueError: none, or models of other classes, words, labels or sizes.
@@ -103,7 +103,7 @@ def mean_of(models: Sequence[_Model]) -> _Model:
 
 def _fixed(model: keras.Model) -> dict[str, Any]:
     """Return the part of a model's config in which models must be alike to have a mean."""
-    apart = ("name", "dropout", "dtype", "trainable")
+    apart = ("name", "dropout", "dtype", "trainable", "trainable_parts", "kernel")
     config = {key: value for key, value in model.get_config().items() if key not in apart}
     words = {k: v for k, v in config["tokenizer"].items() if k != "sequence_length"}
     return {**config, "tokenizer": words}

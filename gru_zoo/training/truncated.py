@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from gru_zoo.arguments import positive_int
+from gru_zoo.layers.embeddings import embedding_table
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.training.batching import StreamBatches
 
@@ -89,7 +90,8 @@ class TruncatedTraining(keras.Model):
         if not self.sampled:
             logits = model.logits(features)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        table, biases = model.embedding.embeddings.value, model.token_bias.value
+        biases = model.token_bias.value
+        table = tf.cast(embedding_table(model.embedding), biases.dtype)
         features = tf.cast(features, table.dtype)  # half a width in mixed precision
         drawn, expected = self._sample()
         own = tf.reduce_sum(features * tf.gather(table, targets), axis=1)

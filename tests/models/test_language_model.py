@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from gru_zoo.models.language_model import LanguageModel
 from gru_zoo.text.tokenizers import WordTokenizer
+from gru_zoo.training.truncated import TruncatedTraining
 
 WORDS = ("<PAD>", "<START>", "<UNKNOWN>", "fine", "bad", "film", "a", "the", "not")
 IDS = np.array([[1, 6, 3, 5, 0, 2], [1, 7, 5, 8, 4, 4], [7, 7, 1, 2, 3, 8]], np.int32)
@@ -65,6 +66,29 @@ def test_saved_and_loaded(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.get_config() == model.get_config()
     np.testing.assert_array_equal(loaded(IDS), model(IDS))
+
+
+def test_lora_of_the_table_is_in_the_logits_and_is_trained():
+    model, plain = language_model(), language_model()
+    model.embedding.enable_lora(2)
+    low = model.embedding.lora_embeddings_b
+    low.assign(np.random.default_rng(3).normal(size=low.shape))
+    plain.embedding.set_weights([np.asarray(model.embedding.embeddings)])
+    np.testing.assert_allclose(model(IDS), plain(IDS), rtol=1e-5, atol=1e-5)
+    trainer = TruncatedTraining(model, streams=3, sampled=4)
+    projected, targets = model.read(IDS)[0], tf.constant(IDS)
+    trained = TruncatedTraining(plain, streams=3, sampled=4)
+    losses = [each._cross_entropy(projected, targets) for each in (trainer, trained)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_a_table_that_a_model_around_it_quantized_is_refused():
+    inputs = keras.Input((None,), dtype="int32")
+    model = language_model()
+    around = keras.Model(inputs, model(inputs))
+    around.quantize("int8", filters="embedding")
+    with pytest.raises(ValueError, match="layer 'embedding' must not be quantized"):
+        model(IDS)
 
 
 @pytest.mark.parametrize(

@@ -82,13 +82,40 @@ def test_a_tagger_in_half_precision_says_its_probabilities_in_float32():
 
 
 @pytest.mark.parametrize("make", FUNCTIONAL)
-def test_an_option_that_there_is_not_is_refused_and_trainable_is_kept(make):
+def test_an_option_that_there_is_not_is_refused(make):
     with pytest.raises(TypeError, match="unexpected keyword argument 'unit'"):
         make(unit=256)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_no_variable_of_a_frozen_model_is_trainable(make):
     model, _ = make(trainable=False, name="fixed")
-    assert not model.trainable_weights
     again = type(model).from_config(model.get_config())
-    assert not again.trainable and not again.trainable_weights and again.name == "fixed"
+    assert again.name == "fixed"
+    for each in (model, again):
+        # A model around it trains each variable by that variable's own flag.
+        assert not each.trainable and not any(weight.trainable for weight in each.weights)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_frozen_parts_of_a_model_stay_frozen_in_its_file(make, tmp_path):
+    model, _ = make()
+    assert "trainable_parts" not in model.get_config()
+    part = next(part for part in model.layers if part.weights)
+    part.trainable = False
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    wanted = [weight.trainable for weight in model.weights]
+    assert [weight.trainable for weight in loaded.weights] == wanted
+    assert any(wanted) and not all(wanted)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_no_model_is_quantized_in_place(make):
+    model, _ = make()
+    with pytest.raises(ValueError, match=r"cannot be quantized .* variant='int8'"):
+        model.quantize("int8")
+    assert not any(weight.dtype == "int8" for weight in model.weights)
 
 
 def test_the_policy_of_the_process_comes_back_after_an_error():

@@ -41,6 +41,7 @@ def test_the_mean_of_models_has_the_mean_of_their_weights():
         for length, dropout in ((8, 0.2), (9, 0.0), (8, 0.1))
     ]
     models[2].trainable = False  # as a teacher's may be
+    models[1].rnn.trainable, models[1].kernel = False, "loop"
     random = np.random.default_rng(4)
     for model in models:
         model.set_weights([random.normal(size=w.shape) for w in model.get_weights()])

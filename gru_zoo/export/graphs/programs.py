@@ -22,6 +22,7 @@ import tensorflow as tf
 from keras import layers
 from keras.src.models.functional import Functional
 
+from gru_zoo.layers.embeddings import embedding_table
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.models.language_model import LanguageModel
 
@@ -179,9 +180,8 @@ def functional(model: Any) -> Any:
 
 
 def table_of(layer: layers.Embedding) -> Any:
-    """Return an embedding's vectors, [ids, features] float32; with LoRA they are computed."""
-    table = layer.embeddings
-    return tf.cast(getattr(table, "value", table), tf.float32)
+    """Return an embedding's vectors, [ids, features] float32."""
+    return tf.cast(embedding_table(layer), tf.float32)
 
 
 def require_known_numbers(inputs: Mapping[str, Given]) -> None:
