@@ -209,8 +209,9 @@ class GRU(keras.layers.RNN):
         update_gate: "keep" (Keras: an open update gate keeps the state) or "write" (Chung et al.).
         zoneout: rate of zoneout, see `GRUCell`.
         layer_norm: layer normalization inside the cell, see `GRUCell`.
-        kernel: "auto", "loop", "unrolled", "fused" or "cudnn", see `kernels.py`. "auto" chooses;
-            any other raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran.
+        kernel: "auto", "loop", "unrolled", "fused" or "cudnn", see `kernels.py`: the way to run,
+            not the weight matrix, which is `cell.kernel`. "auto" chooses; any other raises if it
+            cannot run. `kernel_used` and `kernel_reason` tell what ran.
         **kwargs: `zero_output_for_mask`, `implementation`, `name`, `dtype`, `trainable`, as Keras'.
 
     Call arguments: sequences `[batch, time, features]` float; initial_state `[batch, units]`;
