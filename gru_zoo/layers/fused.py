@@ -65,8 +65,8 @@ def gru_sequence(
         gain: [2, 3 * units], of a layer normalization of both products, or None without one.
         reset_after: True applies the reset gate after the recurrent product.
         update_gate: "keep" (z keeps the state) or "write" (z takes the candidate).
-        go_backwards: True reads the sequence from its end; outputs come in the order processed.
         epsilon: added to the layer normalization's variance.
+        go_backwards: True reads the sequence from its end; outputs come in the order processed.
         recurrent_dropout: None, or three factors [batch, units] for the state in the products of
             z, r and h (as masks of zeros and 1 / (1 - rate)).
         zoneout: None, or the share of the previous state to keep: a number, [batch, units], or
@@ -119,7 +119,7 @@ def gru_sequence(
         held = held if held is None or held.shape[1] == 1 else _pad(held, _padded_length(time))
     run = _differentiable(
         _sizes(inputs, parts),
-        (held, factors, count),
+        Context(held, factors, count),
         Convention(reset_after, update_gate == "write", None if gain is None else epsilon),
         save_gates and gain is None,
     )
@@ -174,14 +174,15 @@ def _divide(tensor: tf.Tensor, sizes: list[Any]) -> list[tf.Tensor]:
 
 
 def _divide_context(context: Context, sizes: list[Any]) -> list[Context]:
+    """Return the context of each part of the batch."""
     held, factors, count = context
     parts = len(sizes)
     shared = held is None or held.shape[0] == 1
     held = [held] * parts if shared else _divide(held, sizes)
     if factors is None:
-        return [(part, None, count) for part in held]
+        return [Context(part, None, count) for part in held]
     factors = zip(*(_divide(factor, sizes) for factor in factors), strict=True)
-    return [(part, list(three), count) for part, three in zip(held, factors, strict=True)]
+    return [Context(part, list(three), count) for part, three in zip(held, factors, strict=True)]
 
 
 def _join(parts: Sequence[tf.Tensor]) -> tf.Tensor:

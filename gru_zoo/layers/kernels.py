@@ -319,10 +319,7 @@ def unrolled(
     go_backwards: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Any, Any]:
-    """Run `recur` over the steps, written out; arguments and results as of `loop`.
-
-    Args:
-        steps: [batch, time, any], time known while tracing.
+    """Run `recur` over the steps, written out; time must be known. Else all is as in `loop`.
 
     Example:
         >>> states, last = unrolled(lambda x, h: h + x, ops.ones((2, 5, 1)), ops.zeros((2, 1)))
