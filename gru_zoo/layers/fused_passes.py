@@ -19,8 +19,8 @@ reset_after=False with "keep" is the GRU of Cho et al. (2014, section 2.3), with
 Chung et al. (2014); reset_after=True is that of cuDNN. The gradient is backpropagation through time
 (Werbos, 1990): the chain rule from the last step to the first.
 
-The functions are traced into XLA programs by fused.py. In a function's names `hz` is a product
-(h_{t-1} Uz), `uz` a matrix (Uz), and `bz_` is bz'. States stand as fused_layout.py says.
+The functions are traced into XLA programs by fused.py. In the code `hz` is a product (h_{t-1} Uz),
+`uz` a matrix (Uz), and `bz_` is bz'. States stand as fused_layout.py says.
 """
 
 from __future__ import annotations
