@@ -122,7 +122,8 @@ def layer_gates(
     if initial_state is None:
         initial_state = layer.states if layer.stateful else layer.get_initial_state(batch)
     if isinstance(initial_state, (list, tuple)) and len(initial_state) == 1:
-        (only,) = initial_state  # Keras hands the states of a layer over as a list.
+        (only,) = initial_state
+        # Keras hands a layer's states over as a list; nested numbers are one state as they are.
         initial_state = only if hasattr(only, "ndim") else initial_state
     state = _numbers("initial_state", initial_state, dtype)
     check_shape("initial_state", state, ("batch", "units"), (batch, units))
@@ -224,7 +225,7 @@ def _recorded(layer: Any, calls: list[dict[str, Any]]) -> Iterator[None]:
 
 def _numbers(name: str, value: Any, dtype: str) -> Any:
     """Return numbers as a tensor of that dtype."""
-    # One of the backend's may lie on a device, and may be of half precision.
+    # A backend's tensor of numbers stays one: NumPy may not reach its device, nor have its type.
     known = ops.is_tensor(value) and None not in value.shape
     kind = keras.backend.standardize_dtype(value.dtype) if known else ""
     if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
@@ -233,6 +234,7 @@ def _numbers(name: str, value: Any, dtype: str) -> Any:
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:
+    """Return a float tensor in a type that NumPy has, as it has no bfloat16."""
     return ops.convert_to_numpy(ops.cast(tensor, "float64"))
 
 
@@ -247,9 +249,9 @@ class Saturation:
         high: gates above it count as open.
         steps: how many steps were counted: the unmasked ones of all sequences.
         z_low: share of the steps at which the unit's update gate is below `low`.
-        z_high: ... above `high`.
+        z_high: share of the steps at which it is above `high`.
         r_low: share of the steps at which the unit's reset gate is below `low`.
-        r_high: ... above `high`.
+        r_high: share of the steps at which it is above `high`.
     """
 
     layer: str

@@ -113,31 +113,34 @@ def draw(
     figure = Figure(figsize=(width, 1.3 + len(panels) * (height + 0.45)), layout="constrained")
     FigureCanvasAgg(figure)
     masked = any(np.isnan(values).any() for values in panels.values())
-    figure.suptitle(title + "  (grey: masked)" * masked, fontsize=12, parse_math=False)
+    if masked:
+        title += "  (grey: masked)"
+    figure.suptitle(title, fontsize=12, parse_math=False)
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, values) in zip(all_axes, panels.items(), strict=True):
         diverging = name == "c"
         colours = matplotlib.colormaps["RdBu_r" if diverging else "viridis"].with_extremes(bad=GREY)
         # A candidate whose activation is not tanh may leave -1 .. 1.
-        most = max(1.0, np.nanmax(np.abs(values))) if diverging else 1.0
+        limit = max(1.0, np.nanmax(np.abs(values))) if diverging else 1.0
         image = axes.imshow(
             values,
             aspect="auto",
             interpolation="nearest",
             cmap=colours,
-            vmin=-most if diverging else 0.0,
-            vmax=most,
+            vmin=-limit if diverging else 0.0,
+            vmax=limit,
         )
         axes.set_title(names[name], loc="left", fontsize=10)
         _label_units(axes, rows)
         bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.05)
-        bar.set_ticks([-most, 0, most] if diverging else [0, 0.5, 1])
+        bar.set_ticks([-limit, 0, limit] if diverging else [0, 0.5, 1])
         bar.ax.tick_params(labelsize=8)
     _label_steps(all_axes[-1], steps, first_step, tokens)
     return figure
 
 
 def _label_units(axes: Axes, rows: Sequence[int]) -> None:
+    """Number at most 12 of the rows."""
     every = max(1, int(np.ceil(len(rows) / 12)))
     places = range(0, len(rows), every)
     axes.set_yticks(places, [str(rows[place]) for place in places], fontsize=8)
@@ -145,6 +148,7 @@ def _label_units(axes: Axes, rows: Sequence[int]) -> None:
 
 
 def _label_steps(axes: Axes, steps: int, first_step: int, tokens: Sequence[str] | None) -> None:
+    """Write every token, or where there are none or too many, number at most 20 of the steps."""
     if tokens is not None and steps <= MOST_TOKENS:
         axes.set_xticks(range(steps))
         # A token may hold a dollar sign, which is text here and no formula.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -104,8 +105,10 @@ def to_keras(
     return plain
 
 
-def _both_directions(wrapper: keras.layers.Bidirectional, convert: Any) -> Any:
-    """Return a Bidirectional around the converted layers of another one."""
+def _both_directions(
+    wrapper: keras.layers.Bidirectional, convert: Callable[[Any], Any]
+) -> keras.layers.Bidirectional:
+    """Return a Bidirectional around what `convert`, layer -> layer, makes of another one's two."""
     forward, backward = convert(wrapper.forward_layer), convert(wrapper.backward_layer)
     # The wrapper makes its own copy of the forward layer, from its configuration.
     arguments = arguments_of(forward)

@@ -90,7 +90,7 @@ def from_onnx_tensors(
     one_of("update_gate", update_gate, ["keep", "write"])
     W, R = numeric("W", W), numeric("R", R)
     B = None if B is None else numeric("B", B)
-    units = _check(W, R, B, direction, hidden_size)
+    units = _checked_units(W, R, B, direction, hidden_size)
     config = {
         "use_bias": B is not None,
         "reset_after": bool(linear_before_reset),
@@ -221,7 +221,8 @@ def from_onnx(
         if node is not None:
             raise ValueError(f"node must be None for a NodeProto, which is one; got {node!r}.")
         initializers = {} if initializers is None else initializers
-        proto, initializers = source, instance("initializers", initializers, Mapping)
+        initializers = instance("initializers", initializers, Mapping)
+        proto = source
     else:
         raise ValueError(
             "source must be a path, an onnx.ModelProto or an onnx.NodeProto; "
@@ -241,6 +242,7 @@ def from_onnx(
 
 
 def _load(path: str) -> Any:
+    """Return the model of a file; raise ValueError if it holds none."""
     import onnx
 
     try:
@@ -255,7 +257,7 @@ def _load(path: str) -> Any:
     return model
 
 
-def _check(
+def _checked_units(
     W: np.ndarray, R: np.ndarray, B: np.ndarray | None, direction: str, hidden_size: int | None
 ) -> int:
     """Return units after checking every shape and dtype."""
@@ -286,6 +288,7 @@ def _check(
 
 
 def _decode_bias(bias: np.ndarray, reset_after: bool) -> np.ndarray:
+    """Return bias_zrh, [2, 3 units] or without reset_after [3 units], of B's row [6 units]."""
     halves = bias.reshape(2, -1)  # input, recurrent
     if reset_after:
         return halves
@@ -296,14 +299,17 @@ def _decode_bias(bias: np.ndarray, reset_after: bool) -> np.ndarray:
 
 
 def _encode_bias(bias: np.ndarray) -> np.ndarray:
+    """Return B's row [6 units] of bias_zrh; where that is one half, it is the input's."""
     return np.concatenate([bias, np.zeros_like(bias)]) if bias.ndim == 1 else bias.reshape(-1)
 
 
 def _label(proto: Any) -> str:
+    """Return how to call a node: its name may be empty, and so may an output that nobody reads."""
     return proto.name or next(filter(None, proto.output), "")
 
 
 def _find_node(graph: Any, name: str | None) -> Any:
+    """Return the graph's GRU node of that name, or with None the only one."""
     found = [proto for proto in graph.node if proto.op_type == "GRU"]
     grus = {_label(proto): proto for proto in found}
     if len(grus) < len(found):  # names need not be unique, outputs must be
@@ -357,6 +363,7 @@ def _read_inputs(proto: Any, initializers: Mapping[str, Any], label: str) -> dic
 
 
 def _to_numpy(name: str, value: Any) -> np.ndarray:
+    """Return an onnx.TensorProto or an array as NumPy's; `name` is what an error calls it."""
     import onnx
 
     if not isinstance(value, onnx.TensorProto):

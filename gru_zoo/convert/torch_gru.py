@@ -30,6 +30,7 @@ from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.stacked import StackedGRU
 
 _KEY = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
+_DIRECTIONS = ("", "_reverse")  # how a key ends
 
 
 def from_torch(
@@ -84,7 +85,7 @@ def from_torch(
     for key in source:
         string("source's keys", key)
     own = {key.removeprefix(prefix): key for key in source if key.startswith(prefix)}
-    num_layers, bidirectional, use_bias = _find_out(own, prefix)
+    num_layers, bidirectional, use_bias = _read_keys(own, prefix)
     arrays = {key: _to_numpy(name, source[name]) for key, name in own.items()}
     for key in ("weight_ih_l0", "weight_hh_l0"):
         if arrays[key].ndim != 2:
@@ -106,8 +107,8 @@ def from_torch(
     )
     layer.build((None, None, arrays["weight_ih_l0"].shape[-1]))
     for number, grus in enumerate(layer.grus):
-        for gru, suffix in zip(grus, ("", "_reverse"), strict=False):
-            weights = _decode(arrays, f"l{number}{suffix}")
+        for gru, direction in zip(grus, _DIRECTIONS, strict=False):
+            weights = _decode(arrays, f"l{number}{direction}")
             write_weights(
                 gru, negate_update_columns(weights) if update_gate == "write" else weights
             )
@@ -150,14 +151,14 @@ def to_torch(layer: GRU | StackedGRU, *, prefix: str = "") -> dict[str, np.ndarr
         )
     arrays = {}
     for number, grus in enumerate(layer.grus if isinstance(layer, StackedGRU) else [[layer]]):
-        for gru, suffix in zip(grus, ("", "_reverse"), strict=False):
+        for gru, direction in zip(grus, _DIRECTIONS, strict=False):
             require_default_activations(gru, "torch.nn.GRU")
             require_plain(gru, "torch.nn.GRU")
             if not gru.cell.reset_after:
                 raise ValueError(
                     f"reset_after must be True for torch.nn.GRU; got False. {RESET_REASON}."
                 )
-            arrays.update(_encode(keep_weights(gru), f"l{number}{suffix}"))
+            arrays.update(_encode(keep_weights(gru), f"l{number}{direction}"))
     return {prefix + key: value for key, value in arrays.items()}
 
 
@@ -168,6 +169,7 @@ def _swap_rz(array: np.ndarray) -> np.ndarray:
 
 
 def _decode(arrays: Mapping[str, np.ndarray], suffix: str) -> Weights:
+    """Return the weights under the keys that end in `suffix`, such as "l0_reverse"."""
     bias = None
     if f"bias_ih_{suffix}" in arrays:
         bias = _swap_rz(np.stack([arrays[f"bias_ih_{suffix}"], arrays[f"bias_hh_{suffix}"]]))
@@ -177,6 +179,7 @@ def _decode(arrays: Mapping[str, np.ndarray], suffix: str) -> Weights:
 
 
 def _encode(weights: Weights, suffix: str) -> dict[str, np.ndarray]:
+    """Return the arrays of one layer and direction by their keys, which end in `suffix`."""
     arrays = {
         f"weight_ih_{suffix}": _swap_rz(weights.kernel).T,
         f"weight_hh_{suffix}": _swap_rz(weights.recurrent_kernel).T,
@@ -188,6 +191,7 @@ def _encode(weights: Weights, suffix: str) -> dict[str, np.ndarray]:
 
 
 def _to_numpy(key: str, value: Any) -> np.ndarray:
+    """Return a tensor or array as NumPy's; `key` is what an error calls it."""
     if hasattr(value, "detach"):
         if value.is_meta:
             raise ValueError(f"{key} must have its numbers; got a tensor of the meta device.")
@@ -196,30 +200,31 @@ def _to_numpy(key: str, value: Any) -> np.ndarray:
     return numeric(key, value)
 
 
-def _find_out(keys: Mapping[str, Any], prefix: str) -> tuple[int, bool, bool]:
+def _read_keys(keys: Mapping[str, Any], prefix: str) -> tuple[int, bool, bool]:
     """Return the number of layers, whether bidirectional, whether biases; check the keys."""
     matches = {key: _KEY.fullmatch(key) for key in keys}
     strange = [key for key, match in matches.items() if not match]
     if strange or not keys:
         raise ValueError(_no_gru_keys(strange, prefix))
     num_layers = 1 + max(int(match[3]) for match in matches.values())
-    suffixes = ("", "_reverse") if any(match[4] for match in matches.values()) else ("",)
+    bidirectional = any(match[4] for match in matches.values())
+    directions = _DIRECTIONS if bidirectional else _DIRECTIONS[:1]
     kinds = ["weight_ih", "weight_hh"]
     if any(match[1] == "bias" for match in matches.values()):
         kinds += ["bias_ih", "bias_hh"]
-    wanted = (f"{k}_l{n}{s}" for n in range(num_layers) for s in suffixes for k in kinds)
+    wanted = (f"{k}_l{n}{d}" for n in range(num_layers) for d in directions for k in kinds)
     # A key may claim any number of layers: four suffice to say what is wrong.
     missing = list(itertools.islice((prefix + key for key in wanted if key not in keys), 4))
     if missing:
         raise ValueError(
             f"source must have all keys of a torch.nn.GRU with {num_layers} layers and "
-            f"{len(suffixes)} directions; missing: {_shown(missing)}."
+            f"{len(directions)} directions; missing: {_shown(missing)}."
         )
-    return num_layers, len(suffixes) == 2, len(kinds) == 4
+    return num_layers, bidirectional, len(kinds) == 4
 
 
 def _shown(keys: list[str]) -> str:
-    return ", ".join(keys[:3]) + ", ..." * (len(keys) > 3)
+    return ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
 
 
 def _no_gru_keys(strange: list[str], prefix: str) -> str:
@@ -227,21 +232,23 @@ def _no_gru_keys(strange: list[str], prefix: str) -> str:
     roots = sorted(
         {prefix + key.removesuffix("weight_ih_l0") for key in strange if "weight_ih_l0" in key}
     )
-    hint = f" GRU weights may be found with prefix={' or '.join(map(repr, roots))}." * bool(roots)
+    hint = ""
+    if roots:
+        hint = f" GRU weights may be found with prefix={' or '.join(map(repr, roots))}."
     if not strange:
         return f"source must have keys that begin with prefix={prefix!r}; got none.{hint}"
     shown = _shown([prefix + key for key in strange])
-    what = " (a projection, which torch.nn.GRU does not have)"
-    what *= any(key.startswith("weight_hr") for key in strange)
+    if any(key.startswith("weight_hr") for key in strange):
+        shown += " (a projection, which torch.nn.GRU does not have)"
     return (
-        f"source must have only the keys of a torch.nn.GRU (weight_ih_l0, ...); got {shown}{what}."
-        + hint
+        f"source must have only the keys of a torch.nn.GRU (weight_ih_l0, ...); got {shown}.{hint}"
     )
 
 
 def _check_shapes_and_dtypes(
     arrays: Mapping[str, np.ndarray], units: int, bidirectional: bool, prefix: str
 ) -> None:
+    """Raise ValueError unless every array fits the units, and all have one of three dtypes."""
     features = arrays["weight_ih_l0"].shape[-1]
     dtype = arrays["weight_hh_l0"].dtype
     for key, array in arrays.items():

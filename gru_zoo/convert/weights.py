@@ -31,7 +31,7 @@ RESET_REASON = (
 ONLY_OURS = (
     inspect.signature(GRU).parameters.keys() - inspect.signature(keras.layers.GRU).parameters.keys()
 )
-# Of any sign of a weight they make the same size.
+# Constraints on the size of the weights alone: negated weights meet them as the weights did.
 _BLIND_TO_SIGNS = (
     keras.constraints.MaxNorm,
     keras.constraints.MinMaxNorm,
@@ -54,7 +54,17 @@ class Weights(NamedTuple):
 
 
 def read_weights(layer: Any) -> Weights:
-    """Return the weights of a built GRU, ours or Keras', as NumPy arrays."""
+    """Return the weights of a GRU, ours or Keras', as NumPy arrays.
+
+    Raises:
+        ValueError: the layer is not built.
+
+    Example:
+        >>> layer = GRU(8)
+        >>> layer.build((None, None, 4))
+        >>> read_weights(layer).bias.shape
+        (2, 24)
+    """
     if not layer.built or not layer.cell.built:
         raise ValueError(
             f"layer must be built, so that it has weights; got {type(layer).__name__} "
@@ -67,7 +77,19 @@ def read_weights(layer: Any) -> Weights:
 
 
 def write_weights(layer: Any, weights: Weights, batch: int | None = None) -> None:
-    """Build the GRU for these weights and set them."""
+    """Build the GRU, ours or Keras', for these weights if it is not built yet, and set them.
+
+    Args:
+        layer: of the units, the `reset_after` and the `use_bias` that the weights' shapes ask for.
+        weights: gates packed z | r | h.
+        batch: rows of a batch, which a stateful layer must know; None for any number.
+
+    Example:
+        >>> layer = GRU(8, use_bias=False)
+        >>> write_weights(layer, Weights(np.ones((4, 24)), np.ones((8, 24)), None))
+        >>> layer.built
+        True
+    """
     if not layer.built:
         layer.build((batch, None, weights.kernel.shape[0]))
     layer.cell.kernel.assign(weights.kernel)
@@ -79,12 +101,18 @@ def write_weights(layer: Any, weights: Weights, batch: int | None = None) -> Non
 
 
 def negate_update_columns(weights: Weights) -> Weights:
-    """Return the weights with everything that feeds the update gate negated."""
+    """Return the weights with everything that feeds the update gate negated.
+
+    Example:
+        >>> weights = Weights(np.ones((4, 24)), np.ones((8, 24)), None)
+        >>> negate_update_columns(weights).kernel[0, 6:10].tolist()
+        [-1.0, -1.0, 1.0, 1.0]
+    """
 
     def negated(array: np.ndarray) -> np.ndarray:
         array = array.copy()
-        units = array.shape[-1] // 3
-        array[..., :units] = -array[..., :units]  # z comes first
+        z = slice(0, array.shape[-1] // 3)
+        array[..., z] = -array[..., z]
         return array
 
     weights = weights if weights.bias is None else weights._replace(bias=negated(weights.bias))
@@ -122,7 +150,7 @@ def keep_weights(layer: GRU) -> Weights:
 
 
 def require_default_activations(layer: GRU, target: str) -> None:
-    """Raise unless the activations are tanh and sigmoid, the only ones that `target` has."""
+    """Raise ValueError unless the activations are tanh and sigmoid, all that `target` has."""
     for name, wanted in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
         given = activation_name(getattr(layer.cell, name))
         if given != wanted:
@@ -130,7 +158,8 @@ def require_default_activations(layer: GRU, target: str) -> None:
 
 
 def require_plain(layer: GRU, target: str) -> None:
-    """Raise if an option that Keras' GRU does not have changes what the layer computes."""
+    """Raise ValueError if an option that Keras' GRU does not have changes what is computed."""
+    # Of those that only ours has, update_gate is converted, and kernel changes no number.
     for name in sorted(ONLY_OURS - {"update_gate", "kernel"}):
         given, default = getattr(layer, name), inspect.signature(GRU).parameters[name].default
         if given != default:
@@ -140,7 +169,10 @@ def require_plain(layer: GRU, target: str) -> None:
 
 
 def require_gru(layer: Any, *allowed: type) -> None:
-    """Raise unless the layer's class is one of `allowed`, with the cells that this class makes."""
+    """Raise ValueError unless the layer's class is one of `allowed`, with the cell that it makes.
+
+    A subclass is another one: it may compute something else.
+    """
     if type(layer) not in allowed:
         names = " or ".join(f"{kind.__module__.split('.')[0]} {kind.__name__}" for kind in allowed)
         given = type(layer)
@@ -159,14 +191,23 @@ def arguments_of(layer: Any) -> dict[str, Any]:
     configuration has their names: a user's own may not be registered, or have the name of one of
     Keras'. It lacks `implementation` too, and Keras' lacks `use_cudnn`.
     """
-    stacked = isinstance(layer, StackedGRU)
-    gru = layer.grus[0][0] if stacked else layer
     names = inspect.signature(type(layer)).parameters.keys() - {"kwargs"}
     names |= {"name", "trainable", "activity_regularizer"}
-    names |= set() if stacked else {"zero_output_for_mask", "implementation"}
-    having = {n: next(h for h in (layer, gru, gru.cell) if hasattr(h, n)) for n in names}
-    found = {name: getattr(holder, name) for name, holder in having.items()}
-    return {**found, "dtype": layer.dtype_policy}
+    if not isinstance(layer, StackedGRU):
+        names |= {"zero_output_for_mask", "implementation"}
+    gru = _grus(layer)[0]
+    arguments = {}
+    for name in names:
+        holder = next(one for one in (layer, gru, gru.cell) if hasattr(one, name))
+        arguments[name] = getattr(holder, name)
+    return {**arguments, "dtype": layer.dtype_policy}
+
+
+def _grus(layer: Any) -> list[Any]:
+    """Return the GRUs of a StackedGRU, layer by layer; of any other layer, that alone."""
+    if isinstance(layer, StackedGRU):
+        return [gru for directions in layer.grus for gru in directions]
+    return [layer]
 
 
 def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
@@ -192,19 +233,15 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
         'write'
     """
     require_gru(layer, GRU, StackedGRU)
-    stacked = isinstance(layer, StackedGRU)
-    grus = [gru for level in layer.grus for gru in level] if stacked else [layer]
+    grus = _grus(layer)
     activation = activation_name(grus[0].cell.recurrent_activation)
     one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
     weights = [flipped_weights(gru) for gru in grus]
     other = "write" if grus[0].cell.update_gate == "keep" else "keep"
     flipped = type(layer)(**{**arguments_of(layer), "update_gate": other})
-    if stacked:
+    if isinstance(layer, StackedGRU):
         flipped.build((None, None, weights[0].kernel.shape[0]))
-        targets = [gru for level in flipped.grus for gru in level]
-    else:
-        targets = [flipped]
-    for source, target, arrays in zip(grus, targets, weights, strict=True):
+    for source, target, arrays in zip(grus, _grus(flipped), weights, strict=True):
         copy_into(target, arrays, source)
     return flipped
 
@@ -242,15 +279,14 @@ def to_convention(
         'write'
     """
     require_gru(layer, GRU, StackedGRU)
-    gru = layer.grus[0][0] if isinstance(layer, StackedGRU) else layer
+    gru = _grus(layer)[0]
     one_of("reset_after", reset_after, [None, False, True])
     if reset_after is not None and bool(reset_after) != gru.cell.reset_after:
         raise ValueError(
             f"reset_after must be {gru.cell.reset_after}, as the layer's; got {reset_after}. "
             f"{RESET_REASON}."
         )
-    if update_gate is None or one_of("update_gate", update_gate, ["keep", "write"]) == (
-        gru.cell.update_gate
-    ):
+    if update_gate is None:
         return layer
-    return flip_update_gate(layer)
+    wanted = one_of("update_gate", update_gate, ["keep", "write"])
+    return layer if wanted == gru.cell.update_gate else flip_update_gate(layer)

@@ -47,13 +47,13 @@ def attention_sequence(
         TensorShape([2, 3])
     """
     inputs = tf.convert_to_tensor(inputs)
-    math = tf.float64 if inputs.dtype == tf.float64 else tf.float32
-    arguments = [tf.cast(a, math) for a in (inputs, gate, state, kernel, recurrent, bias)]
+    wide = tf.float64 if inputs.dtype == tf.float64 else tf.float32
+    arguments = [tf.cast(a, wide) for a in (inputs, gate, state, kernel, recurrent, bias)]
     count = tf.shape(inputs)[1]
     lengths = tf.constant(_LENGTHS)
-    more = tf.reduce_min(tf.where(lengths < count, lengths[-1], lengths)) - count
-    arguments[0] = tf.pad(arguments[0], [[0, 0], [0, more], [0, 0]])
-    arguments[1] = tf.pad(arguments[1], [[0, 0], [0, more]])
+    padding = tf.reduce_min(tf.where(lengths < count, lengths[-1], lengths)) - count
+    arguments[0] = tf.pad(arguments[0], [[0, 0], [0, padding], [0, 0]])
+    arguments[1] = tf.pad(arguments[1], [[0, 0], [0, padding]])
 
     @tf.custom_gradient
     def run(*given: tf.Tensor) -> Any:
@@ -91,7 +91,10 @@ def _forward(
     recurrent: tf.Tensor,
     bias: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """Return the last state, and time-major r, c, h and p of every step."""
+    """Return the last state [batch, units], and r, c, h and p of every step [time, batch, units].
+
+    Arguments as of `attention_sequence`, padded; `count`, int32 [], is how many steps are true.
+    """
     gate = tf.transpose(gate)[:, :, tf.newaxis]  # [time, batch, 1]
     # Gates in arrays of their own: splitting one packed array in the loop is far slower.
     by_x = [tf.einsum("btf,fu->tbu", inputs, part) for part in tf.split(kernel, 2, axis=1)]
@@ -114,7 +117,14 @@ _forward_program = tf.function(_forward, jit_compile=True, autograph=False)
 def _backward(
     count: tf.Tensor, upstream: tf.Tensor, arguments: tuple[tf.Tensor, ...], saved: list[tf.Tensor]
 ) -> list[tf.Tensor]:
-    """Return the gradient of every argument."""
+    """Return the gradients of the arguments, in their order and shapes, as the module derives them.
+
+    Args:
+        count: as of `_forward`.
+        upstream: the gradient of the last state, [batch, units].
+        arguments: of `_forward` without the count.
+        saved: r, c, h and p of `_forward`.
+    """
     inputs, gate, _, kernel, recurrent, _ = arguments
     r, c, h, p = saved
     gate = tf.transpose(gate)[:, :, tf.newaxis]

@@ -10,7 +10,7 @@ from gru_zoo.arguments import one_of
 
 
 def check_float(name: str, tensor: Any) -> None:
-    """Raise unless a tensor is of a float type.
+    """Raise ValueError unless a tensor is of a float type.
 
     Example:
         >>> check_float("inputs", keras.ops.ones((2, 3), "int32"))
@@ -23,7 +23,7 @@ def check_float(name: str, tensor: Any) -> None:
 
 
 def check_shape(name: str, tensor: Any, axes: tuple[str, ...], sizes: tuple[Any, ...]) -> None:
-    """Raise unless a tensor has axes of these sizes; a size that is None fits every other.
+    """Raise ValueError unless a tensor has axes of these sizes; None fits every size.
 
     Example:
         >>> check_shape("mask", keras.ops.ones((2, 3)), ("batch", "time"), (2, 5))

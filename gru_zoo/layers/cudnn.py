@@ -110,7 +110,7 @@ def pack(kernel: Any, recurrent_kernel: Any, biases: Any, update_gate: str = "ke
 
 def cudnn(
     cell: Any,
-    kernel: Any,
+    input_kernel: Any,
     sequences: Any,
     state: Any,
     mask: Any = None,
@@ -125,7 +125,7 @@ def cudnn(
 
     from gru_zoo.layers.kernels import fused
 
-    arrays = cell, kernel, sequences, state, mask
+    arrays = cell, input_kernel, sequences, state, mask
     if mask is None:
         return _right_padded(*arrays, go_backwards)
 
@@ -138,7 +138,7 @@ def cudnn(
 
 
 def _right_padded(
-    cell: Any, kernel: Any, sequences: Any, state: Any, mask: Any, go_backwards: bool
+    cell: Any, input_kernel: Any, sequences: Any, state: Any, mask: Any, go_backwards: bool
 ) -> tuple[Any, Any]:
     import tensorflow as tf
 
@@ -154,7 +154,7 @@ def _right_padded(
         input=sequences,
         input_h=state[:, None],  # [batch, layers, units]
         input_c=tf.zeros([], sequences.dtype),
-        params=pack(kernel, cell.recurrent_kernel, cell.bias, cell.update_gate),
+        params=pack(input_kernel, cell.recurrent_kernel, cell.bias, cell.update_gate),
         sequence_lengths=at_least_one,
         rnn_mode="gru",
         time_major=False,

@@ -128,6 +128,9 @@ class Stack(keras.layers.Layer):
         dropout: share of the features dropped between them, in [0, 1).
         name: of the layer.
 
+    Raises:
+        ValueError: `dropout` is out of its range.
+
     Example:
         >>> stack = Stack([GRU(7, return_sequences=True), GRU(6, return_sequences=True)])
         >>> stack(ops.ones((3, 5, 4))).shape
@@ -205,6 +208,9 @@ class Transformer(keras.layers.Layer):
 
     Returns:
         `[batch, time, units]`.
+
+    Raises:
+        ValueError: an argument is out of its range.
 
     Example:
         >>> Transformer(8, num_layers=2)(ops.ones((3, 5, 4))).shape

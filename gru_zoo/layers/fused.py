@@ -65,8 +65,8 @@ def gru_sequence(
         gain: [2, 3 * units], of a layer normalization of both products, or None without one.
         reset_after: True applies the reset gate after the recurrent product.
         update_gate: "keep" (z keeps the state) or "write" (z takes the candidate).
-        go_backwards: True reads the sequence from its end; outputs come in the order processed.
         epsilon: added to the layer normalization's variance.
+        go_backwards: True reads the sequence from its end; outputs come in the order processed.
         recurrent_dropout: None, or three factors [batch, units] for the state in the products of
             z, r and h (as masks of zeros and 1 / (1 - rate)).
         zoneout: None, or the share of the previous state to keep: a number, [batch, units], or
@@ -94,24 +94,24 @@ def gru_sequence(
         raise ValueError(f"bias must be {wanted} with reset_after={reset_after}; got {shape}.")
     inputs = tf.convert_to_tensor(inputs)
     dtype = inputs.dtype
-    math = tf.float64 if dtype == tf.float64 else tf.float32
-    inputs, kernel = tf.cast(inputs, math), tf.cast(kernel, math)
-    recurrent = tf.cast(recurrent_kernel, math)
-    state = tf.cast(initial_state, math)
+    wide = tf.float64 if dtype == tf.float64 else tf.float32
+    inputs, kernel = tf.cast(inputs, wide), tf.cast(kernel, wide)
+    recurrent = tf.cast(recurrent_kernel, wide)
+    state = tf.cast(initial_state, wide)
     if state.shape[-1] is None:  # traced so; the programs are made for a known width
         state = tf.ensure_shape(state, [None, recurrent.shape[0]])
-    bias = tf.zeros([recurrent.shape[-1]], math) if bias is None else tf.cast(bias, math)
-    weights = [kernel, recurrent, bias, *([] if gain is None else [tf.cast(gain, math)])]
+    bias = tf.zeros([recurrent.shape[-1]], wide) if bias is None else tf.cast(bias, wide)
+    weights = [kernel, recurrent, bias, *([] if gain is None else [tf.cast(gain, wide)])]
     if mask is not None:  # what stands on a masked step, NaN included, must not come through
         mask = tf.cast(mask, tf.bool)[:, :, tf.newaxis]
-        inputs = tf.where(mask, inputs, tf.zeros([], math))
-    held = _held(mask, zoneout, math)
+        inputs = tf.where(mask, inputs, tf.zeros([], wide))
+    held = _held(mask, zoneout, wide)
     if go_backwards:
         inputs = tf.reverse(inputs, [1])
         held = held if held is None or held.shape[1] == 1 else tf.reverse(held, [1])
     factors = None
     if recurrent_dropout is not None:  # made of a state, perhaps, that an eager tape watches
-        factors = [tf.stop_gradient(tf.cast(factor, math)) for factor in recurrent_dropout]
+        factors = [tf.stop_gradient(tf.cast(factor, wide)) for factor in recurrent_dropout]
     time, count = tf.shape(inputs)[1], None
     if inputs.shape[1] is None or tf.executing_eagerly():
         count = time
@@ -119,7 +119,7 @@ def gru_sequence(
         held = held if held is None or held.shape[1] == 1 else _pad(held, _padded_length(time))
     run = _differentiable(
         _sizes(inputs, parts),
-        (held, factors, count),
+        Context(held, factors, count),
         Convention(reset_after, update_gate == "write", None if gain is None else epsilon),
         save_gates and gain is None,
     )
@@ -170,18 +170,20 @@ def _sizes(inputs: tf.Tensor, parts: int | None) -> list[Any]:
 
 
 def _divide(tensor: tf.Tensor, sizes: list[Any]) -> list[tf.Tensor]:
+    """Return the parts of a tensor whose first axis is the batch."""
     return [tensor] if len(sizes) == 1 else tf.split(tensor, sizes, num=len(sizes))
 
 
 def _divide_context(context: Context, sizes: list[Any]) -> list[Context]:
+    """Return the context of each part of the batch."""
     held, factors, count = context
     parts = len(sizes)
     shared = held is None or held.shape[0] == 1
     held = [held] * parts if shared else _divide(held, sizes)
     if factors is None:
-        return [(part, None, count) for part in held]
+        return [Context(part, None, count) for part in held]
     factors = zip(*(_divide(factor, sizes) for factor in factors), strict=True)
-    return [(part, list(three), count) for part, three in zip(held, factors, strict=True)]
+    return [Context(part, list(three), count) for part, three in zip(held, factors, strict=True)]
 
 
 def _join(parts: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -191,7 +193,10 @@ def _join(parts: Sequence[tf.Tensor]) -> tf.Tensor:
 def _differentiable(
     sizes: list[Any], context: Context, convention: Convention, save: bool
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Return (inputs, state, *weights) -> (outputs, last state)."""
+    """Return (inputs, state, *weights) -> (outputs, last state), with gradients of any order.
+
+    The gradient is `first`, by the hand-derived program; that of `first` is `_second`.
+    """
     run_forward, run_backward, run_input_gradient = _islands(convention, save)
     contexts = _divide_context(context, sizes)
 
@@ -210,13 +215,13 @@ def _differentiable(
         def gradient(*upstream: tf.Tensor) -> Any:
             @tf.custom_gradient
             def first(*given: tf.Tensor) -> Any:
-                slopes = (_divide(tf.stop_gradient(slope), sizes) for slope in given[:2])
-                slopes = zip(*slopes, strict=True)
-                jobs = zip(contexts, divided(given[2:]), slopes, results, strict=True)
-                found = [run_backward(c, part, u, r[0], r[2:]) for c, part, u, r in jobs]
-                states, *weights = zip(*(rest for rest, _ in found), strict=True)
+                (d_outputs, d_last), read = given[:2], given[2:]  # upstream, arguments
+                slopes = [_divide(tf.stop_gradient(d), sizes) for d in (d_outputs, d_last)]
+                jobs = zip(contexts, divided(read), zip(*slopes, strict=True), results, strict=True)
+                found = [run_backward(c, part, d, r[0], r[2:]) for c, part, d, r in jobs]
+                states, *weights = zip(*(but_inputs for but_inputs, _ in found), strict=True)
                 # Programs of their own, so that a graph drops them if nobody asks for the result.
-                kernel = tf.stop_gradient(given[4])
+                kernel = tf.stop_gradient(read[2])
                 inputs = [run_input_gradient(kernel, by_x) for _, by_x in found]
                 weights = [w[0] if len(w) == 1 else tf.add_n(w) for w in weights]
                 gradients = (_join(inputs), _join(states), *weights)
@@ -235,7 +240,17 @@ def _second(
     given: tuple[tf.Tensor, ...],
     *upstream: tf.Tensor,
 ) -> list[tf.Tensor]:
-    """Return the gradient of the gradient, by TensorFlow's own differentiation of the loop."""
+    """Return the gradient of the gradient, by TensorFlow's own differentiation of the loop.
+
+    Args:
+        context: of the whole batch.
+        convention: as of `forward`.
+        given: the gradients of outputs and last state, then the arguments of `forward`.
+        *upstream: the gradients of the arguments' gradients, in the arguments' shapes.
+
+    Returns:
+        The gradients of `given`, in its shapes.
+    """
     return _second_program(convention)(context, given, upstream)
 
 

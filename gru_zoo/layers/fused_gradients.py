@@ -28,6 +28,10 @@ def weight_gradients(
         parts: dz, dr, dc and, for reset_after, the gradient of (h U + b')'s last gate.
         groups: of a layer normalization: z and r, c, by x and then by h.
         biases: the rank of the bias, 2 if it has a recurrent half.
+
+    Returns:
+        The gradients in the shapes of the weights, that of the gain only with a normalization; and
+        dz, dr, dc as they are before x W's normalization, for `input_gradient`.
     """
     (dz, dr, dc), dp = parts[:3], parts[-1]
     by_x = [*before(groups[0], [dz, dr]), *before(groups[1], [dc])]
@@ -73,6 +77,16 @@ def _at_once(
 
 
 def input_gradient(kernel: tf.Tensor, by_x: list[tf.Tensor]) -> Any:
-    """Return the gradient of the inputs, [batch, time, features]."""
+    """Return the gradient of the inputs, [batch, time, features].
+
+    Args:
+        kernel: [features, 3 units].
+        by_x: the gradients of x W from `weight_gradients`, [time, batch, units] for each gate.
+
+    Example:
+        >>> by_x = [tf.ones([5, 2, 3])] * 3
+        >>> input_gradient(tf.ones([4, 9]), by_x).shape
+        TensorShape([2, 5, 4])
+    """
     pairs = zip(by_x, tf.split(kernel, 3, axis=-1), strict=True)
     return sum(tf.einsum("tbu,du->btd", d, w) for d, w in pairs)

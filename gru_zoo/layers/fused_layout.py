@@ -70,41 +70,56 @@ def loop(
     state: tf.Tensor,
     time: Any,
     count: Any,
-    rows: int,
+    values: int,
     *,
     over: Sequence[tf.Tensor] = (),
     backwards: bool = False,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Run `step`(t, state, ...) -> (state, rows) `count` times, or `time` times if that is None.
+    """Run `step` over t = 0, 1, ... and collect what it gives.
 
     Args:
-        over: arrays [time, *state] that the first rows are written over, so that their memory is
-            neither cleared nor new; `step` is given what they hold at t.
+        step: (t, state, *what `over` holds at t) -> (state, values): the next state, and a list of
+            arrays of the state's shape, which are written at t.
+        state: before the first step.
+        time: the arrays' length, an int or int32 [].
+        count: how many steps to run, int32 []; None runs `time`.
+        values: how many values `step` gives.
+        over: arrays [time, *state] that the first values are written over, so that their memory is
+            neither cleared nor new.
+        backwards: run from t = count - 1 down to 0.
 
     Returns:
-        The last state, and each row's array [time, *state]; where no step came, zeros or `over`.
+        The last state, and each value's array [time, *state]; where no step came, zeros or `over`.
+
+    Example:
+        >>> def step(t, state):
+        ...     return state + 1.0, [state]
+        >>> last, (before,) = loop(step, tf.zeros([1, 1]), 3, None, 1)
+        >>> float(last[0, 0]), before[:, 0, 0].numpy().tolist()
+        (3.0, [0.0, 1.0, 2.0])
     """
     steps = time if count is None else count
 
-    def begun(row: int) -> tf.TensorArray:
+    def begun(value: int) -> tf.TensorArray:
         zeros = tf.TensorArray(state.dtype, time, element_shape=state.shape)
-        if row < len(over):
-            return zeros.unstack(over[row])
-        if row == 0 or count is not None or is_small(time, *state.shape):
+        if value < len(over):
+            return zeros.unstack(over[value])
+        if value == 0 or count is not None or is_small(time, *state.shape):
             return zeros
-        # Nothing of it is left. XLA would make equal arrays once, and read that to copy it.
+        # Overwritten whole, so any number will do; each array has its own, because XLA would make
+        # equal arrays once and copy them.
         shape = [time, *tf.unstack(tf.shape(state))]
-        return zeros.unstack(tf.fill(shape, tf.cast(row, state.dtype)))
+        return zeros.unstack(tf.fill(shape, tf.cast(value, state.dtype)))
 
     def body(i: tf.Tensor, state: tf.Tensor, arrays: list[tf.TensorArray]) -> Any:
         t = steps - 1 - i if backwards else i
-        state, values = step(t, state, *(array.read(t) for array in arrays[: len(over)]))
-        return i + 1, state, [a.write(t, v) for a, v in zip(arrays, values, strict=True)]
+        state, given = step(t, state, *(array.read(t) for array in arrays[: len(over)]))
+        return i + 1, state, [a.write(t, v) for a, v in zip(arrays, given, strict=True)]
 
     _, state, arrays = tf.while_loop(
         lambda i, *_: i < steps,
         body,
-        (0, state, [begun(row) for row in range(rows)]),
+        (0, state, [begun(value) for value in range(values)]),
         maximum_iterations=time,
     )
     return state, [array.stack() for array in arrays]

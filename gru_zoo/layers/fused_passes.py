@@ -15,9 +15,12 @@ A step that is masked, or a unit that zoneout holds, is kept to a further share 
 Recurrent dropout multiplies h_{t-1} in the three products, one factor a gate, and nowhere else.
 Layer normalization (fused_norm.py) replaces each product by gain * n(product), before the biases.
 
-The functions are traced into XLA programs by fused.py. Throughout, `context` is what has no
-gradient: m, the three factors of recurrent dropout, and the number of true steps, each or None.
-States stand as fused_layout.py says.
+reset_after=False with "keep" is the GRU of Cho et al. (2014, section 2.3), with "write" that of
+Chung et al. (2014); reset_after=True is that of cuDNN. The gradient is backpropagation through time
+(Werbos, 1990): the chain rule from the last step to the first.
+
+The functions are traced into XLA programs by fused.py. In the code `hz` is a product (h_{t-1} Uz),
+`uz` a matrix (Uz), and `bz_` is bz'. States stand as fused_layout.py says.
 """
 
 from __future__ import annotations
@@ -36,7 +39,22 @@ from gru_zoo.layers.fused_norm import Group, before, gained
 _AHEAD = 2**13
 _AHEAD_FEATURES = 32
 
-Context = tuple[Any, Any, Any]
+_NO_DROPOUT = (1.0, 1.0, 1.0)
+
+
+class Context(NamedTuple):
+    """What both passes read besides the arguments, and what has no gradient; each may be None.
+
+    Attributes:
+        held: m, [batch or 1, time or 1, units or 1], in the dtype of the inputs; None is 0.
+        factors: recurrent dropout's factors of h_{t-1} in the products of z, r and c, three arrays
+            [batch, units] in the dtype of the inputs; None is 1.
+        count: how many steps are true, the rest being padding: int32 []; None is all.
+    """
+
+    held: tf.Tensor | None
+    factors: list[tf.Tensor] | None
+    count: tf.Tensor | None
 
 
 class Convention(NamedTuple):
@@ -55,7 +73,7 @@ def _gates(array: tf.Tensor) -> list[tf.Tensor]:  # [..., 3 units] -> z, r, h
     return tf.split(array, 3, axis=-1)
 
 
-def _shares(layout: Layout, held: Any) -> Callable[[Any], Any]:
+def _shares(layout: Layout, held: tf.Tensor | None) -> Callable[[Any], tuple[Any, Any]]:
     """Return t -> (m_t, 1 - m_t)."""
     if held is None:
         return lambda t: (0.0, 1.0)
@@ -92,9 +110,23 @@ def forward(
     convention: Convention,
     save: bool,
 ) -> tuple[tf.Tensor, ...]:
-    """Return outputs, last state and, if `save`, time-major k, r, c, the product in c and h_{t-1}.
+    """Run the equations of the module (Cho et al., 2014, section 2.3) from the first step on.
 
-    That product is (h_{t-1} Uc + bc') or (r_t * h_{t-1}) Uc, by the convention.
+    Args:
+        context: masked steps, zoneout, recurrent dropout and the number of true steps.
+        inputs: x, [batch, time, features], float32 or float64, as all arrays here.
+        state: h_0, [batch, units].
+        kernel: W = [Wz | Wr | Wc], [features, 3 units].
+        recurrent: U = [Uz | Ur | Uc], [units, 3 units].
+        bias: b and b', [2, 3 units]; or b alone, [3 units], where b' is 0.
+        gain: layer normalization's g of x W and g' of h U, [2, 3 units], or None without one.
+        convention: which of the equations.
+        save: whether to return the gates too, so that `backward` need not compute them again.
+
+    Returns:
+        The outputs h_1 .. h_T, [batch, time, units]; the last state, [batch, units]; and if `save`,
+        [time, batch, units] each, k, r, c, the candidate's product, which is (h_{t-1} Uc + bc') or
+        (r_t * h_{t-1}) Uc by the convention, and h_{t-1}.
     """
     held, factors, count = context
     layout = layout_for(*state.shape) if not save and gain is None else ROWS
@@ -107,20 +139,20 @@ def forward(
         *xzr, xc = ahead or projected(t)
         xz, xr = gained(xzr, gains[:2], convention.epsilon)
         (xc,) = gained([xc], gains[2:3], convention.epsilon)
-        uz, ur, candidate = recur(h)
-        k = tf.sigmoid(_signed(xz + uz + (bz + bz_), convention.write))
-        r = tf.sigmoid(xr + ur + (br + br_))
+        hz, hr, candidate = recur(h)
+        k = tf.sigmoid(_signed(xz + hz + (bz + bz_), convention.write))
+        r = tf.sigmoid(xr + hr + (br + br_))
         product = candidate(r) + bc_
         c = tf.tanh(xc + bc + (r * product if convention.reset_after else product))
         m, free = held_at(t)
         new = (m + free * k) * h + free * (1.0 - k) * c
         return new, [k, r, c, product, h, new] if save else [new]
 
-    rows, over = 6 if save else 1, []
+    over = []
     if save and not is_small(_steps(inputs), *state.shape):
         over = [_products(inputs, weights) for weights in _gates(kernel)]
     last, (*saved, outputs) = loop(
-        step, layout.state(state), _steps(inputs), count, rows, over=over
+        step, layout.state(state), _steps(inputs), count, 6 if save else 1, over=over
     )
     return layout.outputs(outputs), layout.state(last), *saved
 
@@ -140,7 +172,11 @@ def _projection(
 
 
 def _recurrence(
-    layout: Layout, recurrent: tf.Tensor, factors: Any, convention: Convention, gains: list[Any]
+    layout: Layout,
+    recurrent: tf.Tensor,
+    factors: list[tf.Tensor] | None,
+    convention: Convention,
+    gains: list[Any],
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]]:
     """Return h -> h Uz, h Ur and r -> the candidate's product; one dot where operands allow it."""
     uz, ur, uc = map(layout.weights, _gates(recurrent))
@@ -149,24 +185,24 @@ def _recurrence(
     )
     factors = None if factors is None else list(map(layout.state, factors))
 
-    def last(left: tf.Tensor) -> tf.Tensor:
+    def of_candidate(left: tf.Tensor) -> tf.Tensor:
         return gained([layout.product(left, uc)], gains[2:], convention.epsilon)[0]
 
     def recur(h: tf.Tensor) -> Any:
-        hc = h
+        left_c = h
         if factors is not None:
-            hz, hr, hc = (h * f for f in factors)
-            z, r = layout.product(hz, uz), layout.product(hr, ur)
+            left_z, left_r, left_c = (h * f for f in factors)
+            hz, hr = layout.product(left_z, uz), layout.product(left_r, ur)
         elif not convention.reset_after:
-            z, r = layout.split(layout.product(h, together), 2)
+            hz, hr = layout.split(layout.product(h, together), 2)
         else:
-            z, r, c = layout.split(layout.product(h, together), 3)
-            (c,) = gained([c], gains[2:], convention.epsilon)
-        z, r = gained([z, r], gains[:2], convention.epsilon)
+            hz, hr, hc = layout.split(layout.product(h, together), 3)
+            (hc,) = gained([hc], gains[2:], convention.epsilon)
+        hz, hr = gained([hz, hr], gains[:2], convention.epsilon)
         if not convention.reset_after:
-            return z, r, lambda r: last(r * hc)
-        c = c if factors is None else last(hc)
-        return z, r, lambda r: c
+            return hz, hr, lambda r: of_candidate(r * left_c)
+        hc = hc if factors is None else of_candidate(left_c)
+        return hz, hr, lambda r: hc
 
     return recur
 
@@ -193,9 +229,18 @@ def _all_gates(
     arguments: list[tf.Tensor],
     convention: Convention,
 ) -> tuple[list[tf.Tensor], list[Group | None]]:
-    """Return k, r, c and the candidate's product of all steps at once, from their states.
+    """Return what `forward` did not save, from the states alone: all steps at once, without a loop.
 
-    And the groups of a layer normalization: z and r, c, by x and then by h.
+    Args:
+        context: as of `forward`.
+        previous: h_{t-1}, [time, batch, units].
+        inputs: [time, batch, features].
+        arguments: of `forward`, without the context.
+        convention: as of `forward`.
+
+    Returns:
+        k, r, c and the candidate's product, [time, batch, units] each; and the groups of a layer
+        normalization, each None without one: z and r, then c, first of x W and then of h U.
     """
     reset_after, write, epsilon = convention
     _, _, kernel, recurrent, bias, *gain = arguments
@@ -205,12 +250,12 @@ def _all_gates(
     (xz, xr), x_zr = _grouped(xzr, gains[:2], epsilon)
     (xc,), x_c = _grouped([xc], gains[2:3], epsilon)
     uz, ur, uc = _gates(recurrent)
-    hz, hr, hc = [previous * f for f in context[1] or (1.0, 1.0, 1.0)]
-    hzr = [_products(hz, uz), _products(hr, ur)]
+    left_z, left_r, left_c = [previous * f for f in context.factors or _NO_DROPOUT]
+    hzr = [_products(left_z, uz), _products(left_r, ur)]
     (hz, hr), h_zr = _grouped(hzr, gains[3:5], epsilon)
     k = tf.sigmoid(_signed(xz + hz + (bz + bz_), write))
     r = tf.sigmoid(xr + hr + (br + br_))
-    product = _products(hc if reset_after else r * hc, uc)
+    product = _products(left_c if reset_after else r * left_c, uc)
     (product,), h_c = _grouped([product], gains[5:], epsilon)
     product += bc_
     c = tf.tanh(xc + bc + (r * product if reset_after else product))
@@ -226,14 +271,45 @@ def backward(
     *,
     convention: Convention,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Return the gradients of all arguments but the inputs, and those of the products with x.
+    """Return the gradients by backpropagation through time, from the last step to the first.
 
-    With dh the gradient of h_t, the pre-activations' (of k as if "keep") are
+    With dh the gradient of h_t, those of the pre-activations, of the candidate's product (dp) and
+    of its left operand (dq) are
 
-        dz = dh * (1 - m) * (h_{t-1} - c) * k * (1 - k)
+        dz = +-dh * (1 - m) * (h_{t-1} - c) * k * (1 - k)     signs as in the module
         dc = dh * (1 - m) * (1 - k) * (1 - c^2)
-        dr = dc * (h_{t-1} Uc + bc') * r * (1 - r)      reset_after=True
-        dr = (dc Uc^T) * h_{t-1} * r * (1 - r)          reset_after=False
+        dp = dc * r                                           reset_after=True
+        dp = dc                                               reset_after=False
+        dq = dp Uc^T
+        dr = dc * (h_{t-1} Uc + bc') * r * (1 - r)            reset_after=True
+        dr = dq * h_{t-1} * r * (1 - r)                       reset_after=False
+
+    and that of h_{t-1}, to which its own output's is added, is
+
+        dh * (m + (1 - m) * k) + dz Uz^T + dr Ur^T + dq       (dq * r for reset_after=False)
+
+    The weights' are, summed over time and batch,
+
+        dW = x^T [dz | dr | dc]          dU = h_{t-1}^T [dz | dr | dp]
+        db = [dz | dr | dc]              db' = [dz | dr | dp]
+
+    with (r * h_{t-1})^T dp in dU for reset_after=False. Recurrent dropout multiplies h_{t-1} in dU,
+    dq, dz Uz^T and dr Ur^T by its factors; layer normalization turns dz, dr, dc and dp before their
+    products as fused_norm.py says.
+
+    Args:
+        context: as of `forward`.
+        arguments: of `forward` without the context: inputs, state, kernel, recurrent, bias and,
+            if there is one, gain.
+        upstream: the gradients of the outputs, [batch, time, units], and of the last state,
+            [batch, units].
+        outputs: of `forward`, [batch, time, units].
+        saved: of `forward`, five arrays; if empty, they are computed from the outputs.
+        convention: as of `forward`.
+
+    Returns:
+        The gradients of the arguments but the inputs, in their order and shapes; and those of the
+        products x W, [time, batch, units] for each gate, for `input_gradient`.
     """
     held, factors, count = context
     reset_after, write, _ = convention
@@ -247,7 +323,7 @@ def backward(
     k, r, c, product, previous = saved
     to_outputs, held_at = upstream[0], _shares(ROWS, held)
     uz, ur, uc = map(tf.transpose, _gates(recurrent))  # once, not in every step
-    fz, fr, fc = factors or (1.0, 1.0, 1.0)
+    fz, fr, fc = factors or _NO_DROPOUT
 
     def step(t: Any, dh: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         dh, kt, rt, ct = dh + to_outputs[:, t], k[t], r[t], c[t]
@@ -255,17 +331,17 @@ def backward(
         m, free = held_at(t)
         dz = _signed(dh * free * (previous[t] - ct) * kt * (1.0 - kt), write)
         dc = dh * free * (1.0 - kt) * (1.0 - ct * ct)
-        dp = dc * rt if reset_after else dc  # gradient of what follows the candidate's product
-        through = (before(c_norm, [dp])[0] @ uc) * fc
-        dr = dc * product[t] if reset_after else through * previous[t]
+        dp = dc * rt if reset_after else dc
+        dq = (before(c_norm, [dp])[0] @ uc) * fc
+        dr = dc * product[t] if reset_after else dq * previous[t]
         dr *= rt * (1.0 - rt)
-        back = dh * (m + free * kt) + (through if reset_after else through * rt)
+        back = dh * (m + free * kt) + (dq if reset_after else dq * rt)
         to_z, to_r = before(zr_norm, [dz, dr])
         back += (to_z @ uz) * fz + (to_r @ ur) * fr
         return back, [dz, dr, dc, dp] if reset_after else [dz, dr, dc]
 
-    rows = 4 if reset_after else 3
-    state_gradient, parts = loop(step, upstream[1], _steps(inputs), count, rows, backwards=True)
+    values = 4 if reset_after else 3
+    state_gradient, parts = loop(step, upstream[1], _steps(inputs), count, values, backwards=True)
     lefts = [previous] * 3 if factors is None else [previous * f for f in factors]
     if not reset_after:
         lefts[2] *= r

@@ -145,12 +145,12 @@ class GRUCell(keras.layers.GRUCell):
         new_state = keep * state + write * c
         return new_state if kept is None else kept * state + (1 - kept) * new_state
 
-    def _normalized(self, products: Any, which: int, columns: slice, bias: Any = None) -> Any:
-        """Return the products that belong to these columns, layer norm and bias applied."""
+    def _normalized(self, products: Any, row: int, columns: slice, bias: Any = None) -> Any:
+        """Return the products of these columns with bias and, by the gain's row, layer norm."""
         if self.layer_norm:
             groups = products[..., : 2 * self.units], products[..., 2 * self.units :]
             groups = [_layer_norm(group) for group in groups if group.shape[-1]]
-            products = self.gain[which, columns] * ops.concatenate(groups, axis=-1)
+            products = self.gain[row, columns] * ops.concatenate(groups, axis=-1)
         return products if bias is None else products + bias
 
     def dropout_masks(self, inputs: Any, state: Any, training: bool) -> tuple[Any, Any]:
@@ -211,8 +211,9 @@ class GRU(keras.layers.RNN):
         update_gate: "keep" (Keras: an open update gate keeps the state) or "write" (Chung et al.).
         zoneout: rate of zoneout, see `GRUCell`.
         layer_norm: layer normalization inside the cell, see `GRUCell`.
-        kernel: "auto", "loop", "unrolled", "fused" or "cudnn", see `kernels.py`. "auto" chooses;
-            any other raises if it cannot run. `kernel_used` and `kernel_reason` tell what ran.
+        kernel: how to run, not the weight matrix, which is `cell.kernel`: "auto", "loop",
+            "unrolled", "fused" or "cudnn", see `kernels.py`. "auto" chooses; any other raises if it
+            cannot run. `kernel_used` and `kernel_reason` tell what ran.
         **kwargs: `zero_output_for_mask`, `implementation`, `name`, `dtype`, `trainable`, as Keras'.
 
     Call arguments: sequences `[batch, time, features]` float; initial_state `[batch, units]`;
@@ -379,7 +380,7 @@ class GRU(keras.layers.RNN):
         return cls(**config)
 
 
-# No cell is made for this: it would start TensorFlow, and draw a seed, at import.
+# The cell's arguments as properties; no cell lists them: it would start TensorFlow, draw a seed.
 _OF_KERAS = set(_SIGNATURE.parameters) - {"kwargs"}
 for _name in _OF_KERAS | {"update_gate", "zoneout", "layer_norm"}:
     setattr(GRU, _name, property(operator.attrgetter(f"cell.{_name}"), doc=f"Cell's `{_name}`."))
@@ -389,8 +390,8 @@ def _product(inputs: Any, kernel: Any, dropped: Any) -> Any:
     """Return inputs @ kernel, with a dropout mask for the inputs or one for each gate's product."""
     if not isinstance(dropped, (list, tuple)):
         return ops.matmul(inputs if dropped is None else inputs * dropped, kernel)
-    kernels = ops.split(kernel, len(dropped), axis=-1)
-    pairs = zip(dropped, kernels, strict=True)
+    gates = ops.split(kernel, len(dropped), axis=-1)
+    pairs = zip(dropped, gates, strict=True)
     return ops.concatenate([ops.matmul(inputs * mask, w) for mask, w in pairs], axis=-1)
 
 

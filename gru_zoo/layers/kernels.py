@@ -9,6 +9,9 @@ In loop and unrolled the input projection of every step is one product, taken be
 fused takes it in each step where that is faster (fused_passes.py), and cudnn is the library's own.
 A kernel returns every step's state in the order of processing, and the last state. At a masked
 step the state stays what it was.
+
+"Kernel" alone means such a way here; the weight matrices, which Keras calls kernels too, are
+`input_kernel` and `recurrent_kernel`.
 """
 
 from __future__ import annotations
@@ -92,6 +95,11 @@ def choose(layer: GRU, time: int | None, mask: Any, training: bool) -> tuple[str
 
     Raises:
         ValueError: a kernel that was asked for by name cannot run this layer.
+
+    Example:
+        >>> from gru_zoo import GRU
+        >>> choose(GRU(3, kernel="loop"), time=5, mask=None, training=False)
+        ('loop', "kernel='loop'")
     """
     name, why = _asked(layer)
     if name is None:
@@ -121,7 +129,13 @@ def _asked(layer: GRU) -> tuple[str | None, str]:
 
 
 def may_use_cudnn(layer: GRU) -> bool:
-    """Return whether the layer would run cuDNN on this machine, which XLA cannot compile."""
+    """Return whether the layer would run cuDNN on this machine, which XLA cannot compile.
+
+    Example:
+        >>> from gru_zoo import GRU
+        >>> may_use_cudnn(GRU(3, use_cudnn=False))
+        False
+    """
     asked = layer.kernel == "cudnn" or (layer.kernel == "auto" and layer.use_cudnn)
     return bool(asked) and cudnn.why_not_cudnn(layer) is None
 
@@ -168,47 +182,87 @@ def run(
         The states in the order of processing, [batch, time, units] (or only the last one,
         [batch, 1, units], if the layer does not return sequences), and the last state.
     """
-    cell, units = layer.cell, layer.cell.units
-    of_inputs, of_state = cell.dropout_masks(sequences[:, 0], state, training)
-    if of_inputs is not None:
-        of_inputs = tree.map_structure(lambda m: m[:, None], of_inputs)  # [batch, 1, features]
-    share = cell.zoneout_share(sequences, training)
-    options: dict[str, Any] = {"go_backwards": layer.go_backwards}
-    if name in ("fused", "cudnn"):
-        if name == "fused":
-            options |= {"recurrent_dropout": of_state, "zoneout": share, "save_gates": training}
-        kernel = {"fused": fused, "cudnn": cudnn.cudnn}[name]
-        sequences, weights = _with_dropout(sequences, cell.kernel, of_inputs)
-        return kernel(cell, weights, sequences, state, mask, **options)
-    per_step = ops.is_tensor(share)
+    run_kernel = _run_whole if name in ("fused", "cudnn") else _run_by_steps
+    return run_kernel(name, layer, sequences, state, mask, training)
 
-    def recur(step: Any, h: Any) -> Any:
-        kept = step[:, 3 * units :] if per_step else share
-        return cell.recur(step[:, : 3 * units], h, of_state, kept)
 
-    kernel = {"loop": loop, "unrolled": unrolled}[name]
+def _run_whole(
+    name: str, layer: GRU, sequences: Any, state: Any, mask: Any, training: bool
+) -> tuple[Any, Any]:
+    """Run "fused" or "cudnn", which compute with the weights; arguments and results as of `run`."""
+    cell = layer.cell
+    of_inputs, of_state, share = _draw(cell, sequences, state, training)
+    sequences, input_kernel = _with_dropout(sequences, cell.kernel, of_inputs)
+    arrays = cell, input_kernel, sequences, state, mask
+    if name == "cudnn":  # `why_not_cudnn` has made sure that of_state and share are None.
+        return cudnn.cudnn(*arrays, go_backwards=layer.go_backwards)
+    return fused(
+        *arrays,
+        go_backwards=layer.go_backwards,
+        recurrent_dropout=of_state,
+        zoneout=share,
+        save_gates=training,
+    )
+
+
+def _run_by_steps(
+    name: str, layer: GRU, sequences: Any, state: Any, mask: Any, training: bool
+) -> tuple[Any, Any]:
+    """Run "loop" or "unrolled", which call `cell.recur`; arguments and results as of `run`."""
+    cell = layer.cell
+    of_inputs, of_state, share = _draw(cell, sequences, state, training)
     if mask is not None:  # NaN there would come through in the weights' gradients
         zero = ops.zeros((), sequences.dtype)
         sequences = ops.where(ops.cast(mask, "bool")[:, :, None], sequences, zero)
     steps = cell.project(sequences, of_inputs)
-    steps = ops.concatenate([steps, share], axis=-1) if per_step else steps
-    options["return_sequences"] = layer.return_sequences
-    return kernel(recur, steps, state, mask, **options)
+    # The loop hands its step one slice of one array, and zoneout's draws, [batch, time, units],
+    # differ from step to step as the projections do: so each rides behind its step's projections.
+    drawn = ops.is_tensor(share)
+    if drawn:
+        steps = ops.concatenate([steps, share], axis=-1)  # [batch, time, 3 units + units]
+    columns = 3 * cell.units
+
+    def recur(step: Any, h: Any) -> Any:
+        kept = step[:, columns:] if drawn else share
+        return cell.recur(step[:, :columns], h, of_state, kept)
+
+    run_sequence = unrolled if name == "unrolled" else loop
+    return run_sequence(
+        recur,
+        steps,
+        state,
+        mask,
+        go_backwards=layer.go_backwards,
+        return_sequences=layer.return_sequences,
+    )
 
 
-def _with_dropout(sequences: Any, kernel: Any, masks: Any) -> tuple[Any, Any]:
+def _draw(cell: Any, sequences: Any, state: Any, training: bool) -> tuple[Any, Any, Any]:
+    """Return what is drawn for one call, each None where it is off.
+
+    Returns:
+        The dropout masks of the inputs, [batch, 1, features] or three of them; those of the
+        state, three of [batch, units]; zoneout's k, [batch, time, units] or its rate.
+    """
+    of_inputs, of_state = cell.dropout_masks(sequences[:, 0], state, training)
+    if of_inputs is not None:
+        of_inputs = tree.map_structure(lambda m: m[:, None], of_inputs)
+    return of_inputs, of_state, cell.zoneout_share(sequences, training)
+
+
+def _with_dropout(sequences: Any, input_kernel: Any, masks: Any) -> tuple[Any, Any]:
     """Return the inputs with dropout, and the kernel that they meet.
 
-    A mask for each gate needs inputs for each gate: they stand side by side, and the kernel's
-    gates one below the other.
+    A mask for each gate needs inputs for each gate: they stand side by side, [batch, time,
+    3 features], and the kernel's gates one below the other, [3 features, 3 units].
     """
-    kernel = ops.convert_to_tensor(kernel)
+    input_kernel = ops.convert_to_tensor(input_kernel)
     if not isinstance(masks, (list, tuple)):
-        return sequences if masks is None else sequences * masks, kernel
-    gates = ops.split(kernel, 3, axis=-1)
+        return sequences if masks is None else sequences * masks, input_kernel
+    gates = ops.split(input_kernel, 3, axis=-1)
     blocks = [[w if i == j else w * 0 for j in range(3)] for i, w in enumerate(gates)]
-    kernel = ops.concatenate([ops.concatenate(row, axis=-1) for row in blocks], axis=0)
-    return ops.concatenate([sequences * mask for mask in masks], axis=-1), kernel
+    input_kernel = ops.concatenate([ops.concatenate(row, axis=-1) for row in blocks], axis=0)
+    return ops.concatenate([sequences * mask for mask in masks], axis=-1), input_kernel
 
 
 def loop(
@@ -265,7 +319,13 @@ def unrolled(
     go_backwards: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Any, Any]:
-    """Run `recur` over the steps, written out; arguments and results as of `loop`."""
+    """Run `recur` over the steps, written out; time must be known. Else all is as in `loop`.
+
+    Example:
+        >>> states, last = unrolled(lambda x, h: h + x, ops.ones((2, 5, 1)), ops.zeros((2, 1)))
+        >>> tuple(states.shape), float(last[0, 0])
+        ((2, 5, 1), 5.0)
+    """
     states, order = [], range(steps.shape[1])
     for t in reversed(order) if go_backwards else order:
         new_state = recur(steps[:, t], state)
@@ -275,13 +335,14 @@ def unrolled(
 
 
 def fused(
-    cell: Any, kernel: Any, sequences: Any, state: Any, mask: Any = None, **options: Any
+    cell: Any, input_kernel: Any, sequences: Any, state: Any, mask: Any = None, **options: Any
 ) -> tuple[Any, Any]:
     """Run a cell's equations in fused.gru_sequence, which has the options and the results.
 
     Args:
         cell: a built GRUCell.
-        kernel: kernel_zrh [features, 3 units], the cell's own but for dropout.
+        input_kernel: kernel_zrh [features, 3 units], the cell's own unless dropout has a mask for
+            each gate, see `_with_dropout`.
         sequences: [batch, time, features], float.
         state: the initial state, [batch, units].
         mask: [batch, time], bool, or None.
@@ -291,7 +352,7 @@ def fused(
 
     recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     options |= {"reset_after": cell.reset_after, "update_gate": cell.update_gate}
-    arrays = [sequences, state, mask, kernel, recurrent_kernel]
+    arrays = [sequences, state, mask, input_kernel, recurrent_kernel]
     arrays.append(None if cell.bias is None else ops.convert_to_tensor(cell.bias))
     if cell.layer_norm:
         arrays.append(ops.convert_to_tensor(cell.gain))
@@ -304,6 +365,13 @@ def outside_of_branches(run: Callable[[], Any]) -> Any:
     """Return what a function with a custom gradient gives, from inside a branch or a loop too.
 
     There such a gradient cannot reach the tensors it was given; inside a function it can.
+
+    Args:
+        run: takes nothing, and returns tensors.
+
+    Example:
+        >>> int(outside_of_branches(lambda: ops.ones((), "int32")))
+        1
     """
     import tensorflow as tf
 

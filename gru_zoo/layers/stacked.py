@@ -179,10 +179,12 @@ class StackedGRU(keras.layers.Layer):
         return [list(row) for row in zip(*columns, strict=True)]
 
     def _gru(self, layer: int, direction: int) -> GRU:
+        """Return the GRU of one layer and direction, with initializers and a seed of its own."""
         number = layer * self.directions + direction
-        config = dict(self._gru_config)
-        for key in (name for name in config if name.endswith("_initializer")):
-            config[key] = _initializer_for(config[key], number)
+        config = {
+            name: _initializer_for(value, number) if name.endswith("_initializer") else value
+            for name, value in self._gru_config.items()
+        }
         return GRU(
             self.units,
             return_sequences=True,
@@ -243,6 +245,7 @@ class StackedGRU(keras.layers.Layer):
         return outputs
 
     def _split_initial_state(self, initial_state: Any, sequences: Any) -> list:
+        """Return each layer's and direction's state [batch, units], or None for zeros."""
         rows = self.num_layers * self.directions
         if initial_state is None:
             return [None] * rows
