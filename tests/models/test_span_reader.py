@@ -43,7 +43,7 @@ def test_padding_changes_nothing(cell):
             assert given[len(context) :].max(initial=0) < 1e-6
 
 
-def test_every_weight_receives_a_gradient():
+def test_every_weight_but_one_receives_a_gradient():
     model = made()
     words = split_words("Ada lives in Rome.").words, split_words("Where does Ada live?").words
     inputs = model.text.encode(*([part] * 2 for part in words))
@@ -53,9 +53,16 @@ def test_every_weight_receives_a_gradient():
         loss = tf.reduce_sum(outputs["start"][:, 0] + outputs["end"][:, 1])
     weights = model.trainable_weights
     gradients = tape.gradient(loss, [weight.value for weight in weights])
-    for weight, gradient in zip(weights, gradients, strict=True):
-        assert gradient is not None, weight.path
-        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path
+    # Keras leaves out of a model what no output depends on.
+    parts = {"align", "paragraph", "asked", "weight", "start_key", "end_key", "word", "shape"}
+    assert parts <= {weight.path.split("/")[0] for weight in weights}
+    assert all(gradient is not None for gradient in gradients)
+    silent = {
+        weight.path
+        for weight, gradient in zip(weights, gradients, strict=True)
+        if np.abs(tf.convert_to_tensor(gradient)).max() < 1e-8
+    }
+    assert silent == {"weight/bias"}  # What is added to every word changes no softmax.
 
 
 def test_saved_and_loaded(tmp_path):
