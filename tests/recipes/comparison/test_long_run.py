@@ -1,5 +1,6 @@
 """The loop of a long training: which weights are tested, on what, and why it ends."""
 
+import dataclasses
 import json
 import math
 import types
@@ -121,7 +122,7 @@ def test_a_training_that_diverges_at_once_has_nothing(model, monkeypatch, tmp_pa
     ],
 )
 def test_why_it_ends(losses, last, limits, reason):
-    config = long_run.dataclasses.replace(CONFIG, **limits)
+    config = dataclasses.replace(CONFIG, **limits)
     training = long_run._Training(config, Counter(), None)
     training.history = [
         {"updates": 5 * n, "val_loss": loss, "val_accuracy": 0.5, "cpu_seconds": 4.0}
