@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gru_zoo.data import squad
 from gru_zoo.data.source import Source
@@ -44,6 +45,28 @@ def test_padding_changes_nothing(cell):
             given = np.asarray(together[name])[row]
             np.testing.assert_allclose(given[: len(context)], alone[name][0], atol=1e-6)
             assert given[len(context) :].max(initial=0) < 1e-6
+
+
+def test_every_weight_but_one_receives_a_gradient():
+    model = made()
+    words = split_words("Ada lives in Rome.").words, split_words("Where does Ada live?").words
+    inputs = model.text.encode(*([part] * 2 for part in words))
+    with tf.GradientTape() as tape:
+        outputs = model(inputs, training=True)
+        # Softmaxes add up to 1: what one word has is told from the others.
+        loss = tf.reduce_sum(outputs["start"][:, 0] + outputs["end"][:, 1])
+    weights = model.trainable_weights
+    gradients = tape.gradient(loss, [weight.value for weight in weights])
+    # Keras leaves out of a model what no output depends on.
+    parts = {"align", "paragraph", "asked", "weight", "start_key", "end_key", "word", "shape"}
+    assert parts <= {weight.path.split("/")[0] for weight in weights}
+    assert all(gradient is not None for gradient in gradients)
+    silent = {
+        weight.path
+        for weight, gradient in zip(weights, gradients, strict=True)
+        if np.abs(tf.convert_to_tensor(gradient)).max() < 1e-8
+    }
+    assert silent == {"weight/bias"}  # What is added to every word changes no softmax.
 
 
 def test_saved_and_loaded(tmp_path):

@@ -107,11 +107,24 @@ def evaluated_with_a_worse_epoch(
 ) -> None:
     """Evaluate a copy of a run again, its history longer by a slow and bad epoch; fail if wrong.
 
-    All is as before but for the time: what is kept of the figures is the best epoch's.
+    All is as before but for the time: what is kept of the figures is the best epoch's. In the copy
+    its validation figures are a tenth lower, which no other split's are.
+
+    Args:
+        run: of a recipe, finished.
+        copy: where to put the copy.
+        evaluate: what is done with it.
+        worse: the bad epoch's values; with none, no figure of the history is kept.
     """
     before = json.loads((run / "metrics.json").read_text())
     rows = _history(run)
     assert before["train_seconds"] == pytest.approx(sum(_seconds(rows)))
+    kept = {f"validation_{key[4:]}": key for key in worse if f"validation_{key[4:]}" in before}
+    for figure, key in kept.items():
+        values = [float(row[key]) for row in rows]
+        assert before[figure] == pytest.approx((min if worse[key] else max)(values), rel=1e-6)
+        rows = [{**row, key: str(0.9 * float(row[key]))} for row in rows]
+    assert bool(kept) == bool(worse)
     shutil.copytree(run, copy)
     (copy / "metrics.json").unlink()
     rows.append({**rows[-1], "seconds": "1000", **{key: str(worse[key]) for key in worse}})
@@ -122,6 +135,7 @@ def evaluated_with_a_worse_epoch(
     evaluate(copy)
     assert json.loads((copy / "metrics.json").read_text()) == {
         **before,
+        **{figure: pytest.approx(0.9 * before[figure]) for figure in kept},
         "epochs": before["epochs"] + 1,
         "train_seconds": pytest.approx(sum(_seconds(rows))),
         "seconds_per_epoch": pytest.approx(statistics.median(_seconds(rows))),

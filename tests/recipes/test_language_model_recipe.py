@@ -48,6 +48,8 @@ def test_the_test_split_is_read_when_asked(place, trained, monkeypatch, capsys):
     assert done.returncode == 0, done.stderr
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["test"]["texts"] == 80 and metrics["validation"]["texts"] == 32
+    test, validation = (metrics[split]["perplexity"] for split in ("test", "validation"))
+    assert metrics["validation_perplexity"] == validation != test == metrics["metric"]["value"]
 
 
 @pytest.mark.slow

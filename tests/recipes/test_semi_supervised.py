@@ -380,11 +380,14 @@ def test_unlabelled_reviews_that_begin_again_are_in_another_order():
 )
 def test_an_epochs_seconds_are_those_of_one_pass(history, epochs, seconds, tmp_path):
     run = RunFolder(tmp_path / "run", {})
-    run.history = [{**row, "val_accuracy": 0.5} for row in history]
+    # The last epoch is not the best one.
+    accuracies = (0.75, 0.625)
+    run.history = [{**row, "val_accuracy": a} for row, a in zip(history, accuracies, strict=False)]
     model = SequenceClassifier(TOKENIZER, embedding_dim=3, units=2)
     semi_supervised._write_metrics(run, model, 0.5, "", Source("", "", "", "", {}, {}))
     metrics = run.metrics()
     assert metrics["epochs"] == epochs and metrics["seconds_per_epoch"] == seconds
+    assert metrics["validation_accuracy"] == 0.75 and metrics["metric"]["value"] == 0.5
 
 
 def test_reviews_evenly_spread():
