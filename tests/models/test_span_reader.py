@@ -49,7 +49,10 @@ def test_padding_changes_nothing(cell):
 
 def test_every_weight_but_one_receives_a_gradient():
     model = made()
-    words = split_words("Ada lives in Rome.").words, split_words("Where does Ada live?").words
+    words = (
+        words_with_offsets("Ada lives in Rome.").words,
+        words_with_offsets("Where does Ada live?").words,
+    )
     inputs = model.text.encode(*([part] * 2 for part in words))
     with tf.GradientTape() as tape:
         outputs = model(inputs, training=True)

@@ -12,7 +12,7 @@ from recipes import language_model_writing as text_writing
 from recipes import polyphonic_music_writing as music_writing
 from recipes.polyphonic_music import Generate
 from recipes.shared.starting import start_run
-from tests import small_captions, small_music
+from tests.small_data import small_captions, small_music
 
 QUARTER = np.full(88, 0.25, np.float32)
 

@@ -46,7 +46,7 @@ def taught(backward, monkeypatch, **flags):
         asked.append([text.decode() for text in texts])
         return np.stack([said_of(text, teacher) for text in asked[-1]])
 
-    monkeypatch.setattr(teachers, "ask", ask)
+    monkeypatch.setattr(teachers, "predict_with_run", ask)
     parts = {"train": TEXTS[:4], "unsupervised": TEXTS[4:]}
     opinions = [
         {part: np.stack([said_of(t, teacher) for t in texts]) for part, texts in parts.items()}
@@ -172,7 +172,7 @@ def test_a_teacher_reads_from_the_end_if_it_learnt_so(backward, tmp_path):
     for weight in model.weights:
         weight.assign(random.normal(0, 0.7, weight.shape))
     model.save(run.path / "model.keras")
-    said = teachers.ask(run, np.array([text.encode() for text in TEXTS], object))
+    said = teachers.predict_with_run(run, np.array([text.encode() for text in TEXTS], object))
     turned = [" ".join(text.split()[::-1]) for text in TEXTS]
     answers = [model.predict(texts, verbose=0) for texts in (TEXTS, turned)]
     assert np.abs(answers[0] - answers[1]).max() > 0.01

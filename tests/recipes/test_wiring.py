@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from recipes import comprehension_babi, comprehension_squad
-from tests import small_babi, small_captions, small_music, small_treebank
 from tests.recipes.wiring import DATA, SEED, questions, small_reviews_of, start
+from tests.small_data import small_babi, small_captions, small_music, small_treebank
 
 # Recipes whose gradients are clipped weight by weight; the others' are clipped as a whole.
 BY_WEIGHT = ("sentiment", "semi_supervised")
@@ -118,7 +118,7 @@ def scored(name, given, monkeypatch):
     if name == "sentiment":
         monkeypatch.setattr("gru_zoo.evaluation.robustness.probabilities", spy(uniform))
     elif name == "pos_tagging":
-        monkeypatch.setattr("gru_zoo.decoding.tagging.score", spy(lambda _: figures))
+        monkeypatch.setattr("gru_zoo.training.tagged_batches.score", spy(lambda _: figures))
     elif name == "polyphonic_music":
         frames = "gru_zoo.training.frame_batches.frame_figures"
         monkeypatch.setattr(frames, spy(lambda _: figures))

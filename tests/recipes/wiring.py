@@ -25,7 +25,7 @@ from gru_zoo.data import (
 from gru_zoo.data.source import Source
 from gru_zoo.layers import kernels
 from recipes.shared import reviews
-from tests import small_babi, small_captions, small_music, small_reviews, small_treebank
+from tests.small_data import small_babi, small_captions, small_music, small_reviews, small_treebank
 
 SEED = 5
 TRAINING = "--epochs 3 --learning-rate 0.02 --dropout 0.35".split()

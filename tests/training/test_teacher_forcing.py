@@ -7,7 +7,7 @@ pytest.importorskip("tokenizers")
 
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
-from gru_zoo.models.teacher import Teacher  # noqa: E402
+from gru_zoo.training.teacher_forcing import TeacherForcing  # noqa: E402
 from tests.models.test_seq2seq import batch, translator  # noqa: E402
 
 
@@ -22,7 +22,7 @@ def test_what_is_learnt_is_read_with_dropout(monkeypatch):
 
         monkeypatch.setattr(Seq2Seq, name, watched)
     with forced("loop"):
-        teacher = Teacher(translator())
+        teacher = TeacherForcing(translator())
         teacher.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
         teacher.train_on_batch(batch())
         assert seen == [("read", True), ("features", True)]
