@@ -11,7 +11,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import Input, layers
 
-from gru_zoo import GRU, StackedGRU, export
+from gru_zoo import GRU, GRUCell, StackedGRU, export
 from gru_zoo.export.checks import arrays
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.export.graphs.plain_loops import plain_loops
@@ -48,6 +48,19 @@ def whole(path, **inputs):
 def streamed(path, x):
     stream = Streamer(path)
     return [stream.push(row) for row in x[0]][-1]["outputs"]
+
+
+def test_a_cell_of_a_subclass_is_exported_as_it_is(tmp_path):
+    class SlowCell(GRUCell):
+        def recur(self, projected, state, dropped=None, kept=None):
+            return 0.5 * (state + super().recur(projected, state, dropped, kept))
+
+    layer = GRU(6)
+    layer.cell = SlowCell(6)
+    model = sequential(layer, layers.Dense(2))
+    assert export.tflite(model, tmp_path / "m.tflite") < 1e-5
+    x = frames(1, 8, F)
+    np.testing.assert_allclose(streamed(tmp_path / "m.tflite", x), model(x), atol=1e-6)
 
 
 @pytest.mark.slow
