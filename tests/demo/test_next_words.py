@@ -208,7 +208,7 @@ def test_a_word_is_not_glued_to_what_ends_another(page):
         "\U0001f1eb\U0001f1ee",
         "\U0001f469\u200d\U0001f4bb",
     )
-    for sign in (*spaced, *"(\u201c\u2014\u2013-[\"\n ", "fi"):
+    for sign in (*spaced, *'(\u201c\u2014\u2013-["\n ', "fi"):
         text = f"The end{sign}" if sign != "fi" else "The end,fi"
         enter(page, text)
         word = next(iter(suggested(page)))

@@ -146,7 +146,7 @@ def test_gates_of_an_older_text_are_marked_while_the_new_one_is_read(page):
         };
     })()""")
     page.type(" film")
-    page.wait("window.resume")
+    page.wait("!!window.resume")
     assert [busy for busy, _ in page.evaluate(state)] == ["true", "true"]
     page.wait(f"({state}).every(([_, opacity]) => opacity === '0.6')")
     page.evaluate("window.resume()")

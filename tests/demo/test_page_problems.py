@@ -82,8 +82,9 @@ def test_what_failed_is_fetched_again_when_asked_not_at_each_key(chromium, serve
         assert fetched() == failed
     finally:
         chromium.send("Network.setBlockedURLs", urls=[])
-    chromium.evaluate("document.getElementById('again').click()")
+    chromium.evaluate("window.old = true; document.getElementById('again').click()")
     settle(chromium)
+    assert chromium.evaluate("window.old")
     assert [chromium.evaluate(part) for part in hidden] == [True, True]
     assert fetched() == failed + 1
     assert len(shown(chromium)) == len(LABELS)
