@@ -105,7 +105,7 @@ def growth(chromium, pattern: str, piece: str) -> float:
         for (let turn = 0; turn < 8 && least > 3; turn++) {{
             const several = time(4000, 48);
             least = Math.min(least, time(64000, 3) / several);
-            if (several > 200) break; // far too slow for what is linear
+            if (several > 200) break; // linear time is some 10 ms
         }}
         return least;
     }})()""")
@@ -115,11 +115,6 @@ def growth(chromium, pattern: str, piece: str) -> float:
 def test_time_grows_with_the_length_of_a_run_of_delimiters(chromium, address, piece):
     chromium.open(address)
     assert growth(chromium, DELIMITER, piece) < 6
-
-
-def test_quadratic_time_would_be_seen(chromium, address):
-    chromium.open(address)
-    assert growth(chromium, r"(\s+x|[^\p{L}])", " ") > 8
 
 
 def test_a_word_has_the_spellings_that_python_gives_it(chromium, address):
