@@ -66,6 +66,7 @@ def test_shares_and_their_order(tmp_path):
 def test_files_with_the_same_costly_fixture_share_a_worker():
     for users in (
         ("tests/export/test_tflite_files.py::test_x", "tests/export/test_streamer.py::test_y[1]"),
+        ("tests/demo/test_page.py::test_x", "tests/demo/test_page_problems.py::test_y[1]"),
         ("tests/zoo/test_commands.py::test_x", "tests/zoo/test_hub.py::test_y[1]"),
     ):
         assert len({shares._scope(user) for user in users}) == 1

@@ -10,6 +10,7 @@ import {
   listen,
   MODELS,
   opener,
+  release,
   speak,
   withLiteRt,
 } from "./page.js";
@@ -46,7 +47,6 @@ async function open(file, signal) {
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
   byId("accuracy").textContent = `${file.score === null ? "not measured" : `${(100 * file.score).toFixed(2)} %`} on ${file.scored_on}`;
   if (!model.stream) {
-    byId("gates").hidden = true;
     byId("gates-summary").textContent =
       "This file has no step signature, so it cannot be read word by word.";
   }
@@ -54,12 +54,12 @@ async function open(file, signal) {
 
 /** What is open, and on the page, is another model than the one that is chosen. */
 function forget() {
-  model?.delete();
+  const open = model;
   model = null;
   byId("answer").replaceChildren();
-  for (const id of ["latency", "size", "accuracy", "gates-summary"]) byId(id).textContent = "";
-  byId("gates").hidden = true;
-  shown = null;
+  for (const id of ["latency", "size", "accuracy"]) byId(id).textContent = "";
+  hideGates();
+  release(open);
 }
 
 /** Why there is nothing to answer; "" if there is something. */
@@ -100,12 +100,29 @@ function showAnswer(probabilities, lack) {
 }
 
 async function showGates({ ids, tokens, known }, wanted) {
-  const steps = await model.stream.read(ids.slice(0, tokens.length), wanted);
-  if (!steps) return;
+  markGates(true);
+  const steps = await model.stream.read(ids.slice(0, tokens.length), wanted).catch((error) => {
+    hideGates();
+    throw error;
+  });
+  if (!steps) return; // They are still of an older text.
+  markGates(false);
   shown = { tokens: ["start", ...tokens.slice(1)], known, steps };
   byId("gates").hidden = false;
   byId("gates-summary").textContent = describe(shown.tokens, steps, model.labels);
   draw();
+}
+
+function hideGates() {
+  byId("gates").hidden = true;
+  byId("gates-summary").textContent = "";
+  shown = null;
+  markGates(false);
+}
+
+/** Mark the gates as those of an older text, or as those of the one that is answered. */
+function markGates(old) {
+  for (const id of ["gates", "gates-summary"]) byId(id).setAttribute("aria-busy", old);
 }
 
 function draw() {

@@ -9,18 +9,23 @@ import {
   listen,
   MODELS,
   opener,
+  release,
   replace,
   speak,
   withLiteRt,
 } from "./page.js";
 
 const COUNT = 5;
-// There Option and a digit type a sign, on some keyboards the only way to "#" or "[".
+// There Option and a digit type a sign, on some keyboards the only way to "#" or "[", and Control
+// and Option are what VoiceOver's own commands begin with.
 const MAC = /^(Mac|iP)/.test(navigator.platform);
 // As the tokenizer reads: marks are letters, and an apostrophe belongs to a word within it only.
 const REST_OF_WORD = /^(?:[\p{L}\p{M}\p{N}]|['’](?=[\p{L}\p{N}]))*/u;
 // What stands right behind a word.
 const NO_SPACE_BEFORE = /^[\s.,;:!?…)\]}"”’']/u;
+// What a word does not stand right behind: the end of a sentence or its part, or of an emoji.
+const SPACE_AFTER =
+  /[.,;:!?…)\]}”\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u{FE0F}\u{E007F}]$/u;
 
 const text = byId("text");
 
@@ -53,11 +58,12 @@ async function open(file, signal) {
 
 /** What is open, and on the page, is another model than the one that is chosen. */
 function forget() {
-  model?.delete();
+  const open = model;
   model = null;
   asked = null;
   byId("suggestions").replaceChildren();
   for (const id of ["size", "metric", "score"]) byId(id).textContent = "";
+  release(open);
 }
 
 function show(words) {
@@ -68,7 +74,7 @@ function show(words) {
       const button = element("button", word);
       button.type = "button";
       button.dir = "auto";
-      button.setAttribute("aria-keyshortcuts", `${MAC ? "Control+Alt" : "Alt"}+${place + 1}`);
+      button.setAttribute("aria-keyshortcuts", `${MAC ? "Control+Shift" : "Alt"}+${place + 1}`);
       button.dataset.probability = probability;
       button.addEventListener("click", () => take(word));
       const item = element("li", button);
@@ -97,13 +103,15 @@ function take(word) {
   const inside = typed && caret === selectionEnd;
   const rest = inside ? text.value.slice(caret).match(REST_OF_WORD)[0] : "";
   const end = selectionEnd + rest.length;
-  const given = NO_SPACE_BEFORE.test(text.value.slice(end)) ? word : `${word} `;
-  replace(caret - typed.length, end, given);
+  const before = !typed && SPACE_AFTER.test(asked) ? " " : "";
+  const after = NO_SPACE_BEFORE.test(text.value.slice(end)) ? "" : " ";
+  replace(caret - typed.length, end, before + word + after);
 }
 
 function takeByNumber(event) {
-  const alone = !event.metaKey && !event.getModifierState("AltGraph");
-  if (!event.altKey || event.ctrlKey !== MAC || !alone) return;
+  const { altKey, ctrlKey, shiftKey } = event;
+  const held = MAC ? ctrlKey && shiftKey && !altKey : altKey && !ctrlKey;
+  if (!held || event.metaKey || event.getModifierState("AltGraph")) return;
   const place = event.code.match(/^Digit([1-9])$/)?.[1];
   const button = place && byId("suggestions").querySelectorAll("button")[place - 1];
   if (!button) return;
@@ -112,7 +120,7 @@ function takeByNumber(event) {
 }
 
 async function start() {
-  if (MAC) byId("keys").textContent = "Control, Option";
+  if (MAC) byId("keys").textContent = "Control, Shift";
   choice = await Choice.of("language_models.json");
   listen(suggest);
   byId("form").addEventListener("keydown", takeByNumber);

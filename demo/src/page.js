@@ -27,10 +27,29 @@ export function latestOnly(task) {
   };
 }
 
+let told; // the error that the page tells of
+
 export function complain(error) {
+  told = error;
   say("problem", `This does not work: ${String(error?.message ?? error).replace(/\.+$/, "")}.`);
   byId("problem").hidden = false;
   byId("note").textContent = "";
+  if (hasDied(error)) byId("again").hidden = false;
+}
+
+/** Whether an error may have ended the WebAssembly runtime: only a page loaded anew has another. */
+function hasDied(error) {
+  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return true;
+  return error instanceof Error && /abort|memory/i.test(error.message);
+}
+
+/** Free an open model, unless the runtime can do nothing any more. */
+export function release(model) {
+  try {
+    model?.delete();
+  } catch (error) {
+    if (!hasDied(error)) throw error;
+  }
 }
 
 /** Write into an element that a screen reader speaks whenever it is written to. */
@@ -64,9 +83,9 @@ export function opener(open, forget, chosen) {
   const again = byId("again");
   let asked = false; // whether a script that had not loaded was asked for again
   again.addEventListener("click", () => {
-    const unloaded = last.error instanceof Unloaded;
+    const unloaded = told instanceof Unloaded;
     // Some browsers fetch it anew in a new page only, which others need not lose the text for.
-    if (unloaded && asked) return location.reload();
+    if (hasDied(told) || (unloaded && asked)) return location.reload();
     asked = unloaded;
     last = {};
     // Gone until it fails anew, which a screen reader would not speak of otherwise.
@@ -78,6 +97,8 @@ export function opener(open, forget, chosen) {
     while (last.file !== chosen() || (last.error && last.download.signal.aborted)) {
       last = { file: chosen(), download: new AbortController(), opening: true };
       forget();
+      // What failed before is not what is being loaded, and asking for it anew would end this.
+      byId("problem").hidden = again.hidden = true;
       byId("note").textContent = "Loading the model …";
       byId("spoken").textContent = ""; // The new model's answer is news, even if it is the same.
       speak("Loading the model");

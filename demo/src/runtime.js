@@ -23,6 +23,11 @@ async function load() {
   };
   await loadLiteRt(new URL("../litert/core/wasm/", import.meta.url).href).catch((error) => {
     // Of a script that does not load it hands on the event, which says nothing.
-    throw error instanceof Error ? error : new Error("a script of LiteRT.js could not be loaded");
+    if (!(error instanceof Error)) throw new Error("a script of LiteRT.js could not be loaded");
+    // A runtime that did not come has not died: it can be fetched again without a new page.
+    if (error instanceof WebAssembly.RuntimeError && !/memory/i.test(error.message)) {
+      throw new Error("the WebAssembly of LiteRT.js could not be loaded", { cause: error });
+    }
+    throw error;
   });
 }

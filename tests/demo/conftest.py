@@ -35,12 +35,16 @@ def running(server: HTTPServer) -> Iterator[HTTPServer]:
             thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    """Return a browser with an empty page."""
-    reason = why_not()
-    if reason:
+@pytest.fixture(scope="session")
+def possible():
+    """Skip what opens a page where that cannot be done."""
+    if reason := why_not():
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def chromium(possible, tmp_path_factory):
+    """Return a browser with an empty page."""
     with Chromium(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
@@ -52,13 +56,20 @@ def address(chromium):
         yield server.address
 
 
-@pytest.fixture(scope="module")
-def zoo(chromium, tmp_path_factory):
-    """Put a zoo of two small models in the place of the shipped one; return the models."""
+@pytest.fixture(scope="session")
+def small_models(possible, tmp_path_factory):
+    """Return the folder of a zoo of two small models, made once in a process, and the models."""
     folder = tmp_path_factory.mktemp("zoo")
+    return folder, small_zoo.make(folder)
+
+
+@pytest.fixture(scope="module")
+def zoo(small_models):
+    """Put that zoo in the place of the shipped one; return its models."""
+    folder, models = small_models
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRU_ZOO_MODELS", str(folder))
-        yield small_zoo.make(folder)
+        yield models
 
 
 @pytest.fixture(scope="module")

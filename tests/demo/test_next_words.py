@@ -198,6 +198,25 @@ def test_only_the_rest_of_the_word_is_replaced(page, begun, rest, left):
     assert page.evaluate("document.getElementById('text').value") == f"{kept}{word}{space}{left}"
 
 
+def test_a_word_is_not_glued_to_what_ends_another(page):
+    """But follows at once what opens something, or a space."""
+    spaced = (
+        *",;:!?.\u2026)]}\u201d",
+        "\U0001f600",
+        "\u2764\ufe0f",
+        "\U0001f44b\U0001f3fd",
+        "\U0001f1eb\U0001f1ee",
+        "\U0001f469\u200d\U0001f4bb",
+    )
+    for sign in (*spaced, *'(\u201c\u2014\u2013-["\n ', ",fi"):  # the last begins a word
+        enter(page, f"The end{sign}")
+        word = next(iter(suggested(page)))
+        page.evaluate("document.querySelector('#suggestions button').click()")
+        settle(page)
+        begun = f"The end{sign.removesuffix('fi')}" + (" " if sign in spaced else "")
+        assert page.evaluate("document.getElementById('text').value") == f"{begun}{word} ", sign
+
+
 def test_a_long_text_is_read_from_near_its_end(page, model):
     words = [VOCABULARY[3 + number % 11] for number in range(350)]
     enter(page, " ".join(words) + " ")
@@ -273,3 +292,28 @@ def test_it_fits_a_narrow_screen(page):
         .filter((element) => element.getBoundingClientRect().height < 44).length""")
     assert small == 0  # a finger's target
     page.resize(DESKTOP)
+
+
+def test_a_macs_keys_are_not_those_of_its_screen_reader(page):
+    """Control and Option begin VoiceOver's commands; Option and a digit type a sign."""
+    value, agent = "document.getElementById('text').value", page.evaluate("navigator.userAgent")
+    address = page.evaluate("location.href")
+    page.send("Emulation.setUserAgentOverride", userAgent=agent, platform="MacIntel")
+    try:
+        page.open(address)
+        settle(page)
+        assert "Control, Shift and its number" in page.evaluate("document.body.innerText")
+        enter(page, "The fi")
+        second = list(suggested(page))[1]
+        told = "document.querySelectorAll('#suggestions button')[1].ariaKeyShortcuts"
+        assert page.evaluate(told) == "Control+Shift+2"
+        alt, control, shift = 1, 2, 8
+        for held, taken in ((alt | control, False), (alt, False), (control | shift, True)):
+            keys = {"modifiers": held, "key": "2", "code": "Digit2", "windowsVirtualKeyCode": 50}
+            page.send("Input.dispatchKeyEvent", type="rawKeyDown", **keys)
+            page.send("Input.dispatchKeyEvent", type="keyUp", **keys)
+            settle(page)
+            assert page.evaluate(value) == (f"The {second} " if taken else "The fi")
+    finally:
+        page.send("Emulation.setUserAgentOverride", userAgent=agent, platform="")
+        page.open(address)

@@ -4,7 +4,6 @@ import functools
 import http.server
 import json
 import re
-import threading
 import time
 
 import numpy as np
@@ -39,6 +38,11 @@ def gates_of(model, text: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("variant", LIMITS)
 def test_the_answers_are_the_models(page, zoo, name, variant):
     choose(page, name, variant)
+    compare(page, zoo, name, variant)
+
+
+def compare(page, zoo, name: str, variant: str) -> None:
+    """Compare the answers to `TEXTS` with those of Keras and LiteRT."""
     lite = LiteClassifier(models_folder() / name / f"{variant}.tflite")
     for text, keras, here in zip(
         TEXTS, zoo[name].predict(TEXTS, verbose=0), lite.predict(TEXTS), strict=True
@@ -47,6 +51,31 @@ def test_the_answers_are_the_models(page, zoo, name, variant):
         given = shown(page)
         np.testing.assert_allclose(given, keras, rtol=0, atol=LIMITS[variant])
         np.testing.assert_allclose(given, here, rtol=0, atol=LIMITS[variant] / 10)
+
+
+def test_a_browser_without_relaxed_simd_has_the_same_answers(chromium, zoo, server):
+    """It loads another build of the runtime."""
+    chromium.problems.clear()
+    chromium.requests.clear()
+    # Whether there is relaxed SIMD is told by whether a module of a few bytes can be made.
+    script = chromium.send(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="""(() => {
+            const { instantiate } = WebAssembly;
+            WebAssembly.instantiate = (module, ...rest) => module.byteLength < 200
+                ? Promise.reject(new WebAssembly.CompileError("no relaxed SIMD"))
+                : instantiate(module, ...rest);
+        })()""",
+    )
+    try:
+        chromium.open(server.address)
+        choose(chromium, FORWARDS, "float32")
+        compare(chromium, zoo, FORWARDS, "float32")
+    finally:
+        chromium.send("Page.removeScriptToEvaluateOnNewDocument", **script)
+    builds = {url.rpartition("/")[2] for url in chromium.requests if url.endswith(".wasm")}
+    assert builds == {"litert_wasm_compat_internal.wasm"}
+    assert chromium.problems == []
 
 
 @pytest.mark.parametrize("variant", LIMITS)
@@ -197,168 +226,9 @@ def test_clear_can_be_undone(page):
     assert shown(page) == answer
 
 
-@pytest.mark.parametrize("content", [None, b"", b"TFL3 nonsense"])
-def test_a_file_that_is_gone_or_changed_is_not_opened(chromium, server, content):
-    path = models_folder() / FORWARDS / "int8.tflite"
-    kept = path.read_bytes()
-    try:
-        chromium.open(server.address)
-        choose(chromium, FORWARDS, "float32")
-        path.unlink() if content is None else path.write_bytes(content)
-        chromium.evaluate("document.querySelector('input[value=int8]').click()")
-        problem = "document.getElementById('problem')"
-        chromium.wait(f"!{problem}.hidden")
-        said = chromium.evaluate(f"{problem}.textContent")
-        reason = "the server answered 404" if content is None else "is not the file that the list"
-        assert said.startswith("This does not work: ") and reason in said
-        # What the model before it said is no answer of the one that is chosen.
-        for name in ("answer", "size", "accuracy", "latency", "gates-summary"):
-            assert chromium.evaluate(f"document.getElementById('{name}').textContent") == "", name
-        chromium.evaluate("document.querySelector('input[value=float32]').click()")
-        # Another choice answers again.
-        chromium.wait(f"{problem}.hidden")
-        chromium.wait("document.getElementById('answer').textContent !== ''")
-        assert "float32" in chromium.evaluate("document.getElementById('size').textContent")
-    finally:
-        path.write_bytes(kept)
-
-
-@pytest.mark.parametrize("blocked", ["int8.tflite", ".wasm"])
-def test_what_failed_is_fetched_again_when_asked_not_at_each_key(chromium, server, blocked):
-    """A model's file, and LiteRT.js itself."""
-    hidden = [f"document.getElementById('{name}').hidden" for name in ("problem", "again")]
-
-    def fetched() -> int:
-        return sum(address.endswith(blocked) for address in chromium.requests)
-
-    chromium.requests.clear()
-    chromium.send("Network.setBlockedURLs", urls=[f"*{blocked}"])
-    try:
-        chromium.open(server.address)
-        for part in hidden:
-            chromium.wait(f"!{part}")
-        failed = fetched()
-        assert failed > 0
-        for letter in "good":
-            enter(chromium, letter)
-        assert fetched() == failed
-    finally:
-        chromium.send("Network.setBlockedURLs", urls=[])
-    chromium.evaluate("document.getElementById('again').click()")
-    settle(chromium)
-    assert [chromium.evaluate(part) for part in hidden] == [True, True]
-    assert fetched() == failed + 1
-    assert len(shown(chromium)) == len(LABELS)
-    assert chromium.evaluate("document.activeElement.id") == "text"
-
-
-def test_a_stalled_download_gives_way_to_another_choice(chromium, zoo):
-    """And what is being loaded is told, until the answer is."""
-    released, spoken = threading.Event(), "document.getElementById('spoken').textContent"
-
-    class Stalling(demo.Handler):
-        def _answer(self, with_body):
-            if "int8" in self.path:
-                released.wait(60)
-            super()._answer(with_body)
-
-    with running(demo.Server(0)) as server:
-        server.RequestHandlerClass = Stalling
-        try:
-            chromium.open(server.address)
-            choose(chromium, FORWARDS, "float32")
-            enter(chromium, "good")
-            answer = shown(chromium)
-            chromium.requests.clear()
-            chromium.evaluate("document.querySelector('input[value=int8]').click()")
-            chromium.wait(f"{spoken} === 'Loading the model'")
-            assert shown(chromium) == []
-            chromium.evaluate("document.querySelector('input[value=float32]').click()")
-            settle(chromium)
-            assert shown(chromium) == answer
-            assert chromium.evaluate("document.getElementById('problem').hidden")
-            chromium.wait(f"{spoken}.endsWith('percent')")
-        finally:
-            released.set()
-    choosing = [url for url in chromium.requests if url.endswith("int8.tflite")]
-    assert choosing  # It had been asked for.
-
-
-def test_a_list_that_did_not_come_can_be_asked_for_again(chromium, server):
-    again = "document.getElementById('again')"
-    chromium.send("Network.setBlockedURLs", urls=["*presets.json"])
-    try:
-        chromium.open(server.address)
-        chromium.wait(f"!{again}.hidden")
-    finally:
-        chromium.send("Network.setBlockedURLs", urls=[])
-    chromium.evaluate(f"{again}.click()")
-    chromium.wait("document.querySelectorAll('#answer div').length > 0")
-    settle(chromium)
-    assert len(shown(chromium)) == len(LABELS)
-
-
-def test_a_script_of_the_runtime_that_does_not_load_is_named(chromium, server):
-    chromium.send("Network.setBlockedURLs", urls=["*_internal.js"])
-    try:
-        chromium.open(server.address)
-        chromium.wait("!document.getElementById('problem').hidden")
-    finally:
-        chromium.send("Network.setBlockedURLs", urls=[])
-    problem = chromium.evaluate("document.getElementById('problem').textContent")
-    assert "a script of LiteRT.js could not be loaded" in problem
-    chromium.evaluate("document.getElementById('again').click()")
-    chromium.wait("document.querySelectorAll('#answer div').length > 0")
-
-
 def test_a_page_begins_with_the_smallest_file(chromium, server):
     chromium.open(server.address)
     chromium.wait("document.getElementById('size').textContent.endsWith('int8')")
-
-
-@pytest.mark.parametrize("blocked", ["src/app.js", "src/page.js"])
-def test_a_script_that_does_not_load_is_no_endless_wait(chromium, server, blocked):
-    problem = "document.getElementById('problem')"
-    chromium.send("Network.setBlockedURLs", urls=[f"*{blocked}"])
-    try:
-        chromium.open(server.address)
-        chromium.wait(f"!{problem}.hidden")
-    finally:
-        chromium.send("Network.setBlockedURLs", urls=[])
-    assert "a script could not be loaded" in chromium.evaluate(f"{problem}.textContent")
-    chromium.evaluate("document.getElementById('again').click()")
-    chromium.wait("document.querySelectorAll('#answer div').length > 0")
-    settle(chromium)
-    assert len(shown(chromium)) == len(LABELS)
-
-
-def test_a_script_that_fails_when_asked_for_again_has_the_page_load_anew(chromium, server):
-    """Some browsers do not ask for a failed module again."""
-    hidden = "document.getElementById('again').hidden"
-    again = "document.getElementById('again').click()"
-    chromium.send("Network.setBlockedURLs", urls=["*src/classifier.js"])
-    try:
-        chromium.open(server.address)
-        chromium.wait(f"!{hidden}")
-        chromium.evaluate(f"window.old = true; {again}")
-        chromium.wait(f"!{hidden}")
-    finally:
-        chromium.send("Network.setBlockedURLs", urls=[])
-    assert chromium.evaluate("window.old")
-    chromium.evaluate(again)
-    chromium.wait("!window.old && document.querySelectorAll('#answer div').length > 0", 20)
-    settle(chromium)
-    assert len(shown(chromium)) == len(LABELS)
-
-
-def test_a_page_without_a_server_says_what_it_needs(chromium, zoo, tmp_path):
-    demo.write(tmp_path / "site")
-    problem = "document.getElementById('problem')"
-    chromium.open((tmp_path / "site" / "index.html").as_uri())
-    chromium.wait(f"!{problem}.hidden")
-    assert "the page needs a web server" in chromium.evaluate(f"{problem}.textContent")
-    assert chromium.evaluate("document.getElementById('again').hidden")
-    chromium.problems.clear()
 
 
 def test_any_static_server_will_do(chromium, zoo, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from tests.demo.chromium import PHONE
 from tests.demo.hands import choose, enter, settle
 from tests.demo.small_zoo import BOTH_WAYS, FORWARDS
+from tests.export.conftest import LABELS
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,44 @@ def test_it_fits_a_narrow_screen(page, scheme, text):
         .filter((element) => element.getBoundingClientRect().height < 44)
         .map((element) => element.outerHTML.slice(0, 80))""")
     assert small == []  # a finger's target
+
+
+def test_the_bars_are_on_one_scale(page):
+    """However long a label is, and there is room for bars beside it."""
+    rectangles = """[...document.querySelectorAll(".bar")]
+        .map((bar) => bar.getBoundingClientRect()).map(({ left, width }) => [left, width])"""
+    before = page.evaluate(rectangles)
+    assert len(before) == len(LABELS)
+    for label in ("a label of several words", "w" * 200):
+        page.evaluate(f"document.querySelector('#answer dt').textContent = '{label}'")
+        given = page.evaluate(rectangles)
+        assert given != before
+        assert given == [given[0]] * len(LABELS)
+        assert given[0][1] > 100
+    page.evaluate("document.querySelector('#answer dt').textContent = 'no'")
+    assert page.evaluate(rectangles) == before
+
+
+def test_gates_of_an_older_text_are_marked_while_the_new_one_is_read(page):
+    state = """["gates", "gates-summary"].map((id) => document.getElementById(id))
+        .map((part) => [part.getAttribute("aria-busy"), getComputedStyle(part).opacity])"""
+    enter(page, "good")
+    assert page.evaluate(state) == [["false", "1"]] * 2
+    page.evaluate("""(async () => {
+        const { Stream } = await import("./src/stream.js");
+        const { read } = Stream.prototype;
+        Stream.prototype.read = async function (...given) {
+            await new Promise((resume) => (window.resume = resume));
+            return read.apply(this, given);
+        };
+    })()""")
+    page.type(" film")
+    page.wait("!!window.resume")
+    assert [busy for busy, _ in page.evaluate(state)] == ["true", "true"]
+    page.wait(f"({state}).every(([_, opacity]) => opacity === '0.6')")
+    page.evaluate("window.resume()")
+    settle(page)
+    assert page.evaluate(state) == [["false", "1"]] * 2
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])

@@ -76,11 +76,45 @@ def test_half_a_surrogate_pair_is_what_utf8_makes_of_it(ids_on_the_page):
     assert ids_on_the_page(tokenizer, ["a\ud83d b", "a\udc00b"]) == [[1, 3, 4, 0, 0, 0]] * 2
 
 
-@pytest.mark.parametrize("piece", [" ", "'", "<br />", "a'", "\u0301", "' <"])
-def test_long_runs_of_delimiters_take_no_time(chromium, ids_on_the_page, piece):
+PIECES = [" ", "'", "<br />", "a'", "\u0301", "' <"]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_ids_of_long_runs_of_delimiters(ids_on_the_page, piece):
     tokenizer = WordTokenizer([*SPECIAL, "a"], 8)
     text = "a " + piece * 50_000 + " a"
     assert ids_on_the_page(tokenizer, [text]) == tokenizer.encode([text]).tolist()
+
+
+def growth(chromium, pattern: str, piece: str) -> float:
+    """Return how much longer a run of delimiters takes than 16 that are as long together.
+
+    Linear time gives about 1, quadratic 16. It is the least of several measurements, which end
+    with one that is low: what else the machine does can make each too large.
+    """
+    return chromium.evaluate(f"""(async () => {{
+        const {{ WordTokenizer }} = await import("./src/tokenizer.js");
+        const tokenizer = new WordTokenizer(new Map(), {json.dumps(pattern)}, 8);
+        const time = (count, calls) => {{
+            const text = `a ${{{json.dumps(piece)}.repeat(count)}} a`;
+            const start = performance.now();
+            for (let call = 0; call < calls; call++) tokenizer.split(text);
+            return performance.now() - start;
+        }};
+        let least = Infinity;
+        for (let turn = 0; turn < 8 && least > 3; turn++) {{
+            const several = time(4000, 48);
+            least = Math.min(least, time(64000, 3) / several);
+            if (several > 200) break; // linear time is some 10 ms
+        }}
+        return least;
+    }})()""")
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_time_grows_with_the_length_of_a_run_of_delimiters(chromium, address, piece):
+    chromium.open(address)
+    assert growth(chromium, DELIMITER, piece) < 6
 
 
 def test_a_word_has_the_spellings_that_python_gives_it(chromium, address):

@@ -17,6 +17,9 @@ _TOGETHER = {
         f"tests/export/test_{name}.py"
         for name in ("tflite_files", "check_refuses", "saved_model_folder", "streamer")
     ),
+    "small_zoo": tuple(
+        f"tests/demo/test_{name}.py" for name in ("page", "page_access", "page_problems")
+    ),
     "text_kinds": ("tests/demo/test_mediapipe_browser.py", "tests/export/test_mediapipe_kinds.py"),
     "zoo": tuple(
         f"tests/zoo/test_{name}.py" for name in ("commands", "loading", "what_is_trusted", "hub")
