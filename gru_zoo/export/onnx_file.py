@@ -41,7 +41,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
 
     Raises:
         ImportError: onnx or onnxruntime is missing (the extra `onnx`).
-        FileExistsError: `path` exists.
+        FileExistsError: `path` exists, or was written meanwhile.
         ValueError: a layer, or an option of one, that is not known here, by name.
         export.Refused: onnxruntime's results differ from Keras' by more than 1e-5.
         OSError: the file could not be written.
@@ -62,7 +62,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
     from gru_zoo.export.onnx_writer.model import make_model
 
     proto = make_model(model)
-    with atomic_write(path) as partial:
+    with atomic_write(path, overwrite=overwrite) as partial:
         try:
             partial.write_bytes(proto.SerializeToString())
         except OSError as error:

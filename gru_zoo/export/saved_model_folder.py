@@ -123,7 +123,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         The largest difference of an output from the model's.
 
     Raises:
-        FileExistsError: `folder` exists.
+        FileExistsError: `folder` exists, or was written meanwhile.
         ValueError: a model that cannot be exported, with the reason; a classifier of word pieces is
             one.
         export.Refused: what was written differs from the model, or holds a Python function.
@@ -148,7 +148,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         reference = classifier_check.Reference.of(model, classifier_check.probe_texts(model))
     else:
         server = ArrayServer(model)
-    with atomic_write(folder) as partial:
+    with atomic_write(folder, overwrite=overwrite) as partial:
         with writing("folder", folder):
             _save(server, partial)
         if isinstance(model, SequenceClassifier):

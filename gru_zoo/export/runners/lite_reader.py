@@ -57,6 +57,9 @@ class LiteReader:
         self.text.check_story(story)
         if not story:
             raise ValueError("story must have a sentence; got none.")
+        for name, sentence in (*(("story", one) for one in story), ("question", question)):
+            if not isinstance(sentence, str):
+                raise ValueError(f"{name} must be strings; got {sentence!r}.")
         rows = np.stack([self.text.row(sentence, "story") for sentence in story])
         if len(rows) != self._sentences:
             self.interpreter.resize_tensor_input(self._places["story"], (1, *rows.shape))
