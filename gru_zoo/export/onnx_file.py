@@ -2,6 +2,7 @@
 
     SequenceClassifier   ids [batch, time] int32  ->  probabilities [batch, labels] float32
     other models         ids or inputs  ->  outputs; where there are several, Keras' names
+                         or the keys of a dictionary
 
 Batch and time are dynamic. The operator's gates are in the order z, r, h, as in Keras;
 linear_before_reset is `reset_after`; its update gate keeps, so what feeds z changes sign where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import keras
@@ -52,11 +53,10 @@ def _made_again(layer: Any) -> Any:
     try:
         return type(layer).from_config(_float32_config(layer.get_config()))
     except Exception as error:  # A user's constructor may raise anything.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = textwrap.shorten(str(error) or type(error).__name__, 200)
         raise ValueError(
-            f"layer {layer.name!r} ({type(layer).__name__}) must compute in float32, or be one "
-            f"that from_config makes of its get_config; it computes in {layer.compute_dtype}, and "
-            f"from_config says: {reason}"
+            f"layer {layer.name!r} ({type(layer).__name__}) must compute in float32, or be rebuilt "
+            f"by its from_config; it computes in {layer.compute_dtype}, and that fails: {reason}"
         ) from error
 
 

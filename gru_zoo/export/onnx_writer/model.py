@@ -81,7 +81,7 @@ def _shapes(model: keras.Model) -> list[list[int | str | None]]:
             shape[0] = "batch"
             if len(shape) > 2:
                 shape[1] = None
-        else:  # h_n of a StackedGRU has its batch elsewhere.
+        elif len(shape) > 1:  # h_n of a StackedGRU has its batch elsewhere.
             shape[1] = None
         shapes.append(shape)
     return shapes
