@@ -313,6 +313,7 @@ def test_brackets_in_a_name_are_no_markup(saved, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("gru_zoo.export.saved_model_folder.saved_model", write)
     monkeypatch.setenv("FORCE_COLOR", "1")  # Progress is shown to terminals only.
+    monkeypatch.setattr("rich._console", None)  # One of before knows no terminal.
     assert main([str(path), "--out", str(tmp_path), "--to", "saved_model"]) == 0
     shown = capsys.readouterr().out
     assert "opening run[bold].keras" in shown and "│ run[bold]_saved_model" in shown
