@@ -120,9 +120,8 @@ def tflite(
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
-    with atomic_write(
-        path, overwrite=overwrite
-    ) as partial:  # A folder that cannot be written ends it here.
+    # A folder that cannot be written ends it here.
+    with atomic_write(path, overwrite=overwrite) as partial:
         with writing("path", path):  # The converter goes through the disk too.
             if spec.integer_only:
                 content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)

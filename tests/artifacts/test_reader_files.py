@@ -91,8 +91,8 @@ def test_the_file_and_its_assets_are_enough(written):
         (folder / "assets" / name).write_bytes(content)
     reader = LiteReader(folder / "model_float32.tflite")
     for story, question, message in (
-        (["Anna ran.", None], "Where is Anna?", "story must be strings; got None"),
-        (STORIES[0], None, "question must be strings; got None"),
+        (["Anna ran.", None], "Where is Anna?", "story must hold strings; got None"),
+        (STORIES[0], None, "question must be a string; got None"),
     ):
         with pytest.raises(ValueError, match=message):
             reader.answer(story, question)

@@ -28,7 +28,7 @@ def with_(layer):
 REFUSED = {
     "last step": (
         lambda: with_(lambda x: GRU(5, return_sequences=True)(x)[:, -1]),
-        r"'get_item.*' \(GetItem\) must be .*In place of x\[:, -1\], .* return_sequences=False",
+        r"'get_item.*' \(GetItem\) must be .*use return_sequences=False instead of x\[:, -1\]",
     ),
     "subclass": (
         lambda: with_(Mine(5, name="mine")),

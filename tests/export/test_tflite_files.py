@@ -152,8 +152,8 @@ def test_full_disk_leaves_the_old_file(classifier, tmp_path, full_disk):
     [
         (["good", None], "texts must be texts; number 2 is None"),
         ([], "texts must be one text or more; got none"),
-        ([[1, 7, 4]], "texts must be one text or a list of them; got a list"),
-        (None, "texts must be one text or a list of them; got a NoneType"),
+        ([[1, 7, 4]], r"texts must be one text or a list of texts; got \[\[1, 7, 4\]\]"),
+        (None, "texts must be one text or a list of texts; got None"),
     ],
 )
 def test_what_is_no_text_is_refused(exported, texts, message):

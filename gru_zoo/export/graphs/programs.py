@@ -34,7 +34,7 @@ class Given:
         kind: "ids", "steps", or "vector" (the same at every step).
         shape: () for ids, else (features,).
         length: steps that the model was made for; None if any.
-        numbers: name of the type of what is no id: float32, or the model's own integers or bools.
+        numbers: type of an input that is not ids: float32, or the model's own integers or bools.
     """
 
     kind: str
@@ -311,7 +311,7 @@ def _require_no_strings(tensor: Any) -> None:
     raise ValueError(
         f"input {tensor.name!r} of the model must be numbers; it is strings, which {what} turns "
         "into ids. Export the model behind that layer, keras.Model(layer.output, model.output), "
-        "and give its vocabulary, layer.get_vocabulary(), beside the file."
+        "and ship its vocabulary, layer.get_vocabulary(), with the file."
     )
 
 

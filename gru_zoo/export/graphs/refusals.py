@@ -33,5 +33,5 @@ def remedy(operation: Any) -> str:
     if isinstance(operation, layers.GRU):
         return " It must be keras.layers.GRU itself, not a class derived from it."
     if type(operation).__name__ == "GetItem":  # Keras does not export the class.
-        return " In place of x[:, -1], the last step, use return_sequences=False."
+        return " For the last step, use return_sequences=False instead of x[:, -1]."
     return ""

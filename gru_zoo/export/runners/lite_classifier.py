@@ -82,8 +82,7 @@ class LiteClassifier:
         """
         given = arguments.texts("texts", texts)
         if given is None:
-            kind = type(texts).__name__
-            raise ValueError(f"texts must be one text or a list of them; got a {kind} of others.")
+            raise ValueError(f"texts must be one text or a list of texts; got {texts!r:.60}.")
         ids = self.tokenizer(string_tensor(given)).numpy()
         rows = np.empty((len(ids), len(self.labels)), np.float32)
         for row, text in enumerate(ids):
