@@ -18,7 +18,9 @@ MARKS = ("saved_model.pb", "card.json")
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> Iterator[Path]:
+def atomic_write(
+    path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS, overwrite: bool = True
+) -> Iterator[Path]:
     """Yield a fresh path next to `path`; rename it to `path` when the block ends well.
 
     The caller creates a file or a folder at the yielded path, which keeps the suffix of `path`
@@ -29,8 +31,10 @@ def atomic_write(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> 
         path: where the finished file or folder goes; an existing file is replaced by a file, an
             existing folder by a folder if it is empty or holds one of `marks`.
         marks: names of files that only a folder of the kind that is written holds.
+        overwrite: whether an existing `path` is replaced, also one that appears meanwhile.
 
     Raises:
+        FileExistsError: `path` exists when the block has ended, and is not to be replaced.
         IsADirectoryError: `path` is a folder that holds something else, or one that this process
             works in, or a file was written to replace a folder; the folder stays as it was.
         FileNotFoundError: the block ended without creating anything at the yielded path.
@@ -50,6 +54,9 @@ def atomic_write(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> 
         yield partial
         if not partial.exists():
             raise FileNotFoundError(f"nothing was written at {partial} to become {path}.")
+        if not overwrite:
+            _move_to_new(partial, path)
+            return
         if path.is_dir():
             if not partial.is_dir():
                 raise _folder_stays(path, "a file, or new; it is a folder")
@@ -63,6 +70,31 @@ def atomic_write(path: str | os.PathLike, *, marks: tuple[str, ...] = MARKS) -> 
         raise
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _move_to_new(partial: Path, path: Path) -> None:
+    """Rename a file or folder; raise FileExistsError if there is something, which stays.
+
+    Of two writers of one path the second fails, however close together they are.
+    """
+    message = f"path must be new; {os.fspath(path)!r} was written meanwhile."
+    if os.path.lexists(path):
+        raise FileExistsError(message)
+    if partial.is_dir():
+        try:
+            partial.rename(path)  # The system itself refuses a folder that holds something.
+        except OSError as error:
+            if os.path.lexists(path):
+                raise FileExistsError(message) from error
+            raise
+        return
+    try:
+        os.link(partial, path)
+    except FileExistsError as error:
+        raise FileExistsError(message) from error
+    except OSError:  # a file system without links, such as FAT
+        path.touch(exist_ok=False)
+        os.replace(partial, path)
 
 
 def _require_replaceable(path: Path, marks: tuple[str, ...]) -> None:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import resource
@@ -143,3 +144,59 @@ def test_a_path_that_is_not_utf_8_is_written_and_read_again(tmp_path):
     write_json(tmp_path / "config.json", value)
     content = (tmp_path / "config.json").read_text(encoding="utf-8")
     assert json.loads(content) == value and "caf\u00e9" in content
+
+
+def refuse(*_):
+    """As the FAT of a memory stick does."""
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_second_of_two_writers_of_a_file_fails(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(files.os, "link", refuse)
+    path = tmp_path / "a.txt"
+    with pytest.raises(FileExistsError, match="path must be new; .*a.txt' was written meanwhile"):
+        with atomic_write(path, overwrite=False) as second:
+            second.write_text("second")
+            with atomic_write(path, overwrite=False) as first:
+                first.write_text("first")
+    assert path.read_text() == "first" and os.listdir(tmp_path) == ["a.txt"]
+    assert path.stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_the_later_by_an_instant_fails_too(tmp_path, monkeypatch, kind, links):
+    """What stands there came after the last look."""
+    if not links:
+        monkeypatch.setattr(files.os, "link", refuse)
+    path, look = tmp_path / "a", os.path.lexists
+    seen = iter([False])
+    monkeypatch.setattr(files.os.path, "lexists", lambda path: next(seen, None) or look(path))
+    with pytest.raises(FileExistsError):
+        with atomic_write(path, overwrite=False) as partial:
+            if kind == "folder":
+                partial.mkdir()
+                path.mkdir()
+                (path / "card.json").write_text("first")
+            else:
+                partial.write_text("second")
+                path.write_text("first")
+    there = path / "card.json" if kind == "folder" else path
+    assert there.read_text() == "first" and os.listdir(tmp_path) == ["a"]
+
+
+def test_the_second_of_two_writers_of_a_folder_fails(tmp_path):
+    with pytest.raises(FileExistsError, match="path must be new; .*folder' was written meanwhile"):
+        with atomic_write(tmp_path / "folder", overwrite=False) as second:
+            second.mkdir()
+            write_folder(tmp_path / "folder", "card.json", overwrite=False)
+    assert os.listdir(tmp_path / "folder") == ["card.json"] and os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_folder_that_cannot_be_renamed_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.Path, "rename", refuse)
+    with pytest.raises(OSError, match="Operation not permitted"):
+        write_folder(tmp_path / "folder", "card.json", overwrite=False)
+    assert os.listdir(tmp_path) == []

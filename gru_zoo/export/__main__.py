@@ -85,7 +85,7 @@ def _export(config: Export) -> None:
     _check(targets, config)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     rows = []
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task(f"opening {config.model.name}", total=None)
@@ -249,11 +249,12 @@ def _too_small_for_int8(path: Path) -> bool:
 def _print(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
+    from rich.text import Text
 
     names = Column("file", overflow="fold")  # A name is never cut.
     table = Table(names, "KB", "max. abs. difference", "operators", "runtime from")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # Brackets in a name are no markup.
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 

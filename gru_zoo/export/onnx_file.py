@@ -2,6 +2,7 @@
 
     SequenceClassifier   ids [batch, time] int32  ->  probabilities [batch, labels] float32
     other models         ids or inputs  ->  outputs; where there are several, Keras' names
+                         or the keys of a dictionary
 
 Batch and time are dynamic. The operator's gates are in the order z, r, h, as in Keras;
 linear_before_reset is `reset_after`; its update gate keeps, so what feeds z changes sign where
@@ -41,7 +42,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
 
     Raises:
         ImportError: onnx or onnxruntime is missing (the extra `onnx`).
-        FileExistsError: `path` exists.
+        FileExistsError: `path` exists, or was written meanwhile.
         ValueError: a layer, or an option of one, that is not known here, by name.
         export.Refused: onnxruntime's results differ from Keras' by more than 1e-5.
         OSError: the file could not be written.
@@ -62,7 +63,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
     from gru_zoo.export.onnx_writer.model import make_model
 
     proto = make_model(model)
-    with atomic_write(path) as partial:
+    with atomic_write(path, overwrite=overwrite) as partial:
         try:
             partial.write_bytes(proto.SerializeToString())
         except OSError as error:

@@ -8,9 +8,10 @@ A `SequenceClassifier` takes raw texts:
                              probabilities  [batch, labels]  float32
 
 Another model takes and gives arrays by the names that they have in a TFLite file too: "inputs"
-[batch, time, features] float32 or "ids" [batch, time] int32, and "outputs", or "probabilities" of
-the token after the last id, where it is a `LanguageModel`; or, where there are several, Keras'
-names. Time is dynamic where the model leaves it open, and the batch always.
+[batch, time, features] float32, or of the model's own integers or bools, or "ids" [batch, time]
+int32, and "outputs", or "probabilities" of the token after the last id, where it is a
+`LanguageModel`; or, where there are several, Keras' names; outputs in a dictionary have its keys.
+Time is dynamic where the model leaves it open, and the batch always.
 Every output has the batch in front, as TensorFlow Serving asks for JSON rows; but the last states
 that a `StackedGRU` returns are [layers, batch, units], as in the model.
 """
@@ -79,7 +80,7 @@ class ArrayServer(tf.Module):
         model: a built model.
 
     Raises:
-        ValueError: the model has another kind of input, or fixes its batch.
+        ValueError: the model has another kind of input, or a stateful layer.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -115,7 +116,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a built `keras.Sequential` or
             functional model of ids [batch, time], sequences [batch, time, features] or vectors
-            [batch, features], with the batch left open.
+            [batch, features], none of its layers stateful.
         folder: where it goes.
         overwrite: whether an existing folder is replaced, by one that passed.
 
@@ -123,7 +124,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         The largest difference of an output from the model's.
 
     Raises:
-        FileExistsError: `folder` exists.
+        FileExistsError: `folder` exists, or was written meanwhile.
         ValueError: a model that cannot be exported, with the reason; a classifier of word pieces is
             one.
         export.Refused: what was written differs from the model, or holds a Python function.
@@ -148,7 +149,7 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         reference = classifier_check.Reference.of(model, classifier_check.probe_texts(model))
     else:
         server = ArrayServer(model)
-    with atomic_write(folder) as partial:
+    with atomic_write(folder, overwrite=overwrite) as partial:
         with writing("folder", folder):
             _save(server, partial)
         if isinstance(model, SequenceClassifier):

@@ -93,7 +93,7 @@ def tflite(
         The largest difference of an output from the model's.
 
     Raises:
-        FileExistsError: `path` exists.
+        FileExistsError: `path` exists, or was written meanwhile.
         ValueError: unknown variant; or the model cannot be had in it, with the reason.
         ImportError: the variant needs a package that is missing.
         export.Refused: the file differs from the model by more than the variant's limit.
@@ -120,7 +120,8 @@ def tflite(
     options = {"gates": gates, "thresholds": thresholds}
     sequences = _refuse(variant, model, network, representative, options)
     length = sequence_length or arrays.length(network) or LENGTH
-    with atomic_write(path) as partial:  # A folder that cannot be written ends it here.
+    # A folder that cannot be written ends it here.
+    with atomic_write(path, overwrite=overwrite) as partial:
         with writing("path", path):  # The converter goes through the disk too.
             if spec.integer_only:
                 content = integer_step(model, variant, sequences, gates=gates, seconds=seconds)

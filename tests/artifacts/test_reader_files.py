@@ -90,6 +90,12 @@ def test_the_file_and_its_assets_are_enough(written):
     for name, content in parts["assets"].items():
         (folder / "assets" / name).write_bytes(content)
     reader = LiteReader(folder / "model_float32.tflite")
+    for story, question, message in (
+        (["Anna ran.", None], "Where is Anna?", "story must hold strings; got None"),
+        (STORIES[0], None, "question must be a string; got None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            reader.answer(story, question)
     labels = [model.answers[number] for number in told(model)[0].argmax(axis=1)]
     pairs = zip(STORIES, QUESTIONS, strict=True)
     assert [reader.answer(*pair) for pair in pairs] == labels

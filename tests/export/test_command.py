@@ -301,3 +301,19 @@ def test_help_does_not_wait_for_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "--to" in done.stdout, done.stderr
+
+
+def test_brackets_in_a_name_are_no_markup(saved, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "run[bold].keras"
+    path.write_bytes(saved[0].read_bytes())
+
+    def write(model, path, overwrite):
+        path.mkdir()
+        return 0.0
+
+    monkeypatch.setattr("gru_zoo.export.saved_model_folder.saved_model", write)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Progress is shown to terminals only.
+    monkeypatch.setattr("rich._console", None)  # One of before knows no terminal.
+    assert main([str(path), "--out", str(tmp_path), "--to", "saved_model"]) == 0
+    shown = capsys.readouterr().out
+    assert "opening run[bold].keras" in shown and "│ run[bold]_saved_model" in shown

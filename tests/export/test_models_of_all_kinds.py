@@ -351,8 +351,7 @@ def test_names_that_states_and_gates_have(tmp_path):
     read = layers.GRU(7, name="gru")(x)
     outputs = [layers.Dense(2, name="state_gru")(read), layers.Dense(2, name="gru_z")(read)]
     for output, gates in zip(outputs, (False, True), strict=True):
-        model = keras.Model(x, {"a": output, "b": read})
-        model.output_names[0] = output._keras_history.operation.name
+        model = keras.Model(x, {output._keras_history.operation.name: output, "b": read})
         with pytest.raises(ValueError, match="outputs must have names of their own"):
             export.tflite(model, tmp_path / "m.tflite", gates=gates)
 

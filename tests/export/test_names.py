@@ -99,3 +99,54 @@ def test_states_that_differ_in_nothing_else_are_refused():
     model = keras.Model(x, GRU(5, name="a.b")(GRU(5, return_sequences=True, name="a-b")(x)))
     with pytest.raises(ValueError, match="two give 'state_a_b'"):
         step_graph(model)
+
+
+def outputs_in_a_dictionary():
+    x = Input((None, F))
+    h = GRU(5)(x)
+    outputs = {"topic": layers.Dense(3, name="b")(h), "a mood": layers.Dense(2, name="a")(h)}
+    return keras.Model(x, outputs)
+
+
+@pytest.mark.slow
+def test_outputs_have_the_keys_of_a_dictionary(tmp_path):
+    model, x = outputs_in_a_dictionary(), frames(1, 6, F)
+    assert Network(model).output_names == ["a mood", "topic"]
+    wanted = model(x)
+    export.saved_model(model, tmp_path / "folder")
+    loaded = tf.saved_model.load(str(tmp_path / "folder"))
+    found = loaded.signatures["serving_default"](inputs=tf.constant(x))
+    export.tflite(model, tmp_path / "m.tflite")
+    lite = interpreter(tmp_path / "m.tflite").get_signature_runner("serving_default")(inputs=x)
+    stream = Streamer(tmp_path / "m.tflite")
+    pushed = [stream.push(row) for row in x[0]][-1]
+    for given in (found, lite, pushed):
+        assert given.keys() == wanted.keys()
+        for name, array in wanted.items():
+            np.testing.assert_allclose(given[name], array, atol=1e-6)
+
+
+def test_the_same_keys_in_onnx(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    model, x = outputs_in_a_dictionary(), frames(1, 6, F)
+    export.onnx(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    names = [port.name for port in session.get_outputs()]
+    assert names == ["a mood", "topic"]
+    for name, given in zip(names, session.run(None, {"inputs": x}), strict=True):
+        np.testing.assert_allclose(given, model(x)[name], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "names"),
+    [
+        (lambda h: {"mood": h}, ["mood"]),
+        (lambda h: [h], ["outputs"]),
+        (lambda h: {"a": [h, 2 * h]}, ["gru", "multiply"]),  # Keras' own: no key for each
+    ],
+)
+def test_names_of_outputs(outputs, names):
+    x = Input((None, F))
+    model = keras.Model(x, outputs(GRU(5, name="gru")(x)))
+    assert [name.rstrip("_0123456789") for name in Network(model).output_names] == names

@@ -288,10 +288,6 @@ REFUSED = {
         ),
         "stateful must be False.*'g'",
     ),
-    "batch": (
-        lambda: keras.Sequential([layers.Input(FLOATS, batch_size=1, name="x"), GRU(U)]),
-        r"must leave the batch open; input 'x' has shape \(1, None, 4\)",
-    ),
     "subclass": (lambda: sequential(FLOATS, Mine(U, name="g")), "'g' is a Mine"),
     "lstm": (lambda: sequential(FLOATS, layers.LSTM(U, name="l")), "'l' is a LSTM"),
     "attention": (

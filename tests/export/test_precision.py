@@ -84,3 +84,44 @@ def test_a_classifier_in_half_precision_is_exported_and_a_wrong_file_is_not(poli
     assert 1e-5 < limits.judge("model.tflite", given, reference, "float32") < 1e-2
     with pytest.raises(export.Refused, match="must be within 0.01 of the model's probabilities"):
         limits.judge("model.tflite", given + 0.02, reference, "float32")
+
+
+def in_half_precision(layer):
+    """Return a model of half precision with a layer behind its last step."""
+    kept = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        keras.utils.set_random_seed(3)
+        return keras.Sequential([Input((None, F)), GRU(7), layer()])
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+class Scaled(layers.Layer):
+    """A user's layer without get_config."""
+
+    def __init__(self, function):
+        super().__init__(name="scaled")
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+
+def test_a_lambda_in_mixed_precision():
+    model = in_half_precision(
+        lambda: layers.Lambda(lambda x, by: x * by, arguments={"by": 3.0}, name="threefold")
+    )
+    graph = SequenceGraph(Network(model))
+    x = np.random.default_rng(0).normal(size=(1, 6, F)).astype("float32")
+    found = graph.whole(inputs=x)["outputs"]
+    assert found.dtype == "float32"
+    np.testing.assert_allclose(found, model(x), atol=5e-3)
+
+
+def test_a_layer_that_cannot_be_made_again_is_named(tmp_path):
+    model = in_half_precision(lambda: Scaled(lambda x: 3 * x))
+    message = r"'scaled' \(Scaled\) must compute in float32, or .*; it computes in float16, and .*:"
+    with pytest.raises(ValueError, match=message) as refusal:
+        tflite(model, tmp_path / "model.tflite")
+    assert "\n" not in str(refusal.value)

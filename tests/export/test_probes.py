@@ -69,6 +69,29 @@ def test_large_numbers_differ_in_proportion_and_equal_nan_in_nothing():
             probe.compare({"outputs": np.float32(other)}, "some file")
 
 
+def test_small_numbers_among_large_ones_are_rounded_as_those():
+    wanted = np.float32([[0.5, -5000.0]])
+    probe = Probe({}, {"outputs": wanted})
+    moved = wanted + np.float32([[5e-4, 0]])  # one rounding of a float32 of 5,000
+    assert probe.compare({"outputs": moved}, "some file") == pytest.approx(1e-7, rel=0.05)
+    with pytest.raises(Refused, match="must be within 1e-05 of the model; output 'outputs'"):
+        probe.compare({"outputs": wanted + np.float32([[0.1, 0]])}, "some file")
+    lone = Probe({}, {"outputs": wanted[:, :1]})  # Each output has a size of its own.
+    with pytest.raises(Refused, match="differs by 0.0005"):
+        lone.compare({"outputs": moved[:, :1]}, "some file")
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_compared_as_half_precision(policy):
+    head = keras.layers.Dense(3, dtype="float32")
+    model = keras.Sequential([keras.Input((None, 4)), GRU(7, dtype=policy), head])
+    for probe in probes(model):
+        near, far = ({"outputs": probe.outputs["outputs"] + off} for off in (5e-3, 0.05))
+        assert 1e-3 < probe.compare(near, "some file") < 1e-2
+        with pytest.raises(Refused, match="must be within 0.01 of the model"):
+            probe.compare(far, "some file")
+
+
 @pytest.mark.parametrize("write", [export.tflite, export.saved_model])
 def test_an_output_of_bools_is_compared(write, tmp_path):
     x = keras.Input((None, 4))

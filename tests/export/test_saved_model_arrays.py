@@ -193,6 +193,38 @@ def test_the_largest_difference_is_returned(monkeypatch, tmp_path):
     assert saved_model(model, tmp_path / "model") == pytest.approx(4e-6, rel=0.3)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "bool", "int64"])
+@pytest.mark.parametrize("shape", [(None, D), (D,)])
+def test_numbers_keep_the_models_own_type(dtype, shape, tmp_path):
+    samples = layers.Input(shape, dtype=dtype, name="samples")
+    read = layers.Rescaling(0.1)(samples)
+    words = layers.Input((None,), dtype="int32", name="words")
+    read = [GRU(U)(read) if len(shape) > 1 else read, GRU(U)(layers.Embedding(IDS, 6)(words))]
+    model = keras.Model([samples, words], layers.Concatenate()(read))
+    if shape == (D,) and dtype != "bool":  # Two axes of integers are ids.
+        dtype = "int32"
+    saved_model(model, tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    _, specs = served.structured_input_signature
+    assert specs["samples"].dtype.name == dtype
+    steps = (3, *(T if size is None else size for size in shape))
+    x = np.random.default_rng(0).integers(2, size=steps).astype(dtype)
+    ids = np.ones((3, T), np.int32)
+    given = served(samples=tf.constant(x), words=tf.constant(ids))["outputs"]
+    np.testing.assert_allclose(given, model([x, ids]), atol=1e-5)
+
+
+def test_a_batch_that_fit_has_fixed_is_opened(tmp_path):
+    model = keras.Sequential([layers.GRU(U), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, T, D)), np.ones((8, 2)), batch_size=8, verbose=0)
+    assert model.inputs[0].shape == (8, T, D)
+    saved_model(model, tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    x = np.random.default_rng(0).normal(size=(3, T, D)).astype("float32")
+    np.testing.assert_allclose(served(tf.constant(x))["outputs"], model(x), atol=1e-5)
+
+
 def test_what_cannot_be_served(tmp_path):
     stateful = keras.Sequential([layers.Input((T, D), batch_size=2), layers.GRU(U, stateful=True)])
     with pytest.raises(ValueError, match=r"must leave the batch open; input .* \(2, 5, 4\)"):

@@ -60,6 +60,25 @@ def test_a_copied_state_goes_its_own_way(path):
     assert np.all(stream.state["state_max"] == -1) and not stream.state["state_sum"].any()
 
 
+def test_a_state_from_a_file_outlives_the_file(path, tmp_path):
+    stream = Streamer(path)
+    pushed(stream, IDS[:5])
+    np.savez(tmp_path / "state.npz", **stream.state)
+    wanted = pushed(stream, IDS[5:])
+    with np.load(tmp_path / "state.npz") as lazy:
+        stream.state = lazy
+    np.testing.assert_array_equal(pushed(stream, IDS[5:]), wanted)
+
+
+def test_an_assigned_state_is_the_streams_own(path):
+    stream = Streamer(path)
+    pushed(stream, IDS[:5])
+    given = {name: value.copy() for name, value in stream.state.items()}
+    stream.state = given
+    given["state_last"][:] = 7
+    assert np.abs(stream.state["state_last"]).max() < 1
+
+
 def test_whole_and_step_agree(classifier, exported):
     from ai_edge_litert.interpreter import Interpreter
 

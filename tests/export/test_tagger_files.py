@@ -102,6 +102,8 @@ def test_tflite_and_its_assets_tag_as_the_model_does(model, tmp_path):
     for tagger in (model, lite):
         with pytest.raises(ValueError, match="sentences must be words each; number 2 is 'I can'"):
             tagger.tag([WORDS[0], "I can"])
+    with pytest.raises(ValueError, match="words must be strings; number 2 is None"):
+        lite.tag([["I", None]])
     with pytest.raises(ValueError, match="words must be the words of a sentence; got the text"):
         lite.probabilities("I can")
 

@@ -145,3 +145,23 @@ def test_full_disk_leaves_the_old_file(classifier, tmp_path, full_disk):
         tflite(classifier, path, overwrite=True)
     assert path.read_bytes() == b"the one before"
     assert [file.name for file in tmp_path.iterdir()] == ["model.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["good", None], "texts must be texts; number 2 is None"),
+        ([], "texts must be one text or more; got none"),
+        ([[1, 7, 4]], r"texts must be one text or a list of texts; got \[\[1, 7, 4\]\]"),
+        (None, "texts must be one text or a list of texts; got None"),
+    ],
+)
+def test_what_is_no_text_is_refused(exported, texts, message):
+    with pytest.raises(ValueError, match=message):
+        LiteClassifier(exported["float32"]).predict(texts)
+
+
+def test_a_column_of_texts_is_read(exported):
+    lite = LiteClassifier(exported["float32"])
+    wanted = lite.predict(["good", "bad film"])
+    np.testing.assert_array_equal(lite.predict(np.array(["good", "bad film"], object)), wanted)

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from gru_zoo import GRU, export
-from gru_zoo.export.checks import inspection
+from gru_zoo.export.checks import arrays, inspection
 from gru_zoo.export.flatbuffer.checksum_archive import unsealed
 from tests.export import models
 from tests.export.conftest import LABELS, make_classifier, shake
@@ -242,3 +242,18 @@ def test_operators_outside_the_builtin_ones_are_refused():
     function = inverse.get_concrete_function(tf.TensorSpec((1, 4, 4), tf.float32))
     with pytest.raises(ValueError, match="builtin operators"):
         to_builtins(function, tf.Module(), "float32")
+
+
+@pytest.mark.parametrize("longest", [1, 7])
+def test_a_file_made_for_few_steps_is_compared_as_any_other(longest, tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((None, 4)), layers.GRU(7)])
+    lengths = []
+
+    def streamed(path, inputs, like):
+        lengths.append(len(inputs["inputs"]))
+        return once(path, inputs, like)
+
+    once = arrays.streamed
+    monkeypatch.setattr(arrays, "streamed", streamed)
+    export.tflite(model, tmp_path / "m.tflite", sequence_length=longest)
+    assert lengths == [1, 7]

@@ -105,6 +105,10 @@ def test_half_of_a_surrogate_pair_is_read_as_u_fffd(model, files):
     halves = [f"{PAIRS.source[0]}\udce9", "\ud83dHaus"]
     wanted = lite.translate(whole, beams=2)
     assert lite.translate(halves, beams=2) == wanted
+    with pytest.raises(ValueError, match="texts must be texts; number 2 is None"):
+        lite.translate(["Ein Hund", None])
+    with pytest.raises(ValueError, match="texts must be a list of texts; got a str"):
+        lite.translate("Ein Hund")
     found = translate(model, halves, beams=2)
     assert [model.subwords.decode(one[0].ids) for one in found] == wanted
     assert translate_greedily(model, halves) == translate_greedily(model, whole)

@@ -10,14 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gru_zoo.export.checks.differences import relative_difference
+from gru_zoo.export.checks.differences import scaled_difference
 from gru_zoo.export.checks.inspection import Refused
+from gru_zoo.export.checks.limits import LIMITS
 from gru_zoo.export.checks.representative import padding
 from gru_zoo.export.graphs.convolution import total_reach
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.plain_loops import plain_loops
 
-LIMIT = 1e-5  # of a difference from Keras, absolute or as a share of the number
+LIMIT = 1e-5  # of a difference from Keras, as a share of the largest number where that is beyond 1
 # Steps up to which Keras' loop takes less time in Python than a graph takes to trace.
 EAGER = 20
 
@@ -29,32 +30,32 @@ class Probe:
     Attributes:
         inputs: name -> array [batch, ...], int32 for ids, else float32.
         outputs: name -> the model's result.
+        limit: how far a number may differ.
     """
 
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
+    limit: float = LIMIT
 
     def compare(self, outputs: Mapping[str, Any], path: Any) -> float:
         """Return the largest difference of a file's outputs from the model's.
 
-        Numbers beyond 1 in size may differ in proportion.
+        Where an output has numbers beyond 1 in size, all of it may differ in proportion.
 
         Args:
             outputs: name -> array, as the file gives them for `inputs`.
             path: of the file, for the message.
 
         Raises:
-            Refused: a number differs by more than `LIMIT`, a bool or whole number at all.
+            Refused: a number differs by more than `limit`, a bool or whole number at all.
         """
         worst = 0.0
         for name, wanted in self.outputs.items():
             given = np.asarray(outputs[name])
             require_shape(path, name, given, wanted)
-            limit = 0 if wanted.dtype.kind in "biu" else LIMIT
-            # Bools cannot be subtracted, and unsigned numbers not below zero.
-            given, wanted = given.astype(np.float64), wanted.astype(np.float64)
+            limit = 0 if wanted.dtype.kind in "biu" else self.limit
             # Equal NaN is equal: Keras' average over no step at all is one.
-            difference = relative_difference(given, wanted, equal_nan=True)
+            difference = scaled_difference(given, wanted, equal_nan=True)
             if not (difference <= limit).all():
                 raise Refused(
                     f"{path} must be within {limit:g} of the model; output {name!r} differs by "
@@ -95,6 +96,8 @@ def probes(model: keras.Model) -> Iterator[Probe]:
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding)
     ]
+    # In half precision the model itself is as far off.
+    limit = LIMITS["float16"].difference if in_half_precision(model) else LIMIT
     random, masked = np.random.default_rng(0), padding(model, network.inputs)
     for batch, time in ((1, 1), (3, 6 + total_reach(model))):
         inputs = {
@@ -104,7 +107,18 @@ def probes(model: keras.Model) -> Iterator[Probe]:
         for number, (name, array) in enumerate(inputs.items()):
             if batch > 1 and network.inputs[name].kind != "vector":
                 _pad(array, masked.get(name, [0]), number)
-        yield Probe(inputs, answers(model, network, inputs))
+        yield Probe(inputs, answers(model, network, inputs), limit)
+
+
+def in_half_precision(model: keras.Model) -> bool:
+    """Return whether a layer of a model computes in float16 or bfloat16.
+
+    Example:
+        >>> head = keras.layers.Dense(3, dtype="mixed_bfloat16")
+        >>> in_half_precision(keras.Sequential([keras.Input((4,)), head]))
+        True
+    """
+    return any(layer.compute_dtype.endswith("float16") for layer in model._flatten_layers())
 
 
 def answers(
@@ -136,12 +150,13 @@ def _random(
     random: np.random.Generator, given: Any, rows: int, batch: int, time: int
 ) -> np.ndarray:
     """Return an array [batch, ...] for an input of a network."""
-    if given.kind == "vector":
-        return random.normal(size=(batch, *given.shape)).astype(np.float32)
     time = given.length or time
     if given.kind == "ids":
         return random.integers(rows, size=(batch, time), dtype=np.int32)
-    return random.normal(size=(batch, time, *given.shape)).astype(np.float32)
+    shape = (batch, *([] if given.kind == "vector" else [time]), *given.shape)
+    if given.dtype.is_floating:
+        return random.normal(size=shape).astype(np.float32)
+    return random.integers(2 if given.dtype.is_bool else 10, size=shape).astype(given.numbers)
 
 
 def _pad(array: np.ndarray, values: list[float], first: int) -> None:

@@ -32,6 +32,7 @@ from gru_zoo.export.graphs.programs import (
     run_functional,
     table_of,
 )
+from gru_zoo.export.graphs.refusals import not_alike
 from gru_zoo.layers.gru import GRU
 from gru_zoo.layers.pooling import MaskedPooling
 from gru_zoo.layers.stacked import StackedGRU
@@ -109,9 +110,9 @@ class Steps:
 
 @dataclasses.dataclass(frozen=True)
 class _Unknown:
-    """What an operation of this name would give: a mask of Keras' own, or a reason to refuse."""
+    """What an operation would give: a mask of Keras' own, or a reason to refuse."""
 
-    operation: str
+    operation: Any
 
 
 class Network:
@@ -128,8 +129,8 @@ class Network:
     Attributes:
         program: what the model computes.
         inputs: name -> `Given`: "ids" or "inputs" if the model has one, else Keras' names.
-        output_names: "probabilities" of our models, "outputs" of another model with one, else
-            Keras' names.
+        output_names: "probabilities" of our models, the keys of outputs in a dictionary,
+            "outputs" of another model with one, else Keras' names.
 
     Raises:
         ValueError: another kind of model, or a weight that is NaN or infinite.
@@ -180,7 +181,7 @@ class Network:
             if not isinstance(layer, layers.Layer):
                 return unknown[0] if unknown else _operation(layer, args, kwargs)
             if unknown:
-                raise _not_alike(unknown[0].operation)
+                raise not_alike(unknown[0].operation)
             if isinstance(layer, TIMED):
                 name = self._unique(layer.name, calls)
                 return timed(name, layer, _only_steps(layer, args, kwargs))
@@ -196,7 +197,7 @@ class Network:
         results = keras.tree.flatten(results)
         for result in results:
             if isinstance(result, _Unknown):
-                raise _not_alike(result.operation)
+                raise not_alike(result.operation)
         return dict(zip(self.output_names, results, strict=True))
 
     def call(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,7 +243,7 @@ class Network:
         """Look ids up; not by the Keras layer, which adds operators for negative ones."""
         require_unquantized(layer, "TFLite")
         if ids.shape.rank != 1 or not ids.dtype.is_integer:
-            raise _not_alike(f"layer {layer.name!r} (Embedding)")
+            raise not_alike(layer)
         mask = tf.not_equal(ids, 0) if layer.mask_zero and masked else None
         look_up = self._look_ups.get(layer.name)
         return Steps(look_up(ids) if look_up else tf.gather(table_of(layer), ids), mask)
@@ -317,7 +318,7 @@ def _operation(operation: Any, args: tuple, kwargs: Mapping[str, Any]) -> Any:
         if all(x is not None for x in rows):
             # Keras' masks go through layers only.
             return Steps(operation(*rows, **kwargs), known=_merged(operation, given).known)
-    return _Unknown(f"operation {operation.name!r} ({type(operation).__name__})")
+    return _Unknown(operation)
 
 
 def _one_steps(constant: Any, rank: int) -> Any:
@@ -364,7 +365,7 @@ def _alike(layer: Any, apply: Callable, args: tuple, kwargs: Mapping[str, Any]) 
         if getattr(layer, "axis", -1) == 2:  # counted with the batch
             return merged.like(layer([one[None] for one in rows])[0])
         return merged.like(layer(rows))
-    raise _not_alike(f"layer {layer.name!r} ({kind.__name__})")
+    raise not_alike(layer)
 
 
 def _batch_normalized(layer: layers.BatchNormalization, rows: tf.Tensor) -> tf.Tensor:
@@ -375,13 +376,6 @@ def _batch_normalized(layer: layers.BatchNormalization, rows: tf.Tensor) -> tf.T
     offset, scale = layer.beta if layer.center else None, layer.gamma if layer.scale else None
     mean, variance = layer.moving_mean, layer.moving_variance
     return tf.nn.batch_normalization(rows, mean, variance, offset, scale, layer.epsilon)
-
-
-def _not_alike(what: str) -> ValueError:
-    return ValueError(
-        f"{what} must be a GRU, a convolution or pooling over time, or something that treats every "
-        "time step alike; it is not known to."
-    )
 
 
 def _merged(operation: Any, given: list[Any]) -> Steps:

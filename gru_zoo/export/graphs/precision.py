@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import keras
@@ -13,7 +14,10 @@ def in_float32(layer: Any) -> Any:
     """Return a copy of a built layer that computes in float32.
 
     Args:
-        layer: a Keras layer or one of ours, of any precision; it stays as it is.
+        layer: a Keras layer, one of ours or a user's, of any precision; it stays as it is.
+
+    Raises:
+        ValueError: a user's layer that Keras cannot make from its configuration.
 
     Example:
         >>> dense = keras.layers.Dense(3, dtype="mixed_float16")
@@ -21,7 +25,7 @@ def in_float32(layer: Any) -> Any:
         >>> in_float32(dense).compute_dtype, dense.compute_dtype
         ('float32', 'float16')
     """
-    copy = type(layer).from_config(_float32_config(layer.get_config()))
+    copy = _made_again(layer)
     for mine, theirs in zip(copy._flatten_layers(), layer._flatten_layers(), strict=True):
         for name in _FUNCTIONS:
             function = vars(theirs).get(name)
@@ -33,6 +37,27 @@ def in_float32(layer: Any) -> Any:
         if hasattr(copy, "finalize_state"):  # Normalization computes by what it makes of them.
             copy.finalize_state()
     return copy
+
+
+def _made_again(layer: Any) -> Any:
+    """Return a new layer of the same configuration in float32, not yet built."""
+    if type(layer) is keras.layers.Lambda:  # From a configuration Keras makes none, for safety.
+        return keras.layers.Lambda(
+            layer.function,
+            output_shape=layer._output_shape,
+            mask=layer.mask,
+            arguments=layer.arguments,
+            name=layer.name,
+            dtype="float32",
+        )
+    try:
+        return type(layer).from_config(_float32_config(layer.get_config()))
+    except Exception as error:  # A user's constructor may raise anything.
+        reason = textwrap.shorten(str(error) or type(error).__name__, 200)
+        raise ValueError(
+            f"layer {layer.name!r} ({type(layer).__name__}) must compute in float32, or be rebuilt "
+            f"by its from_config; it computes in {layer.compute_dtype}, and that fails: {reason}"
+        ) from error
 
 
 def require_unquantized(layer: Any, target: str) -> None:

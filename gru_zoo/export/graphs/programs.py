@@ -35,18 +35,18 @@ class Given:
         kind: "ids", "steps", or "vector" (the same at every step).
         shape: () for ids, else (features,).
         length: steps that the model was made for; None if any.
-        real: whether the model takes floats there.
+        numbers: type of an input that is not ids: float32, or the model's own integers or bools.
     """
 
     kind: str
     shape: tuple[int, ...]
     length: int | None = None
-    real: bool = dataclasses.field(default=True, repr=False)
+    numbers: str = dataclasses.field(default="float32", repr=False)
 
     @property
     def dtype(self) -> tf.DType:
         """Type of the input."""
-        return tf.int32 if self.kind == "ids" else tf.float32
+        return tf.int32 if self.kind == "ids" else tf.as_dtype(self.numbers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +187,7 @@ def table_of(layer: layers.Embedding) -> Any:
 def require_known_numbers(inputs: Mapping[str, Given]) -> None:
     """Raise ValueError for an input that is neither float nor ids."""
     for name, given in inputs.items():
-        if given.kind != "ids" and not given.real:
+        if given.kind != "ids" and not given.dtype.is_floating:
             raise ValueError(
                 f"input {name!r} of the model must be float, or ids that an Embedding looks up; it "
                 "holds other integers or bools. keras.Input(..., dtype='float32') takes the same "
@@ -207,7 +207,13 @@ def require_finite(model: keras.Model) -> None:
 
 
 def require_open_batch(model: keras.Model) -> None:
-    """Raise ValueError if an input of a model fixes the number of sequences."""
+    """Raise ValueError if a model keeps states of a fixed number of sequences.
+
+    Keras runs any other on batches of every size, also where an input has one of its own, as in a
+    Sequential model that takes its shape from the first batch of `fit`.
+    """
+    if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
+        return
     # Models of ours have no such tensors, and leave their batch open.
     for tensor in getattr(model, "inputs", None) or []:
         if tensor.shape[0] is not None:
@@ -245,7 +251,7 @@ def _continue(model: LanguageModel, apply: Callable, ids: Any) -> Any:
 
 def _of_functional(model: Any) -> Program:
     function = functional(model)
-    names = _different(list(function.output_names))
+    names = _output_names(function)
     inputs = _inputs(function)
 
     def call(*tensors: Any) -> list[Any]:
@@ -255,13 +261,21 @@ def _of_functional(model: Any) -> Program:
 
     return Program(
         inputs=inputs,
-        output_names=["outputs"] if len(names) == 1 else names,
+        output_names=names,
         run=functools.partial(run_functional, function),
         call=call,
         aliases={},
         # Keras refuses another length than a functional model's own.
         any_length=all(given.length is None for given in inputs.values()),
     )
+
+
+def _output_names(function: Any) -> list[str]:
+    """Return the names of a functional model's outputs: a dictionary's keys, or else Keras'."""
+    paths = [path for path, _ in keras.tree.flatten_with_path(function._outputs_struct)]
+    if isinstance(function._outputs_struct, Mapping) and all(len(path) == 1 for path in paths):
+        return [str(key) for (key,) in paths]
+    return ["outputs"] if len(paths) == 1 else _different(list(function.output_names))
 
 
 def _different(names: list[str]) -> list[str]:
@@ -288,18 +302,33 @@ def _own_masks(node: Any) -> list[Any]:
     return [mask for mask in masks if mask is not None]
 
 
+def _require_no_strings(tensor: Any) -> None:
+    """Raise ValueError for an input of texts, whose layer is no part of a file for devices."""
+    if tensor.dtype != "string":
+        return
+    layer = next(readers(tensor), None)
+    what = "a layer" if layer is None else f"layer {layer.name!r} ({type(layer).__name__})"
+    raise ValueError(
+        f"input {tensor.name!r} of the model must be numbers; it is strings, which {what} turns "
+        "into ids. Export the model behind that layer, keras.Model(layer.output, model.output), "
+        "and ship its vocabulary, layer.get_vocabulary(), with the file."
+    )
+
+
 def _inputs(function: Any) -> dict[str, Given]:
     """Return the inputs of a functional model by name."""
     found = {}
     for tensor in function.inputs:
-        name, real = tensor.name, "float" in tensor.dtype
+        _require_no_strings(tensor)
+        name = tensor.name
+        numbers = "float32" if "float" in tensor.dtype else tensor.dtype
         looked_up = any(isinstance(layer, layers.Embedding) for layer in readers(tensor))
         if len(tensor.shape) == 2 and (looked_up or "int" in tensor.dtype):
             given = Given("ids", (), tensor.shape[1])
         elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
-            given = Given("steps", (tensor.shape[2],), tensor.shape[1], real)
+            given = Given("steps", (tensor.shape[2],), tensor.shape[1], numbers)
         elif len(tensor.shape) == 2 and tensor.shape[1] is not None:
-            given = Given("vector", (tensor.shape[1],), real=real)
+            given = Given("vector", (tensor.shape[1],), numbers=numbers)
         else:
             raise ValueError(
                 f"input {name!r} of the model must be ids [batch, time], or [batch, time, "

@@ -71,7 +71,7 @@ def step_graph(
     Args:
         model: a built `SequenceClassifier` or `LanguageModel`, or a built Keras functional or
             Sequential model of GRU layers (ours, Keras', stacked), causal convolutions, layers that
-            treat every step alike, and pooling over time.
+            treat every step alike, and pooling over all steps.
         gates: also give "<layer>_z" and "<layer>_r" [1, units] of each GRU as outputs.
         state_class: how the states are kept.
 

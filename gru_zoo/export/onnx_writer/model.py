@@ -28,8 +28,8 @@ def make_model(model: keras.Model) -> onnx.ModelProto:
         batch and time are dynamic.
 
     Raises:
-        ValueError: another kind of model, one that is not built or fixes its batch, or a layer
-            that is not known.
+        ValueError: another kind of model, one that is not built, a layer that is stateful or not
+            known, or an output with the name of an input.
 
     Example:
         >>> layers = [keras.layers.Input((None, 4)), keras.layers.GRU(7)]
@@ -44,6 +44,8 @@ def make_model(model: keras.Model) -> onnx.ModelProto:
         )
     network = Network(model)
     require_known_numbers(network.inputs)
+    if taken := sorted(network.inputs.keys() & {*network.output_names}):
+        raise ValueError(f"outputs must have names that no input has for ONNX; got {taken}.")
     sequences = [name for name, given in network.inputs.items() if given.kind != "vector"]
     # Two sequences need not be equally long.
     times = {name: "time" if len(sequences) == 1 else f"{name}_time" for name in sequences}
@@ -71,13 +73,16 @@ def _shapes(model: keras.Model) -> list[list[int | str | None]]:
     """Return the shape of each output; an axis of time has no name of its own."""
     if isinstance(model, SequenceClassifier):
         return [["batch", len(model.labels)]]
-    shapes = []
+    # None, or what a Sequential model has from the first batch of `fit`.
+    batches, shapes = {tensor.shape[0] for tensor in model.inputs}, []
     for tensor in model.outputs:
         shape: list[int | str | None] = list(tensor.shape)
-        if shape[0] is None:  # h_n of a StackedGRU has its batch elsewhere.
+        if shape[0] in batches:
             shape[0] = "batch"
             if len(shape) > 2:
                 shape[1] = None
+        elif len(shape) > 1:  # h_n of a StackedGRU has its batch elsewhere.
+            shape[1] = None
         shapes.append(shape)
     return shapes
 

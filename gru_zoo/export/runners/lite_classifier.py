@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gru_zoo import arguments
 from gru_zoo.export.flatbuffer import metadata
 from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.text.tokenizers import WordTokenizer, string_tensor
@@ -75,10 +76,14 @@ class LiteClassifier:
 
         Args:
             texts: texts, or one text, as the Keras model takes them.
+
+        Raises:
+            ValueError: there is no text, or something among them is none.
         """
-        if isinstance(texts, (str, bytes)):  # A list of it would be its characters.
-            texts = [texts]
-        ids = self.tokenizer(string_tensor(list(texts))).numpy()
+        given = arguments.texts("texts", texts)
+        if given is None:
+            raise ValueError(f"texts must be one text or a list of texts; got {texts!r:.60}.")
+        ids = self.tokenizer(string_tensor(given)).numpy()
         rows = np.empty((len(ids), len(self.labels)), np.float32)
         for row, text in enumerate(ids):
             arrays = feeds(text[None])

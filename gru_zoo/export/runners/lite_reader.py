@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gru_zoo.arguments import string
 from gru_zoo.export.runners.runtime import interpreter
 from gru_zoo.text.stories import StoryText
 
@@ -57,6 +58,10 @@ class LiteReader:
         self.text.check_story(story)
         if not story:
             raise ValueError("story must have a sentence; got none.")
+        for sentence in story:
+            if not isinstance(sentence, str):
+                raise ValueError(f"story must hold strings; got {sentence!r}.")
+        string("question", question)
         rows = np.stack([self.text.row(sentence, "story") for sentence in story])
         if len(rows) != self._sentences:
             self.interpreter.resize_tensor_input(self._places["story"], (1, *rows.shape))

@@ -50,12 +50,15 @@ class LiteTagger:
         """Return probabilities [words, tags] float32 of one sentence.
 
         Raises:
-            ValueError: the sentence has no word, or is a text.
+            ValueError: the sentence has no word, is a text, or holds something that is no string.
         """
         if isinstance(words, (str, bytes)):  # Its characters would be tagged.
             raise ValueError(f"words must be the words of a sentence; got the text {words!r}.")
         if words is None or len(words) == 0:  # An array has no truth value.
             raise ValueError("words must be one or more; got none.")
+        for number, word in enumerate(words, 1):
+            if not isinstance(word, str):
+                raise ValueError(f"words must be strings; number {number} is {word!r}.")
         (result,) = self._run(**self.features.encode([words], len(words))).values()
         return result[0]
 
@@ -63,7 +66,7 @@ class LiteTagger:
         """Return the most probable tag of every word of every sentence.
 
         Raises:
-            ValueError: a sentence has no word, or is a text.
+            ValueError: as `probabilities`.
         """
         sentences = list(sentences)
         for number, words in enumerate(sentences, 1):

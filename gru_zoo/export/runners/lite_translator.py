@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gru_zoo import arguments
 from gru_zoo.decoding.beam_search import Found, beam_search, longest_for
 from gru_zoo.export.flatbuffer.checksum_archive import attachment, unsealed
 from gru_zoo.export.names import STATE
@@ -98,8 +99,14 @@ class LiteTranslator:
         )[0]
 
     def translate(self, texts: Sequence[str], beams: int = 6, alpha: float = 1.0) -> list[str]:
-        """Return the best translation of each text."""
-        return [self.subwords.decode(self.search(text, beams, alpha)[0].ids) for text in texts]
+        """Return the best translation of each text.
+
+        Raises:
+            ValueError: something among the texts is none, or one that `search` does not take.
+        """
+        if isinstance(texts, (str, bytes)) or (given := arguments.texts("texts", texts)) is None:
+            raise ValueError(f"texts must be a list of texts; got a {type(texts).__name__}.")
+        return [self.subwords.decode(self.search(text, beams, alpha)[0].ids) for text in given]
 
 
 class _Signature:

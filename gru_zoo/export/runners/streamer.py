@@ -71,7 +71,8 @@ class Streamer:
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         self._require_state(state)
-        self._state = state
+        # A mapping such as np.load's reads a file that may be closed before the next step.
+        self._state = {name: np.array(numeric(name, value)) for name, value in state.items()}
 
     def push(self, x: Any = None, /, **inputs: Any) -> dict[str, np.ndarray]:
         """Take one step.
