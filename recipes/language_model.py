@@ -27,13 +27,15 @@ import tyro
 from gru_zoo.arguments import TooFew
 from gru_zoo.artifacts.file_names import SHIPPED
 from gru_zoo.training.runs import RunFolder
-from recipes.shared import averaging, cli, models, origins
+from recipes import language_model_beginning as beginning
+from recipes.shared import averaging, cli, models, origins, reviews
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, ReviewFlags
+from recipes.shared.presets import folder_to_publish
 from recipes.shared.publishing import (
     alike,
     before,
+    command,
     open_run,
-    pretrained,
     require_forward,
     require_same_task,
     require_seen,
@@ -159,7 +161,7 @@ def train(config: Train) -> None:
             f"stop_after must be 0 to {whole}, the number of parts; got {config.stop_after}."
         )
     averaging.check(config)
-    known = _known(config)
+    known = beginning.known(config)
     with start_run(config) as run:
         _train(config, run, known)
 
@@ -171,6 +173,7 @@ def _train(config: Train, run: RunFolder, known: LanguageModel | None) -> None:
     from recipes import language_model_text as text
 
     seed_everything(config.seed)
+    config = reviews.as_read(config, run)
     texts, source = text.learnt(config)
     run.pin_data(source.as_dict())
     require_seen([config.pretrained, *config.mean_of], source)
@@ -225,40 +228,6 @@ def _fit(
     )
 
 
-def _known(config: Train) -> LanguageModel | None:
-    """Return the model to start from or to average; raise if it does not fit the data set."""
-    places = config.mean_of or [config.pretrained]
-    if not places[0]:
-        if config.grow:
-            raise ValueError("grow requires pretrained, the model to grow; got none.")
-        return None
-    from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.models.transfer import mean_of
-
-    flag = "mean_of" if config.mean_of else "pretrained"
-    found = [models.require_kind(flag, place, pretrained(place), LanguageModel) for place in places]
-    kind = {"imdb": "WordTokenizer", "tiny_shakespeare": "CharacterTokenizer"}[config.dataset]
-    for model, place in zip(found, places, strict=True):
-        if type(model.tokenizer).__name__ != kind:
-            raise ValueError(
-                f"{flag} must have a {kind} for {config.dataset}; {place} has a "
-                f"{type(model.tokenizer).__name__}."
-            )
-    _check_sizes(config, places[0], found[0])
-    return mean_of(found)
-
-
-def _check_sizes(config: Train, place: str, model: LanguageModel) -> None:
-    """Raise ValueError if the flags ask for other sizes than those of the model in `place`."""
-    known = {**model.get_config(), "vocabulary_size": model.tokens}
-    for name in ("vocabulary_size", "embedding_dim", "units"):
-        given, has = getattr(config, name), known[name]
-        if config.grow and given < has:
-            raise ValueError(f"{name} must be at least {has} to grow {place}; got {given}.")
-        if not config.grow and given not in (has, getattr(Train, name)):
-            raise ValueError(f"{name} must be {has}, as in {place}, without --grow; got {given}.")
-
-
 def _beginning(config: Train, texts: np.ndarray, known: LanguageModel | None) -> LanguageModel:
     """Return a new model, with another one's tokens and weights if `known` is given."""
     from gru_zoo.models.growth import grow_from
@@ -286,7 +255,7 @@ def _evaluate(run: RunFolder, split: str) -> None:
     from gru_zoo.training.truncated import score_stream
     from recipes import language_model_text as text
 
-    model, config = _model(run), flags_of(run, Train)
+    model, config = _model(run), reviews.as_read(flags_of(run, Train), run)
     texts, source = text.read(split, config)
     run.pin_data(source.as_dict())
     batches = text.streams(model.tokenizer, texts, config, text.READERS[config.dataset])
@@ -368,22 +337,22 @@ def export(config: Export) -> None:
 def publish(config: Publish) -> None:
     """Score runs that have not read the test split; write the best one's artifact into the zoo."""
     from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import own_models_folder
     from recipes.language_model_artifact import kind_of, write_artifact
 
-    folder = own_models_folder() / config.preset
+    folder = folder_to_publish(config.preset)
     runs = alike(config.finished, Train(), config.preset)
     for run in runs:
         require_forward(run, "finished")
     # The test split is not read for what is then rejected.
     dataset = flags_of(runs[0], Train).dataset
-    require_same_task(config.preset, SimpleNamespace(**kind_of(dataset)))
+    require_same_task(config.preset, SimpleNamespace(data=runs[0].data(), **kind_of(dataset)))
     for run in runs:
         if run.metrics()["metric"]["split"] != "test":
             _evaluate(run, "test")
     found = together("language_model", config.finished, Train(), config.preset)
-    flags = flags_of(found.best, Train)
-    card = write_artifact(found.best, _model(found.best), flags, found.commands[0], config.variants)
+    flags = reviews.as_read(flags_of(found.best, Train), found.best)
+    trained = command("language_model", found.best, Train())
+    card = write_artifact(found.best, _model(found.best), flags, trained, config.variants)
     if config.variants != Publish.variants:
         found.commands[-1] += f" --variants {' '.join(config.variants)}"
     commands = [*before(found.best), *found.commands]

@@ -11,6 +11,7 @@ from gru_zoo.export.variants import BASIC
 from gru_zoo.files import size_of
 from recipes.shared import models, reviews
 from recipes.shared.device_files import require_new
+from recipes.shared.presets import folder_to_rewrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,15 +127,16 @@ def rewrite_preset(name: str) -> Card:
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.language_model import language_model_parts
     from gru_zoo.models.language_model import LanguageModel
-    from gru_zoo.zoo import own_models_folder
     from recipes.language_model import Train
     from recipes.language_model_text import read
     from recipes.shared.publishing import require_same_data
 
-    folder = own_models_folder() / name
+    folder = folder_to_rewrite(name)
     model = models.of_zoo("preset", name, LanguageModel)
     about = {told["dataset"]: dataset for dataset, told in ABOUT.items()}
-    flags = Train(dataset=about[model.card.dataset])
+    # A play has one source.
+    form = reviews.form_of(model.card.data)
+    flags = Train(dataset=about[model.card.dataset], source=form)
     require_same_data(model.card, read("test", flags)[1])
     variants = [export["variant"] for export in model.card.exports]
     parts = language_model_parts(model, beginnings(model, flags), variants)

@@ -47,7 +47,7 @@ def train(config: Train) -> None:
     from gru_zoo.models.ngrams import NGrams
 
     with start_run(config) as run:
-        splits, source = reviews.for_training(config.source, config.limit)
+        splits, source = reviews.for_training(reviews.source_of(run), config.limit)
         run.pin_data(source.as_dict())
         # They are written last: a run that has them is finished, and is not fitted again.
         if not (run.path / PREDICTIONS).exists():
@@ -67,7 +67,7 @@ def evaluate(config: Evaluate) -> None:
     run = open_run(config.run, RUNS)
     if not (run.path / NGRAMS).exists():
         raise FileNotFoundError(f"run must be finished; {run.path} has no {NGRAMS}.")
-    test, source = reviews.read("test", run.config["source"], run.config["limit"])
+    test, source = reviews.read("test", reviews.source_of(run), run.config["limit"])
     run.pin_data(source.as_dict())
     model = NGrams.load(run.path / NGRAMS)
     accuracy = reviews.score(model.predict(test.texts), test.labels)["accuracy"]

@@ -11,6 +11,7 @@ import numpy as np
 from gru_zoo.data import polyphonic_music
 from recipes.shared import models
 from recipes.shared.device_files import write_checked
+from recipes.shared.presets import folder_to_rewrite
 from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
@@ -92,13 +93,13 @@ def rewrite_preset(name: str) -> Card:
             here.
     """
     from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / name
+    folder = folder_to_rewrite(name)
     model = of_zoo("preset", name)
-    dataset = model.card.configuration["dataset"]
-    require_same_data(model.card, polyphonic_music.load("test", dataset)[1])
-    return publish_again(folder, model, **_parts(model, dataset))
+    known = model.card.configuration
+    require_same_data(model.card, polyphonic_music.load("test", known["dataset"])[1])
+    parts = _parts(model, known["dataset"], known.get("limit", 0))
+    return publish_again(folder, model, **parts)
 
 
 def of_zoo(flag: str, name: str) -> keras.Model:
@@ -161,6 +162,7 @@ def _about(run: RunFolder, model: keras.Model, config: Any, command: str) -> Abo
             "units": model.get_layer("reader_0").units,
             "num_layers": config.num_layers,
             "accuracy": round(metrics["accuracy"], 4),
+            **({"limit": config.limit} if config.limit else {}),
         },
         published=published,
         measured=[],

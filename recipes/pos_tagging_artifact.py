@@ -12,6 +12,7 @@ from recipes import pos_tagging_report
 from recipes.shared import models
 from recipes.shared.device_files import write_scored
 from recipes.shared.golden_texts import GOLDEN_TEXTS
+from recipes.shared.presets import folder_to_rewrite
 from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def rewrite_preset(name: str) -> Card:
     """
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.models.tagger import Tagger
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / name
+    folder = folder_to_rewrite(name)
     model = models.of_zoo("preset", name, Tagger)
     return publish_again(folder, model, **_parts(model, test_of(model)))
 
@@ -93,13 +93,14 @@ def _parts(model: Tagger, test: Sequence[Sentence]) -> dict[str, Any]:
 
 
 def test_of(model: Tagger) -> list[Sentence]:
-    """Return the test split of a preset's treebank.
+    """Return the test split of a preset's treebank, or the part that its run has read.
 
     Raises:
         ValueError: it is not the one that the preset's scores are of.
     """
     from gru_zoo.data import universal_dependencies
 
-    test, source = universal_dependencies.load("test", model.card.configuration["treebank"])
+    known = model.card.configuration
+    test, source = universal_dependencies.load("test", known["treebank"])
     require_same_data(model.card, source)
-    return test
+    return test[: known.get("limit", 0) or None]

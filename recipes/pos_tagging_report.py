@@ -53,6 +53,7 @@ def card_fields(model: Tagger, run: RunFolder) -> dict[str, Any]:
     from gru_zoo.artifacts.tagger import tagger_configuration
     from gru_zoo.models.tagger import LENGTHS
 
+    limit = run.config.get("limit", 0)
     tags = json.loads((run.path / "tags.json").read_text(encoding="utf-8"))
     treebank = run.config["treebank"]
     language = treebank.split("_")[0]
@@ -70,7 +71,11 @@ def card_fields(model: Tagger, run: RunFolder) -> dict[str, Any]:
             f"also tokenizes {raw}. Not meant for {others}."
         ),
         "dataset": "universal_dependencies",
-        "configuration": {"treebank": treebank, **tagger_configuration(model)},
+        "configuration": {
+            "treebank": treebank,
+            **tagger_configuration(model),
+            **({"limit": limit} if limit else {}),
+        },
         "published": PUBLISHED if treebank == "en_ewt" else (),
         "measured": [
             Section(

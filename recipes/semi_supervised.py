@@ -24,6 +24,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes.semi_supervised_flags import RUNS, Evaluate, Publish, Train
 from recipes.shared import averaging, cli, origins, report, reviews, sentiment_card, teachers
 from recipes.shared.golden_texts import GOLDEN_TEXTS
+from recipes.shared.presets import folder_to_publish
 from recipes.shared.publishing import (
     alike,
     before,
@@ -66,7 +67,7 @@ def _train(config: Train, run: RunFolder, mean: SequenceClassifier | None) -> No
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
-    splits, source = reviews.for_training(config.source, config.limit)
+    splits, source = reviews.for_training(reviews.source_of(run), config.limit)
     run.pin_data(source.as_dict())
     places = [config.pretrained, config.words, *config.mean_of]
     require_seen([*places, *config.teachers], source)
@@ -155,7 +156,7 @@ def evaluate(config: Evaluate) -> None:
 
     paths = config.finished or (open_run(None, RUNS).path,)
     runs = list(map(_own, paths))
-    test, source = reviews.read("test", runs[0].config["source"], runs[0].config["limit"])
+    test, source = reviews.read("test", reviews.source_of(runs[0]), runs[0].config["limit"])
     outputs = []
     for run in runs:
         run.pin_data(source.as_dict())
@@ -178,17 +179,17 @@ def publish(config: Publish) -> None:
     from gru_zoo.artifacts.card import About
     from gru_zoo.artifacts.classifier import classifier_goldens, classifier_parts
     from gru_zoo.artifacts.folder import publish as publish_artifact
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / config.preset
+    folder = folder_to_publish(config.preset)
     if config.mediapipe_length < 0:
         raise ValueError(f"mediapipe_length must be 0 or more; got {config.mediapipe_length}.")
     for path in config.finished:
         require_forward(_own(path), "finished")
     # The test split is not read for what is then rejected.
     runs = alike(config.finished, Train(), config.preset)
-    fields = sentiment_card.card_fields(load(runs[0]), runs[0].data(), unlabelled=True)
-    require_same_task(config.preset, SimpleNamespace(metric="accuracy", **fields))
+    data = runs[0].data()
+    fields = sentiment_card.card_fields(load(runs[0]), data, unlabelled=True)
+    require_same_task(config.preset, SimpleNamespace(metric="accuracy", data=data, **fields))
     for run in runs:
         if not (run.path / "metrics.json").exists():
             evaluate(Evaluate((run.path,)))
@@ -199,7 +200,7 @@ def publish(config: Publish) -> None:
     if config.mediapipe_length:
         found.commands[-1] += f" --mediapipe-length {config.mediapipe_length}"
     model, metrics = load(found.best), found.best.metrics()
-    test, source = reviews.read("test", found.best.config["source"], found.best.config["limit"])
+    test, source = reviews.read("test", reviews.source_of(found.best), found.best.config["limit"])
     found.best.pin_data(source.as_dict())
     some = reviews.spread(test, config.compared)
     partly = f"{len(some.texts):,} of {metrics['scored_on']}" if config.compared else ""

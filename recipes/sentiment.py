@@ -67,6 +67,7 @@ def _train(config: Train, run: RunFolder, loaded: SequenceClassifier | None) -> 
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
+    config = reviews.as_read(config, run)
     training, source = _read("train", config, loaded)
     source = _pin(run, config, source)
     origins.pin(run, [config.start])
@@ -263,7 +264,7 @@ def _of(run: Path | None, name: str, flag: str) -> SequenceClassifier:
 
 def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
     """Read the test split, once, and write `metrics.json`."""
-    config = flags_of(run, Train)
+    config = reviews.as_read(flags_of(run, Train), run)
     test, source = _read("test", config, model)
     source = _pin(run, config, source)
     best = max(run.history, key=lambda row: row["val_accuracy"])
@@ -286,7 +287,7 @@ def _evaluate(run: RunFolder, model: SequenceClassifier) -> None:
 def _export(run: RunFolder, model: SequenceClassifier) -> None:
     from recipes import sentiment_artifact
 
-    config = flags_of(run, Train)
+    config = reviews.as_read(flags_of(run, Train), run)
     test, source = _read("test", config, model)
     _pin(run, config, source)
     sentiment_artifact.write_artifact(run, model, test, command("sentiment", run, Train()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from recipes.shared import models, reviews, sentiment_card
 from recipes.shared.device_files import write_checked
 from recipes.shared.golden_texts import GOLDEN_TEXTS
+from recipes.shared.presets import folder_to_rewrite
 from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def write_artifact(
         scores=[score_of(run)],
         shipped_seed=run.config["seed"],
         commands=[command],
-        **sentiment_card.card_fields(model, metrics["data"]),
+        **sentiment_card.card_fields(model, metrics["data"], start=run.config.get("start", "")),
     )
     return publish(
         run.path / "artifact",
@@ -70,10 +71,11 @@ def rewrite_preset(name: str) -> Card:
     """
     from gru_zoo.artifacts.classifier import classifier_parts
     from gru_zoo.artifacts.folder import publish_again
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / name
+    folder = folder_to_rewrite(name)
     model = _of_zoo(name)
+    if not model.card.exports:
+        raise ValueError(f"preset must have exported files; {name} has none but model.keras.")
     variants = [row["variant"] for row in model.card.exports]
     compared = model.card.exports[0]
     some = reviews.spread(_same_data(model.card), compared["texts"])
@@ -92,9 +94,8 @@ def measure(name: str) -> Card:
             read here.
     """
     from gru_zoo.evaluation.robustness import limits
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / name
+    folder = folder_to_rewrite(name)
     model = _of_zoo(name)
     _same_data(model.card)
     sections = sentiment_card.measured(model, reviews.form_of(model.card.data))

@@ -218,11 +218,19 @@ def export(config: Export) -> None:
         return
     if config.preset:
         model = _of_zoo("preset", config.preset)
-        translation_artifact.write_files(model, config.out, config.overwrite)
+        known = model.card.configuration
+        task = translation_artifact.task_of(
+            translation_artifact.test_of(model), known["beams"], known["alpha"], few=True
+        )
+        translation_artifact.write_files(model, config.out, task, config.overwrite)
         return
     run = open_run(config.run, RUNS)
     if config.out:
-        translation_artifact.write_files(_load(run), config.out, config.overwrite)
+        flags = flags_of(run, Train)
+        pairs, source = _read("test", flags)
+        run.pin_data(source.as_dict())
+        task = translation_artifact.task_of(pairs, flags.beams, flags.alpha, few=True)
+        translation_artifact.write_files(_load(run), config.out, task, config.overwrite)
         return
     report.print_run("translation", run, _export(run, _load(run)))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gru_zoo.data import multi30k
 from recipes.shared import models
-from recipes.shared.device_files import write_checked
+from recipes.shared.device_files import write_compared
+from recipes.shared.presets import folder_to_rewrite
 from recipes.shared.publishing import require_same_data, score_of
 
 if TYPE_CHECKING:
@@ -74,9 +75,19 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float,
     return score.score, str(metric.get_signature())
 
 
-def _task(pairs: Pairs, beams: int, alpha: float) -> Task:
-    """Return what files are compared and scored on: a split, with this beam search."""
-    from gru_zoo.artifacts.translator import Task
+def task_of(pairs: Pairs, beams: int, alpha: float, few: bool = False) -> Task:
+    """Return what files are compared and scored on: a split, with this beam search.
+
+    Args:
+        pairs: of the split.
+        beams: of the search.
+        alpha: of its length penalty.
+        few: take the first 200 sentences at most, as many as numbers are compared for.
+    """
+    from gru_zoo.artifacts.translator import COMPARED, Task
+
+    if few:
+        pairs = multi30k.Pairs(*(texts[:COMPARED] for texts in pairs))
 
     def score(translations: Sequence[str]) -> float:
         return bleu(translations, pairs.target)[0]
@@ -97,7 +108,7 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.translator import translator_goldens, translator_parts
 
-    task = _task(pairs, config.beams, config.alpha)
+    task = task_of(pairs, config.beams, config.alpha)
     return publish(
         run.path / "artifact",
         _about(run, model, config, command),
@@ -107,15 +118,37 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
     )
 
 
-def write_files(model: Seq2Seq, out: Path, overwrite: bool) -> None:
-    """Write the device's files into a folder.
+def write_files(model: Seq2Seq, out: Path, task: Task, overwrite: bool) -> None:
+    """Write the device's files into a folder, each compared with the model.
 
     Raises:
         ValueError: the model's cell has no such files.
+        FileExistsError: one is there, and is not to be replaced.
+        export.Refused: a file does not do what the model does; none is left there.
     """
-    from gru_zoo.artifacts.translator import translator_files
+    from gru_zoo.artifacts.translator import translator_parts
 
-    write_checked(out, translator_files(model), overwrite)
+    def shown(record: Mapping[str, Any]) -> str:
+        return (
+            f"BLEU {record['metric']:.2f} on {len(task.sources)} sentences (the model's: "
+            f"{record['model_metric']:.2f}), max. abs. difference "
+            f"{record['largest_difference']:.1e}"
+        )
+
+    parts = translator_parts(model, task)
+    write_compared(out, parts["files"], parts["compare"], shown, overwrite)
+
+
+def test_of(model: Seq2Seq) -> Pairs:
+    """Return the test split of a preset's language pair, or the part that its run has read.
+
+    Raises:
+        ValueError: it is not the one that the preset's scores are of.
+    """
+    known = model.card.configuration
+    pairs, source = multi30k.load("test", known["pair"])
+    require_same_data(model.card, source)
+    return multi30k.Pairs(*(texts[: known.get("limit", 0) or None] for texts in pairs))
 
 
 def rewrite_preset(name: str) -> Card:
@@ -128,14 +161,12 @@ def rewrite_preset(name: str) -> Card:
     from gru_zoo.artifacts.folder import publish_again
     from gru_zoo.artifacts.translator import translator_parts
     from gru_zoo.models.seq2seq import Seq2Seq
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / name
+    folder = folder_to_rewrite(name)
     model = models.of_zoo("preset", name, Seq2Seq)
     known = model.card.configuration
-    pairs, source = multi30k.load("test", known["pair"])
-    require_same_data(model.card, source)
-    parts = translator_parts(model, _task(pairs, known["beams"], known["alpha"]))
+    pairs = test_of(model)
+    parts = translator_parts(model, task_of(pairs, known["beams"], known["alpha"]))
     return publish_again(folder, model, **parts)
 
 
@@ -181,6 +212,7 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
             "pair": config.pair,
             "beams": config.beams,
             "alpha": config.alpha,
+            **({"limit": config.limit} if config.limit else {}),
         },
         published=PUBLISHED,
         measured=[Section("Learning curve", columns, history, text)],

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -73,6 +74,39 @@ def read_by_its_recipe(words: list[str]) -> bool:
         return False
 
 
+def missing(code: str) -> list[str]:
+    """What a page's code imports from the package and is not there."""
+    wrong = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            named = [(alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            named = [(node.module, alias.name) for alias in node.names]
+        else:
+            continue
+        ours = [(module, name) for module, name in named if module.split(".")[0] == "gru_zoo"]
+        wrong += [
+            f"{module} {name or ''}".strip() for module, name in ours if not has(module, name)
+        ]
+    return wrong
+
+
+def has(module: str, name: str | None) -> bool:
+    """Whether there is a module, and a name in it; TensorFlow is not imported for that."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # of a package that is not there
+        return False
+    if spec is None or name is None:
+        return spec is not None
+    if spec.submodule_search_locations is not None:  # A package imports its names when asked.
+        whole = f"{module}.{name}"
+        return name in dir(importlib.import_module(module)) or bool(importlib.util.find_spec(whole))
+    tree = ast.parse(Path(spec.origin).read_text("utf-8"))
+    assigned = [n.targets[0] for n in tree.body if isinstance(n, ast.Assign)]
+    return name in {getattr(n, "name", getattr(n, "id", None)) for n in [*tree.body, *assigned]}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_links_lead_somewhere(page):
     assert broken(page, page.read_text("utf-8")) == []
@@ -89,6 +123,7 @@ def test_recipes_take_the_commands(page, capsys):
 def test_python_is_python(page):
     for content in fences(page.read_text("utf-8"), "python"):
         assert ast.parse(content).body, content
+        assert missing(content) == []
 
 
 def test_every_recipe_and_page_is_named_in_the_readme():
@@ -134,3 +169,9 @@ def test_the_checks_see_what_is_wrong(capsys):
     assert commands(text) == [["recipes.ngrams", "train", "--none", "1"]]
     assert not read_by_its_recipe(commands(text)[0])
     assert "--none" in capsys.readouterr().err
+    assert missing("from gru_zoo.export import LiteReader, micro, none\nimport gru_zoo.none") == [
+        *("gru_zoo.export none", "gru_zoo.none")
+    ]
+    assert missing("import keras\nfrom gru_zoo.zoo.table import none, preset_table") == [
+        "gru_zoo.zoo.table none"
+    ]

@@ -3,7 +3,7 @@
     int8_full   activations, states and outputs int8
     int16x8     activations, states and outputs int16; embedding vectors too, other weights int8
 
-In both, ids and the states that count and sum are int32 (`integer_memory`). A number x is stored
+In both, ids and the states that count and sum are int32 (`integer_state`). A number x is stored
 as q = round(x / scale) + zero point, with one scale a tensor, chosen so that every x seen in
 calibration fits. What is fed back must be seen as it is met on a device, so the samples are pairs
 (input, state) from the float step's own runs over representative sequences, at all depths. A

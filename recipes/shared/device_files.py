@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,39 @@ def write_checked(out: Path, files: Mapping[str, Callable[[Path], Any]], overwri
         with atomic_write(out / name) as partial:
             write(partial)
         print(f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB")
+
+
+def write_compared(
+    out: Path,
+    files: Mapping[str, Callable[[Path], Any]],
+    compare: Callable[[Path, str], Mapping[str, Any]],
+    shown: Callable[[Mapping[str, Any]], str],
+    overwrite: bool,
+) -> None:
+    """Write files that belong together, compare each with the others beside it, print a line each.
+
+    Args:
+        out: folder they go to.
+        files: name -> what writes it to the path it is given.
+        compare: as for `gru_zoo.artifacts.folder.publish`.
+        shown: what is printed of its record.
+        overwrite: whether files that are there are replaced.
+
+    Raises:
+        FileExistsError: one is there, and is not to be replaced.
+        export.Refused: a file does not do what the model does; none of them is left there.
+    """
+    require_new(out, files, overwrite)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=out) as folder:
+        made = Path(folder)
+        for name, write in files.items():
+            write(made / name)
+        records = {name: compare(made / name, name) for name in files}
+        for name, record in records.items():
+            with atomic_write(out / name) as partial:
+                (made / name).rename(partial)
+            print(f"{out / name}: {size_of(out / name) / 1e3:,.0f} KB, {shown(record)}")
 
 
 def write_scored(out: Path, parts: Mapping[str, Any], one: str, overwrite: bool) -> None:

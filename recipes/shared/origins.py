@@ -23,8 +23,9 @@ def pin(
 
     Args:
         run: at its start, or resumed.
-        places: runs, `.keras` files and presets, whose model it begins with; a preset's card has
-            its checksums, so presets are passed over, as are empty places and None.
+        places: runs, artifacts' folders, `.keras` files and presets, whose model it begins with; a
+            preset's card has its checksums, so presets are passed over, as are empty places, None
+            and what is on the hub.
         teachers: runs from whose predictions it learns.
 
     Raises:
@@ -35,7 +36,7 @@ def pin(
         return
     names = dict.fromkeys(map(str, filter(None, places)), _MODELS)
     names.update(dict.fromkeys(map(str, teachers), (*_MODELS, PREDICTIONS)))
-    found = {place: _checksums(Path(place), wanted) for place, wanted in names.items()}
+    found = {place: _checksums(place, wanted) for place, wanted in names.items()}
     if found := {place: files for place, files in found.items() if files}:
         write_json(run.path / ORIGINS, found)
 
@@ -46,7 +47,7 @@ def require_unchanged(run: RunFolder) -> None:
     if not known.exists():
         return
     for place, files in json.loads(known.read_text(encoding="utf-8")).items():
-        found = _checksums(Path(place), files)
+        found = _checksums(place, files)
         for name, checksum in files.items():
             if found.get(name) != checksum:
                 has = "another" if name in found else "no"
@@ -56,15 +57,20 @@ def require_unchanged(run: RunFolder) -> None:
                 )
 
 
-def _checksums(place: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the checksum of each file that is there, of a run or of the `.keras` file itself."""
-    if place.suffix == ".keras" and place.is_file():
-        files = {_MODEL: place}
-    elif (place / "config.json").exists():
-        files = {name: place / name for name in names if (place / name).exists()}
+def _checksums(place: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the checksum of each file in a run or an artifact, or of the `.keras` file itself."""
+    from gru_zoo.zoo.registry import folder_of
+
+    path = Path(place)
+    # A name without a separator is a preset's, whatever lies here under the same name.
+    is_artifact = folder_of(place) == path and (path / "card.json").exists()
+    if path.suffix == ".keras" and path.is_file():
+        files = {_MODEL: path}
+    elif is_artifact or (path / "config.json").exists():
+        files = {name: path / name for name in names if (path / name).exists()}
     else:
         files = {}
-    return {name: _checksum(path) for name, path in files.items()}
+    return {name: _checksum(file) for name, file in files.items()}
 
 
 def _checksum(path: Path) -> str:

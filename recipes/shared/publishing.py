@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gru_zoo.data.source import other_data
 from gru_zoo.training.runs import RunFolder, newest_run
 from recipes.shared import origins
+from recipes.shared.presets import folder_to_publish
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import About, Card
@@ -142,9 +143,9 @@ def before(run: RunFolder) -> list[str]:
     config, commands = run.config, []
     several = [*config.get("teachers", []), *config.get("mean_of", [])]
     named = [config.get("pretrained"), config.get("words"), *several]
-    # A preset that is trained further is loaded from the zoo, a `.keras` file comes from elsewhere.
+    # A preset that is trained further is loaded from the zoo, other models come from elsewhere.
     start = config.get("start", "")
-    if start and not start.endswith(".keras") and is_run(start):
+    if start and not _from_elsewhere(start) and is_run(start):
         named.append(start)
     for path in dict.fromkeys(filter(None, named)):
         if not is_run(path):
@@ -153,6 +154,13 @@ def before(run: RunFolder) -> list[str]:
         earlier = RunFolder.open(path)
         commands += [*before(earlier), command(Path(path).parent.name, earlier)]
     return list(dict.fromkeys(commands))
+
+
+def _from_elsewhere(start: str) -> bool:
+    """Return whether a model is a `.keras` file, the folder of an artifact, or on the hub."""
+    from gru_zoo.zoo.hub import PREFIX
+
+    return start.endswith(".keras") or start.startswith(PREFIX) or Path(start, "card.json").exists()
 
 
 def require_same_data(card: Card, source: Source) -> None:
@@ -231,15 +239,17 @@ def require_same_task(preset: str, made: About | SimpleNamespace) -> None:
 
     Args:
         preset: a name, new or not.
-        made: has the new one's task, dataset, metric and language.
+        made: has the new one's task, dataset, metric, language and data, as its card has them.
     """
     from gru_zoo.zoo import card, list_models
 
     if preset not in list_models():
         return
     there = card(preset)
-    for what in ("task", "dataset", "metric", "language"):
+    for what in ("task", "dataset", "metric", "language", "data"):
         before, after = getattr(there, what), getattr(made, what)
+        if what == "data":  # Of one data set there are several forms, or parts such as treebanks.
+            before, after = before["name"], after["name"]
         if before != after:
             raise ValueError(
                 f"preset must be a new name, or that of a model with {what} {after!r}; {preset} "
@@ -302,9 +312,8 @@ def to_zoo(
     """
     from gru_zoo.artifacts.card import Card
     from gru_zoo.artifacts.folder import republish
-    from gru_zoo.zoo import own_models_folder
 
-    folder = own_models_folder() / preset
+    folder = folder_to_publish(preset)
     found = together(recipe, paths, defaults, preset)
     path = found.best.path / "artifact" / "card.json"
     if not path.exists():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
 
     from gru_zoo.data.source import Source
     from gru_zoo.models.classifier import SequenceClassifier
+    from gru_zoo.training.runs import RunFolder
     from gru_zoo.training.word_dropout import WordDropout
+    from recipes.shared.flags import ReviewFlags
+
+    Flags = TypeVar("Flags", bound=ReviewFlags)
 
 # What a card says of them (counted by tests/data/test_imdb.py): the benchmark as published.
 OVERLAP = (
@@ -87,6 +92,29 @@ def so_many(size: int, count: int, text: str) -> str:
 def form_of(data: Mapping[str, Any]) -> str:
     """Return the source, "tfds" or "packaged", of a record of IMDB's reviews."""
     return "tfds" if "TFDS" in data["name"] else "packaged"
+
+
+def source_of(run: RunFolder) -> str:
+    """Return the source of a run's reviews, as for `read`: the one it has read, if there are two.
+
+    "auto" is what is there today: TFDS may have come since, whose test split is another one.
+    """
+    source = run.config.get("source", "auto")
+    if source == "auto" and (run.path / "data.json").exists() and _are_reviews(run.data()):
+        return form_of(run.data())
+    return source
+
+
+def as_read(flags: Flags, run: RunFolder) -> Flags:
+    """Return a run's flags with the source of its reviews, see `source_of`."""
+    return dataclasses.replace(flags, source=source_of(run))
+
+
+def _are_reviews(data: Mapping[str, Any]) -> bool:
+    """Return whether a record is of IMDB's reviews, and not of a play or a user's table."""
+    from gru_zoo.data import imdb
+
+    return data["origin"] == imdb.ORIGIN
 
 
 def overlap(data: Mapping[str, Any], unlabelled: bool = False) -> list[str]:

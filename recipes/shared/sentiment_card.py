@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gru_zoo.training.runs import RunFolder
 from recipes.shared import reviews
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ PUBLISHED = (
 
 
 def card_fields(
-    model: SequenceClassifier, data: Mapping[str, Any], unlabelled: bool = False
+    model: SequenceClassifier, data: Mapping[str, Any], unlabelled: bool = False, start: str = ""
 ) -> dict[str, Any]:
     """Return the fields of `About` that follow from the model and what it was trained on.
 
@@ -49,13 +51,14 @@ def card_fields(
         model: the classifier.
         data: the record of what it was trained on, as `Source.as_dict` gives it.
         unlabelled: whether it has learnt from IMDB's reviews without labels.
+        start: the run, preset or file that its training began with, if there is one.
     """
     from gru_zoo.artifacts.classifier import classifier_configuration
     from gru_zoo.data import imdb
 
     fields: dict[str, Any] = {
         "task": "text-classification",
-        "language": ["en"],
+        "language": _language(data, start),
         "summary": "Assigns a text one of the labels " + ", ".join(model.labels) + ".",
         "dataset": data["name"],
         "configuration": classifier_configuration(model),
@@ -71,6 +74,21 @@ def card_fields(
         limits = [*fields["limits"], POLAR, *reviews.overlap(data, unlabelled)]
         fields |= {"published": PUBLISHED, "limits": limits}
     return fields
+
+
+def _language(data: Mapping[str, Any], start: str) -> list[str]:
+    """Return the codes of a model's languages: IMDB's, or those of what it began with."""
+    from gru_zoo import zoo
+    from gru_zoo.data import imdb
+
+    if data["origin"] == imdb.ORIGIN:
+        return ["en"]
+    if start and (Path(start) / "config.json").exists():
+        run = RunFolder.open(start)
+        return _language(run.data(), run.config.get("start", ""))
+    if start in zoo.list_models() or (start and (Path(start) / "card.json").exists()):
+        return list(zoo.card(start).language)
+    return ["und"]  # undetermined
 
 
 def measured(model: SequenceClassifier, source: str = "auto") -> list[Section]:

@@ -64,6 +64,12 @@ def check_flags(config: RunFlags) -> None:
             raise ValueError(f"{name} must be a number of at least 0; got {value}.")
 
 
+def require_folder_name(flag: str, name: str, parent: Path) -> None:
+    """Raise ValueError if a flag's value is no name that a folder in `parent` can have."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise ValueError(f"{flag} must be a plain folder name, created in {parent}; got {name!r}.")
+
+
 def flags_of(run: RunFolder, kind: type[Flags]) -> Flags:
     """Return the flags that a run was trained with.
 
@@ -96,10 +102,8 @@ def start_run(config: RunFlags) -> Iterator[RunFolder]:
         FileNotFoundError: it is to be resumed, and there is none.
         ValueError: it is to be resumed, and was started with other flags, or has done more.
     """
-    if config.name in (".", "..") or Path(config.name).name != config.name:
-        raise ValueError(
-            f"name must be a plain folder name, created in {config.runs}; got {config.name!r}."
-        )
+    if config.name:
+        require_folder_name("name", config.name, config.runs)
     fixed = {key: value for key, value in dataclasses.asdict(config).items() if key not in PLACE}
     if config.resume:
         run = _resumed(config, fixed)

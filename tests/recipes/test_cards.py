@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gru_zoo.data import multi30k, universal_dependencies
 from gru_zoo.data.babi import TASKS, Question
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
@@ -13,11 +14,13 @@ from recipes import (
     comprehension_artifact,
     language_model,
     language_model_artifact,
+    pos_tagging_artifact,
     pos_tagging_report,
     translation,
     translation_artifact,
 )
 from recipes.shared import reviews, sentiment_card
+from tests.small_data import small_captions, small_treebank
 
 HELD_OUT = "held out of IMDB's training half (25,000 reviews)"
 PACKAGED = {
@@ -77,6 +80,29 @@ def test_a_classifiers_card_tells_the_forms_of_imdb_apart(unlabelled):
     assert said[0][-1] == (reviews.OVERLAP_UNLABELLED if unlabelled else reviews.OVERLAP)
 
 
+def test_a_classifiers_card_names_the_language_that_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = load("sentiment_imdb_gru_supervised")
+    mine = {"name": "mine.csv", "origin": "mine.csv"}
+    write_json("runs/words/artifact/card.json", {})
+    monkeypatch.setattr(
+        "gru_zoo.zoo.card", lambda name: SimpleNamespace(language=["de" if "/" in name else "en"])
+    )
+    for name, start, data in (
+        ("a", "", PACKAGED),
+        ("b", "runs/a", mine),
+        ("c", "runs/words/artifact", mine),
+    ):
+        write_json(f"runs/{name}/config.json", {"seed": 0, "start": start})
+        write_json(f"runs/{name}/data.json", data)
+    said = {
+        start: sentiment_card.card_fields(model, mine, start=start)["language"]
+        for start in ("sentiment_imdb_gru_small", "runs/a", "runs/b", "runs/c", "mine.keras", "")
+    }
+    assert list(said.values()) == [["en"], ["en"], ["en"], ["de"], ["und"], ["und"]]
+    assert sentiment_card.card_fields(model, PACKAGED)["language"] == ["en"]
+
+
 def of_stories(run, each, training, **flags):
     text = SimpleNamespace(words=["a"], sentence_length=2, story_length=3)
     model = SimpleNamespace(cell="gru", units=3, embedding_dim=4, hops=2, text=text, answers=["a"])
@@ -117,7 +143,26 @@ def test_a_taggers_card_names_its_treebanks_language(finished, monkeypatch):
         said[treebank] = pos_tagging_report.card_fields(None, run)["uses"]
     assert said["en_ewt"] == shipped.uses
     assert "English text" not in said["fr_sequoia"]
+    assert "limit" not in pos_tagging_report.card_fields(None, run)["configuration"]
+    run.config["limit"] = 2
+    assert pos_tagging_report.card_fields(None, run)["configuration"]["limit"] == 2
     assert "other than that of the treebank fr_sequoia (fr)." in said["fr_sequoia"]
+
+
+def test_a_part_of_the_data_is_read_again_where_a_preset_is_of_a_part(monkeypatch):
+    def of(**configuration):
+        about = SimpleNamespace(configuration=configuration, data={"sha256": {}})
+        return SimpleNamespace(card=about)
+
+    monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
+    monkeypatch.setattr(multi30k, "load", small_captions.load)
+    for limit, known in ((2, {"limit": 2}), (0, {})):
+        tagged = of(treebank="en_ewt", **known)
+        found = pos_tagging_artifact.test_of(tagged)
+        assert found == small_treebank.sentences("test")[: limit or None]
+        pairs = translation_artifact.test_of(of(pair="de-en", **known))
+        assert pairs.source == small_captions.pairs("test").source[: limit or None]
+        assert pairs.target == small_captions.pairs("test").target[: limit or None]
 
 
 def test_what_others_reached_has_its_direction_in_every_translators_card():
@@ -133,6 +178,8 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
         config = translation.Train(limit=limit)
         about = translation_artifact._about(run, None, config, "a command")
         assert list(about.published) == shipped.published
+        # What files are compared on when they are written again.
+        assert about.configuration.get("limit", 0) == limit
         limits = about.limits
         assert limits[0].startswith(f"It was trained on {captions} captions: words")
         assert limits[1:] == shipped.limits[1:]

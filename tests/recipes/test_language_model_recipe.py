@@ -1,14 +1,17 @@
 """The recipe in smoke size, killed after its first checkpoint and resumed."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from gru_zoo.models.keras_file import load_keras_file
+from gru_zoo.models.keras_file import load_keras_file, save_keras_file
 from gru_zoo.training.runs import RunFolder
 from recipes import language_model
+from recipes import language_model_beginning as beginning
 from recipes.shared.cli import DIVERGED
+from tests.models.test_language_model import language_model as small_model
 from tests.recipes.running import check_same_weights, kill_and_resume, recipe, recipe_here
 
 SMALL = (
@@ -107,6 +110,17 @@ def test_it_begins_as_a_model_of_the_same_tokens(trained, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "pretrained must have a CharacterTokenizer for tiny_shakespeare" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_one_begins_with_what_another_had_of_the_words_it_asked_for(tmp_path):
+    flags = {"vocabulary_size": 5000, "embedding_dim": 4, "units": 7}
+    run = RunFolder(tmp_path / "first", flags)
+    save_keras_file(small_model(), run.path / "model.keras")
+    again = language_model.Train(pretrained=str(run.path), **flags)
+    assert beginning.known(again).tokens == 9
+    other = dataclasses.replace(again, vocabulary_size=4999)
+    with pytest.raises(ValueError, match="vocabulary_size must be 9, as in .*; got 4999"):
+        beginning.known(other)
 
 
 @pytest.mark.parametrize("flag", ["--units", "--parts", "--epochs", "--vocabulary-size"])

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from gru_zoo.files import write_json
 from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.training.runs import RunFolder
 from recipes.shared import origins
@@ -91,6 +92,31 @@ def test_a_run_that_was_trained_further_tells_of_the_one_before(teacher):
     for number, start in enumerate(("sentiment_imdb_gru_small", "mine.keras", "")):
         other = RunFolder(f"runs/some/{number}", {"seed": 1, "start": start})
         assert before(other) == []
+
+
+def test_a_run_that_went_on_from_an_artifact_can_be_published(teacher):
+    write_json("runs/some/teacher/artifact/card.json", {})
+    save_keras_file(teacher, "runs/some/teacher/artifact/model.keras")
+    for number, start in enumerate(("runs/some/teacher/artifact", "hf://me/mine", "hf://me/m@v1")):
+        run = RunFolder(f"runs/some/{number}", {"seed": 1, "start": start})
+        origins.pin(run, [start])
+        learn(run)
+        assert before(run) == []
+    run = RunFolder.open("runs/some/0")
+    teacher.set_weights([weights + 1 for weights in teacher.get_weights()])
+    save_keras_file(teacher, "runs/some/teacher/artifact/model.keras")
+    with pytest.raises(ValueError, match="runs/some/teacher/artifact must be what the run in .*0 "):
+        before(run)
+    gone = RunFolder("runs/some/gone", {"seed": 1, "start": "runs/some/nothing"})
+    with pytest.raises(FileNotFoundError, match="got 'runs/some/nothing'"):
+        before(gone)
+
+
+def test_a_preset_is_not_mistaken_for_a_folder_of_its_name(teacher):
+    write_json("sentiment_imdb_gru_small/card.json", {})
+    save_keras_file(teacher, "sentiment_imdb_gru_small/model.keras")
+    run = begin("sentiment_imdb_gru_small")
+    assert not (run.path / "origins.json").exists()
 
 
 def test_an_older_run_has_no_record_and_goes_on(teacher):

@@ -183,6 +183,12 @@ def test_files_are_scored_on_the_pieces_that_the_run_was(tmp_path, monkeypatch):
     assert card["scored_on"].startswith("2 pieces")
     value = pytest.approx(metrics["metric"]["value"], rel=1e-4)
     assert file["metric"] == value and file["model_metric"] == value
+    # And so they are when they are written again.
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    assert polyphonic_music.main(["publish", str(tmp_path / "few"), "--preset", NAME]) == 0
+    assert polyphonic_music.main(["export", "--preset", NAME]) == 0
+    (again,) = json.loads((tmp_path / "zoo" / NAME / "card.json").read_text())["exports"]
+    assert again["metric"] == file["metric"] and again["model_metric"] == file["model_metric"]
 
 
 @pytest.mark.slow

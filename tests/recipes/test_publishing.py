@@ -1,8 +1,11 @@
 """Which run is shipped, and the commands in its card."""
 
 import dataclasses
+import json
+import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +22,7 @@ from recipes import (
     sentiment,
     sentiment_artifact,
     translation,
+    translation_artifact,
 )
 from recipes.shared.publishing import (
     before,
@@ -78,6 +82,75 @@ def test_nothing_is_made_for_an_installed_package(tmp_path, monkeypatch, write):
     assert own_models_folder() == tmp_path / "mine"
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        sentiment_artifact.rewrite_preset,
+        sentiment_artifact.measure,
+        language_model_artifact.rewrite_preset,
+        pos_tagging_artifact.rewrite_preset,
+        polyphonic_music_artifact.rewrite_preset,
+        translation_artifact.rewrite_preset,
+    ],
+)
+def test_what_is_no_preset_is_not_rewritten(write, tmp_path, monkeypatch):
+    for place in ("runs/mine/artifact", "mine"):
+        write_json(tmp_path / place / "card.json", {})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gru_zoo.zoo.load", lambda *given: pytest.fail("it was loaded"))
+    for name in ("runs/mine/artifact", "./mine", "mine", "..", "hf://me/mine", ""):
+        message = f"the name of a preset in the zoo .*; got '{re.escape(name)}'"
+        with pytest.raises(ValueError, match=message):
+            write(name)
+
+
+@pytest.mark.parametrize(
+    "publish",
+    [
+        lambda name: to_zoo("some", [Path("run")], name, Flags(), pytest.fail),
+        lambda name: language_model.publish(language_model.Publish((Path("run"),), preset=name)),
+        lambda name: semi_supervised.publish(semi_supervised.Publish((Path("run"),), preset=name)),
+    ],
+)
+def test_a_preset_is_a_folder_among_the_presets(publish):
+    for name in ("me/my_reviews", "../x", "..", ".", "", "hf://me/mine"):
+        message = f"preset must be a plain folder name, created in .*; got '{re.escape(name)}'"
+        with pytest.raises(ValueError, match=message):
+            publish(name)
+
+
+def test_a_preset_without_files_has_none_to_write_again(monkeypatch):
+    name = "sentiment_imdb_gru_supervised"
+    model = SimpleNamespace(card=dataclasses.replace(card(name), exports=[]))
+    monkeypatch.setattr("recipes.shared.models.of_zoo", lambda *given: model)
+    with pytest.raises(ValueError, match=f"preset must have exported files; {name} has none"):
+        sentiment_artifact.rewrite_preset(name)
+
+
+def test_a_language_models_artifact_has_the_command_of_the_shipped_run(finished, monkeypatch):
+    paths = [
+        finished("a", 0, 30.0, 31.0, "perplexity"),
+        finished("b", 1, 50.0, 20.0, "perplexity"),
+    ]
+    for seed, path in enumerate(paths):
+        write_json(path / "config.json", {"seed": seed})
+        write_json(path / "data.json", card("next_word_imdb_gru_small").data)
+        metrics = json.loads((path / "metrics.json").read_text())
+        metrics["metric"]["split"] = "test"  # It has been read.
+        write_json(path / "metrics.json", metrics)
+    given = []
+
+    def write(run, model, config, trained, variants):
+        given.extend((run.path.name, trained))
+        raise ValueError("enough")
+
+    monkeypatch.setattr(language_model_artifact, "write_artifact", write)
+    monkeypatch.setattr("recipes.shared.models.of_run", lambda *given: None)
+    with pytest.raises(ValueError, match="enough"):
+        language_model.publish(language_model.Publish(tuple(paths), preset="mine"))
+    assert given == ["b", "python -m recipes.language_model train --name b --seed 1"]
+
+
 def test_the_best_on_validation_is_shipped_and_every_command_kept(finished):
     flags = {"units": 5, "sizes": [1, 2], "folded": False}
     paths = [finished("b", 1, 0.9, 0.7, **flags), finished("a", 0, 0.8, 0.9, **flags)]
@@ -130,6 +203,16 @@ def test_another_tasks_model_replaces_no_preset(what, other):
     require_same_task("another_name", dataclasses.replace(card(preset), **{what: other}))
     with pytest.raises(ValueError, match=f"preset must be a new name, or .* {what} .*; {preset} "):
         require_same_task(preset, dataclasses.replace(card(preset), **{what: other}))
+
+
+def test_a_model_of_other_data_replaces_no_preset():
+    # Another treebank, or another form of the reviews with another test split.
+    preset = card("pos_ewt_gru_small")
+    other = {**preset.data, "name": "universal_dependencies/en_gum (TFDS)"}
+    with pytest.raises(
+        ValueError, match=r"model with data 'univ.*en_gum.*; pos_ewt.* has '.*en_ewt"
+    ):
+        require_same_task("pos_ewt_gru_small", dataclasses.replace(preset, data=other))
 
 
 def test_a_preset_that_a_run_began_with_is_made_first(tmp_path, monkeypatch):

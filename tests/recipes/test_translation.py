@@ -10,6 +10,7 @@ pytest.importorskip("tokenizers")
 pytest.importorskip("sacrebleu")
 
 from gru_zoo import load, verify  # noqa: E402
+from gru_zoo.artifacts import translator as artifact_of_translator  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
 from recipes import translation
 from tests.recipes.running import (  # noqa: E402
@@ -130,10 +131,21 @@ def test_published_it_is_loaded_by_name(trained, exported, tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_the_files_alone(trained, tmp_path, monkeypatch):
+def test_the_files_alone(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("gru_zoo.artifacts.translator.BASIC", ("int8",))
+    monkeypatch.setattr(multi30k, "load", small_captions.load)
     arguments = ["export", "--run", str(trained), "--out", str(tmp_path / "files")]
+    compared = []
+    compare = artifact_of_translator._Comparison.__call__
+
+    def watched(self, path, name):
+        compared.append(name)
+        return compare(self, path, name)
+
+    monkeypatch.setattr(artifact_of_translator._Comparison, "__call__", watched)
     assert translation.main(arguments) == 0
+    assert compared == ["saved_model", "encoder_int8.tflite", "decoder_int8.tflite"]
+    assert capsys.readouterr().out.count("on 6 sentences (the model's: ") == 3
     pair = {"encoder_int8.tflite", "decoder_int8.tflite"}
     assert {path.name for path in (tmp_path / "files").iterdir()} == {"saved_model", *pair}
 
