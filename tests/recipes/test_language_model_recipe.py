@@ -93,7 +93,7 @@ def test_a_larger_one_begins_where_the_smaller_ended(place, trained):
     done = recipe_here("language_model", place, "train", *flags, "--learning-rate", "1e-9")
     assert done.returncode == 0, done.stderr
     flags = ["--name", "rounded", "--mean-of", "runs/language_model/large", "--half"]
-    done = recipe_here("language_model", place, "train", *SMALL, *flags)
+    done = recipe_here("language_model", place, "train", *SMALL, *sizes, *flags)
     assert done.returncode == 0, done.stderr
     runs = [RunFolder.open(trained.parent / name) for name in ("whole", "large", "rounded")]
     small, large, rounded = (run.metrics()["validation"]["perplexity"] for run in runs)
