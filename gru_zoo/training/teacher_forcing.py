@@ -1,4 +1,4 @@
-"""TeacherForcing forcing: the loss of a translator that is told, at each step, what came before."""
+"""Teacher forcing: the loss of a translator that is told, at each step, what came before."""
 
 from __future__ import annotations
 

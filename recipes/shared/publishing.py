@@ -246,10 +246,11 @@ def require_same_task(preset: str, made: About | SimpleNamespace) -> None:
     if preset not in list_models():
         return
     there = card(preset)
-    for what in ("task", "dataset", "metric", "language", "data"):
-        before, after = getattr(there, what), getattr(made, what)
-        if what == "data":  # Of one data set there are several forms, or parts such as treebanks.
-            before, after = before["name"], after["name"]
+    fields = ("task", "dataset", "metric", "language")
+    pairs = {what: (getattr(there, what), getattr(made, what)) for what in fields}
+    # Of one data set there are several forms, or parts such as treebanks.
+    pairs["data"] = there.data["name"], made.data["name"]
+    for what, (before, after) in pairs.items():
         if before != after:
             raise ValueError(
                 f"preset must be a new name, or that of a model with {what} {after!r}; {preset} "
