@@ -204,6 +204,9 @@ def publish(config: Publish) -> None:
     found.best.pin_data(source.as_dict())
     some = reviews.spread(test, config.compared)
     partly = f"{len(some.texts):,} of {metrics['scored_on']}" if config.compared else ""
+    commands = [*before(found.best), *found.commands]
+    fields = sentiment_card.card_fields(model, metrics["data"], unlabelled=True)
+    fields["limits"] += sentiment_card.other_texts(commands)
     about = About(
         name=config.preset,
         metric=found.metric,
@@ -211,8 +214,8 @@ def publish(config: Publish) -> None:
         scored_on=metrics["scored_on"],
         scores=found.scores,
         shipped_seed=found.best.config["seed"],
-        commands=[*before(found.best), *found.commands],
-        **sentiment_card.card_fields(model, metrics["data"], unlabelled=True),
+        commands=commands,
+        **fields,
     )
     card = publish_artifact(
         folder,
@@ -266,22 +269,16 @@ class _Training:
         if len(more.texts) and (predictions or config.virtual_adversarial):
             others = reviews.encode(model, more.texts, config.backward)
         if predictions:
-            means = {
-                split: np.mean([each[split] for each in predictions], axis=0)
-                for split in predictions[0]
-            }
+            means = teachers.mean_of(predictions)
             share = config.teachers_weight
             targets = share * means["train"] + (1 - share) * targets
             ids = [ids, others[: len(more.texts)]]
             taught = [targets, *([means["unsupervised"]] if len(more.texts) else [])]
+            every = [*labelled.texts, *more.texts]
             for number in range(config.excerpts):
-                some = teachers.excerpts(
-                    [*labelled.texts, *more.texts], 1000 * config.seed + number
-                )
+                some, said = teachers.taught_excerpts(taught_by, every, 1000 * config.seed + number)
                 ids.append(reviews.encode(model, some, config.backward))
-                taught.append(
-                    np.mean([teachers.predict_with_run(run, some) for run in taught_by], axis=0)
-                )
+                taught.append(said)
             ids, targets = np.concatenate(ids), np.concatenate(taught).astype(np.float32)
         # A step is traced for any length, and its GRU runs no step of padding: many of them.
         lengths = sorted({-(-config.sequence_length * part // 40) for part in range(1, 41)})

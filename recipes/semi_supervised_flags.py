@@ -44,7 +44,8 @@ class Train(ReviewFlags):
     unlabelled_per_labelled: int = 2
     """Unlabelled reviews per labelled review in virtual adversarial training."""
     teachers: tuple[Path, ...] = ()
-    """Runs of this recipe or recipes.ngrams to distil from; unlabelled targets are their mean."""
+    """Runs of this recipe, recipes.ngrams or recipes.transformer_teacher to distil from; unlabelled
+    targets are their mean."""
     teachers_weight: float = 0.5
     """Weight of the teachers in the targets of labelled reviews, 0 to 1."""
     excerpts: int = 0

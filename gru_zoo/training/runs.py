@@ -23,6 +23,8 @@ ORIGINS = "origins.json"
 PREDICTIONS = "opinions.npz"
 # The model of a run of `recipes.ngrams`.
 NGRAMS = "ngrams.npz"
+# The folder with the model of a run of `recipes.transformer_teacher`.
+TRANSFORMER = "transformer"
 # What is made of a checkpoint's weights, and is no longer of the run's when there is a newer one.
 _OF_A_CHECKPOINT = ("metrics.json", "model.keras", PREDICTIONS, "files", "artifact")
 _BEFORE_A_CHECKPOINT = {"config.json", "data.json", ORIGINS, "tensorboard"}

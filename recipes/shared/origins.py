@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gru_zoo.files import sha256, write_json
-from gru_zoo.training.runs import NGRAMS, ORIGINS, PREDICTIONS, RunFolder
+from gru_zoo.training.runs import NGRAMS, ORIGINS, PREDICTIONS, TRANSFORMER, RunFolder
 
 _MODEL = "model.keras"
-_MODELS = (_MODEL, NGRAMS)
+_MODELS = (_MODEL, NGRAMS, f"{TRANSFORMER}/model.safetensors")
 
 
 def pin(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,27 @@ def card_fields(
         limits = [*fields["limits"], POLAR, *reviews.overlap(data, unlabelled)]
         fields |= {"published": PUBLISHED, "limits": limits}
     return fields
+
+
+def other_texts(commands: Iterable[str]) -> list[str]:
+    """Return what a card says of a teacher that had learnt from other texts than the reviews.
+
+    Args:
+        commands: all that made a model, as `publishing.before` gives them.
+
+    Example:
+        >>> len(other_texts(["python -m recipes.transformer_teacher train --checkpoint a/b"]))
+        1
+    """
+    found = (
+        re.search(r"recipes\.transformer_teacher train .*--checkpoint (\S+)", each)
+        for each in commands
+    )
+    return [
+        f"One of its teachers was a Transformer ({name}) that had been trained on other texts "
+        "before the reviews: it is no like comparison for models that learnt from IMDB alone."
+        for name in dict.fromkeys(each[1] for each in found if each)
+    ]
 
 
 def _language(data: Mapping[str, Any], start: str) -> list[str]:

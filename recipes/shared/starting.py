@@ -20,8 +20,8 @@ PLACE = ("name", "runs", "resume", "export", "opinions")
 _MAY_CHANGE = ("stop_after",)
 # What `check_flags` asks of the flags of these names, whichever recipe they are of.
 _POSITIVE = frozenset(
-    "affix_dim batch_size beams dim embedding_dim epochs heads hops longest num_layers parts "
-    "repeat sequence_length steps streams unlabelled_per_labelled units vocabulary_size "
+    "affix_dim batch_size beams dim embedding_dim epochs heads hops longest max_tokens num_layers "
+    "parts repeat sequence_length steps streams unlabelled_per_labelled units vocabulary_size "
     "word_dim".split()
 )
 _COUNTS = frozenset("excerpts limit parameters patience sampled stop_after".split())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gru_zoo.files import atomic_write
-from gru_zoo.training.runs import NGRAMS, PREDICTIONS
+from gru_zoo.training.runs import NGRAMS, PREDICTIONS, TRANSFORMER
 from recipes.shared import reviews
 
 if TYPE_CHECKING:
@@ -59,6 +59,15 @@ def read_predictions(
     return predictions
 
 
+def mean_of(predictions: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the mean of several teachers' predictions: split -> probabilities."""
+    import numpy as np
+
+    return {
+        split: np.mean([each[split] for each in predictions], axis=0) for split in predictions[0]
+    }
+
+
 def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:
     """Return an excerpt of each text: words in a row, 15 to 150 of them or half of a short text.
 
@@ -77,8 +86,18 @@ def excerpts(texts: Sequence[bytes], seed: int) -> np.ndarray:
     return found
 
 
+def taught_excerpts(
+    taught_by: Sequence[RunFolder], texts: Sequence[bytes], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return an excerpt of each text, and the mean of what the teachers say of it."""
+    import numpy as np
+
+    some = excerpts(texts, seed)
+    return some, np.mean([predict_with_run(run, some) for run in taught_by], axis=0)
+
+
 def predict_with_run(run: RunFolder, texts: np.ndarray) -> np.ndarray:
-    """Return the predictions of a run of `recipes.semi_supervised` or `recipes.ngrams`.
+    """Return the predictions of a teacher: a run of any recipe that trains one.
 
     Returns:
         Probabilities `[texts, labels]` float32.
@@ -87,6 +106,11 @@ def predict_with_run(run: RunFolder, texts: np.ndarray) -> np.ndarray:
         from gru_zoo.models.ngrams import NGrams
 
         return NGrams.load(run.path / NGRAMS).predict(texts)
+    if (run.path / TRANSFORMER).exists():
+        from gru_zoo.models.pretrained_transformer import PretrainedTransformer
+
+        model = PretrainedTransformer.load(run.path / TRANSFORMER)
+        return model.predict(texts, bfloat16=run.config["bfloat16"])
     from gru_zoo.models.classifier import load_classifier
     from gru_zoo.training.batching import predict_by_length
 

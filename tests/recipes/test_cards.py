@@ -184,3 +184,11 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
         assert limits[0].startswith(f"It was trained on {captions} captions: words")
         assert limits[1:] == shipped.limits[1:]
         assert (limits == shipped.limits) == (captions == "29,000")
+
+
+def test_a_card_names_a_teacher_that_had_read_other_texts():
+    taught = "python -m recipes.transformer_teacher train --name x --checkpoint hub/one --epochs 2"
+    student = "python -m recipes.semi_supervised train --teachers runs/transformer_teacher/x"
+    assert sentiment_card.other_texts([student]) == []
+    (found,) = sentiment_card.other_texts([taught, student, taught])
+    assert "(hub/one)" in found and "trained on other texts" in found
