@@ -55,25 +55,12 @@ def train(config: Train) -> None:
             model.save(run.path / NGRAMS)
             predictions = {split: model.predict(given.texts) for split, given in splits.items()}
             teachers.write_predictions(run, predictions)
-        predicted = teachers.read_predictions(run, splits)["validation"]
-        accuracy = reviews.score(predicted, splits["validation"].labels)["accuracy"]
-        print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+        teachers.print_validation(run, splits)
 
 
 def evaluate(config: Evaluate) -> None:
     """Score the test split."""
-    from gru_zoo.models.ngrams import NGrams
-
-    run = open_run(config.run, RUNS)
-    if not (run.path / NGRAMS).exists():
-        raise FileNotFoundError(f"run must be finished; {run.path} has no {NGRAMS}.")
-    test, source = reviews.read("test", reviews.source_of(run), run.config["limit"])
-    run.pin_data(source.as_dict())
-    model = NGrams.load(run.path / NGRAMS)
-    accuracy = reviews.score(model.predict(test.texts), test.labels)["accuracy"]
-    metric = {"name": "accuracy", "value": accuracy, "split": "test"}
-    run.write_metrics({"metric": metric, "data": source.as_dict()})
-    print(f"test: accuracy {accuracy:.4f} on {len(test.labels):,} reviews")
+    teachers.evaluate(open_run(config.run, RUNS), NGRAMS)
 
 
 COMMANDS = {"train": (Train, train), "evaluate": (Evaluate, evaluate)}

@@ -83,9 +83,7 @@ def train(config: Train) -> None:
                 predictions[split] = model.predict(given.texts, bfloat16=config.bfloat16)
             teachers.write_predictions(run, predictions)
         (run.path / "checkpoint.pt").unlink(missing_ok=True)
-        predicted = teachers.read_predictions(run, splits)["validation"]
-        accuracy = reviews.score(predicted, splits["validation"].labels)["accuracy"]
-        print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+        teachers.print_validation(run, splits)
 
 
 def _fine_tuned(config: Train, given: reviews.Reviews, checkpoint: Path) -> PretrainedTransformer:
@@ -108,19 +106,7 @@ def _fine_tuned(config: Train, given: reviews.Reviews, checkpoint: Path) -> Pret
 
 def evaluate(config: Evaluate) -> None:
     """Score the test split."""
-    from gru_zoo.models.pretrained_transformer import PretrainedTransformer
-
-    run = open_run(config.run, RUNS)
-    if not (run.path / TRANSFORMER).exists():
-        raise FileNotFoundError(f"run must be trained; {run.path} has no {TRANSFORMER}.")
-    test, source = reviews.read("test", reviews.source_of(run), run.config["limit"])
-    run.pin_data(source.as_dict())
-    model = PretrainedTransformer.load(run.path / TRANSFORMER)
-    predicted = model.predict(test.texts, bfloat16=run.config["bfloat16"])
-    accuracy = reviews.score(predicted, test.labels)["accuracy"]
-    metric = {"name": "accuracy", "value": accuracy, "split": "test"}
-    run.write_metrics({"metric": metric, "data": source.as_dict()})
-    print(f"test: accuracy {accuracy:.4f} on {len(test.labels):,} reviews")
+    teachers.evaluate(open_run(config.run, RUNS), TRANSFORMER)
 
 
 def _place(checkpoint: str) -> str:

@@ -59,6 +59,33 @@ def read_predictions(
     return predictions
 
 
+def print_validation(run: RunFolder, splits: Mapping[str, reviews.Reviews]) -> None:
+    """Print how a teacher's predictions for the validation reviews score."""
+    predicted = read_predictions(run, splits)["validation"]
+    accuracy = reviews.score(predicted, splits["validation"].labels)["accuracy"]
+    print(f"validation: accuracy {accuracy:.4f}; files in {run.path}")
+
+
+def evaluate(run: RunFolder, model: str) -> None:
+    """Score a teacher that has no artifact on the test split, and write `metrics.json`.
+
+    Args:
+        run: of a recipe that trains teachers.
+        model: name of the file or folder that a finished run has.
+
+    Raises:
+        FileNotFoundError: it is not finished.
+    """
+    if not (run.path / model).exists():
+        raise FileNotFoundError(f"run must be finished; {run.path} has no {model}.")
+    test, source = reviews.read("test", reviews.source_of(run), run.config["limit"])
+    run.pin_data(source.as_dict())
+    accuracy = reviews.score(predict_with_run(run, test.texts), test.labels)["accuracy"]
+    metric = {"name": "accuracy", "value": accuracy, "split": "test"}
+    run.write_metrics({"metric": metric, "data": source.as_dict()})
+    print(f"test: accuracy {accuracy:.4f} on {len(test.labels):,} reviews")
+
+
 def mean_of(predictions: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return the mean of several teachers' predictions: split -> probabilities."""
     import numpy as np

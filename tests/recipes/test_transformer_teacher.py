@@ -81,7 +81,7 @@ def test_the_usual_checkpoint_may_come_from_a_package(tmp_path, monkeypatch):
 def test_it_is_scored_once_it_is_trained(tmp_path, capsys):
     run = RunFolder(tmp_path / "run", {"source": "auto", "limit": 0})
     assert transformer_teacher.main(["evaluate", "--run", str(run.path)]) == 2
-    assert "run must be trained" in capsys.readouterr().err
+    assert "run must be finished" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["max-tokens", "epochs", "batch-size"])
