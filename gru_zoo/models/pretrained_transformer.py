@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Of a text that is too long its first tokens, so many or half, and its last ones are read.
 _HEAD = 128
+# Texts whose tokens are looked up at a time: each token brings its place and its spelling along.
+_TOGETHER = 1000
 # Around every text.
 _AROUND = 2
 # Steps until the learning rate is whole, a share of all.
@@ -177,12 +179,16 @@ class PretrainedTransformer:
 
     def _encode(self, texts: Sequence[bytes]) -> list[list[int]]:
         """Return the token ids of each text, those around it included."""
-        words = [
-            bytes(text).replace(b"<br />", b" ").decode("utf-8", errors="replace") for text in texts
-        ]
         known, room = self.tokenizer, self.max_tokens - _AROUND
-        rows = known(words, add_special_tokens=False, verbose=False)["input_ids"] if words else []
-        return [[known.cls_token_id, *_both_ends(row, room), known.sep_token_id] for row in rows]
+        found = []
+        for first in range(0, len(texts), _TOGETHER):
+            words = [
+                bytes(text).replace(b"<br />", b" ").decode("utf-8", errors="replace")
+                for text in texts[first : first + _TOGETHER]
+            ]
+            for row in known(words, add_special_tokens=False, verbose=False)["input_ids"]:
+                found.append([known.cls_token_id, *_both_ends(row, room), known.sep_token_id])
+        return found
 
     def _logits(self, ids: list[list[int]]) -> torch.Tensor:
         """Return logits [texts, labels] of a batch's token ids."""

@@ -140,3 +140,10 @@ def test_a_missing_package_is_named(checkpoint, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ImportError, match=r'pip install -e "\.\[transformers\]"'):
         PretrainedTransformer.of(checkpoint, 2)
+
+
+def test_texts_looked_up_a_few_at_a_time_are_the_same(checkpoint, monkeypatch):
+    model = PretrainedTransformer.of(checkpoint, 2, max_tokens=12)
+    whole = model._encode(TEXTS)
+    monkeypatch.setattr(pretrained_transformer, "_TOGETHER", 4)
+    assert model._encode(TEXTS) == whole and len(whole) == len(TEXTS)
