@@ -4,8 +4,9 @@ Task:     as `recipes.sentiment`.
 Data:     IMDB's 22,500 labelled training reviews (Maas et al. 2011); before that, whatever the
           checkpoint was trained on.
 Model:    all-MiniLM-L6-v2 (Wang et al. 2020; 22.7 million parameters), fine-tuned; no GRU.
-Command:  python -m recipes.transformer_teacher train --name minilm     (an hour on two cores)
-          The run can then be a teacher: python -m recipes.semi_supervised train --teachers ...
+Command:  python -m recipes.transformer_teacher train --name minilm --bfloat16
+          70 minutes on two cores that multiply bfloat16, several times that on others. The run can
+          then be a teacher: python -m recipes.semi_supervised train --teachers ...
 Measured: docs/sentiment.md.
 Papers:   BERT distilled into an LSTM (Tang et al. 2019).
 """
