@@ -1,4 +1,4 @@
-"""A wheel carries the zoo: every card, and of each preset the files that are asked for most.
+"""A wheel carries the zoo: of each preset its card, its Keras model and its int8 files.
 
 Everything else is in pyproject.toml. The other files of a preset are fetched when they are asked
 for, see gru_zoo/zoo/cache.py.
@@ -12,8 +12,6 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 CARRIED = ("card.json", "README.md", "model.keras", "golden.npz", "assets/*", "*_int8.tflite")
-# A zoo grows, and an index takes 100 MB a wheel: what is larger is fetched.
-LARGEST = 8_000_000  # bytes a file
 
 
 class BuildWithPresets(build_py):
@@ -31,8 +29,6 @@ class BuildWithPresets(build_py):
             target = presets / card.parent.name
             for pattern in CARRIED:
                 for file in card.parent.glob(pattern):
-                    if file.stat().st_size > LARGEST:
-                        continue
                     copy = target / file.relative_to(card.parent)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(file, copy)
