@@ -80,8 +80,9 @@ def train(config: Train) -> None:
             model = PretrainedTransformer.load(run.path / TRANSFORMER)
             predictions = {}
             for split, given in splits.items():
-                print(f"predicting {len(given.texts):,} {split} reviews", flush=True)
-                predictions[split] = model.predict(given.texts, bfloat16=config.bfloat16)
+                predictions[split] = model.predict(
+                    given.texts, bfloat16=config.bfloat16, progress=_predicted(split)
+                )
             teachers.write_predictions(run, predictions)
         (run.path / "checkpoint.pt").unlink(missing_ok=True)
         teachers.print_validation(run, splits)
@@ -126,6 +127,19 @@ def _printed() -> Callable[[int, int, float], None]:
         if step % _LINE == 0 or step == steps:
             print(f"step {step:,} of {steps:,}: loss {sum(losses) / len(losses):.4f}", flush=True)
             losses.clear()
+
+    return progress
+
+
+def _predicted(split: str) -> Callable[[int, int], None]:
+    """Return what prints a line after every tenth of a split."""
+    last = 0
+
+    def progress(done: int, count: int) -> None:
+        nonlocal last
+        if 10 * done // count > last:
+            last = 10 * done // count
+            print(f"predicted {done:,} of {count:,} {split} reviews", flush=True)
 
     return progress
 

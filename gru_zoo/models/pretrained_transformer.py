@@ -138,7 +138,11 @@ class PretrainedTransformer:
                 _keep(checkpoint, parts, epoch + 1)
 
     def predict(
-        self, texts: Sequence[bytes], batch_size: int = 64, bfloat16: bool = False
+        self,
+        texts: Sequence[bytes],
+        batch_size: int = 64,
+        bfloat16: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """Return probabilities `[texts, labels]` float32.
 
@@ -146,6 +150,7 @@ class PretrainedTransformer:
             texts: UTF-8.
             batch_size: texts at a time, of similar length.
             bfloat16: as in `fit`.
+            progress: called after each batch with the number of texts so far, and of all.
 
         Raises:
             ValueError: `texts` is one text and no list.
@@ -162,6 +167,8 @@ class PretrainedTransformer:
                 rows = order[first : first + batch_size]
                 logits = self._logits([ids[row] for row in rows]).float()
                 found[rows] = torch.softmax(logits, dim=-1).numpy()
+                if progress:
+                    progress(first + len(rows), len(order))
         return found
 
     def save(self, path: str | os.PathLike) -> None:

@@ -43,6 +43,8 @@ def test_it_learns(checkpoint):
 def test_bfloat16_is_for_products_alone(checkpoint):
     model = fitted(checkpoint, bfloat16=True)
     assert {each.dtype for each in model.network.parameters()} == {torch.float32}
+    config = model.network.config
+    assert config.attention_probs_dropout_prob == 0 < config.hidden_dropout_prob
     whole, rounded = (model.predict(TEXTS, bfloat16=on) for on in (False, True))
     assert 0 < np.abs(whole - rounded).max() < 0.02
 
@@ -59,7 +61,9 @@ def test_a_long_text_is_read_at_its_ends(checkpoint):
 
 def test_a_text_is_the_same_in_every_batch(checkpoint):
     model = fitted(checkpoint)
-    together = model.predict(TEXTS, batch_size=4)
+    seen = []
+    together = model.predict(TEXTS, batch_size=4, progress=lambda *done: seen.append(done))
+    assert seen == [(4, 6), (6, 6)]
     alone = np.concatenate([model.predict([text]) for text in TEXTS])
     np.testing.assert_allclose(together, alone, atol=1e-6)
     assert model.predict([]).shape == (0, 2)

@@ -44,7 +44,8 @@ def test_a_run_goes_on_where_it_was_and_is_scored(flags, tmp_path, monkeypatch, 
     with monkeypatch.context() as patch:  # What is trained is not trained again.
         patch.setattr(f"{MODEL}.fit", None)
         assert transformer_teacher.main([*flags, "--resume"]) == 0
-    assert "validation: accuracy 1.0000" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "predicted 4 of 4 train reviews" in out and "validation: accuracy 1.0000" in out
     assert not (path / "checkpoint.pt").exists()
     run = RunFolder.open(path)
     found = teachers.read_predictions(run, {"train": GIVEN, "validation": GIVEN})
