@@ -5,7 +5,7 @@ Data:     IMDB's 22,500 labelled training reviews (Maas et al. 2011); before tha
           checkpoint was trained on.
 Model:    all-MiniLM-L6-v2 (Wang et al. 2020; 22.7 million parameters), fine-tuned; no GRU.
 Command:  python -m recipes.transformer_teacher train --name minilm --bfloat16
-          70 minutes on two cores that multiply bfloat16, several times that on others. The run can
+          70 minutes on two cores that multiply bfloat16, longer on others. The run can
           then be a teacher: python -m recipes.semi_supervised train --teachers ...
 Measured: docs/sentiment.md.
 Papers:   BERT distilled into an LSTM (Tang et al. 2019).
@@ -55,7 +55,7 @@ class Train(ReviewFlags):
     learning_rate: float = 8e-5
     """Highest learning rate (AdamW); it rises over the first tenth and then decays to zero."""
     bfloat16: bool = False
-    """Multiply in bfloat16: four times as fast on processors with AVX512-BF16 or AMX."""
+    """Multiply in bfloat16: faster on processors with AVX512-BF16 or AMX, slower on others."""
 
 
 @dataclasses.dataclass(frozen=True)

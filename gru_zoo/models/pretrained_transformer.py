@@ -71,14 +71,11 @@ class PretrainedTransformer:
             ImportError: `transformers` or PyTorch is missing.
             OSError: there is no such checkpoint, or no network.
         """
-        import torch
-
         if positive_int("labels", labels) < 2:
             raise TooFew(f"labels must be at least 2; got {labels}.")
-        torch.manual_seed(seed)
         # On a processor, drawing what attention drops takes as long as all the rest of a step.
         options = {"num_labels": labels, "attention_probs_dropout_prob": 0.0}
-        return cls(*_loaded(checkpoint, **options), max_tokens)
+        return cls(*_loaded(checkpoint, seed, **options), max_tokens)
 
     def fit(
         self,
@@ -100,8 +97,8 @@ class PretrainedTransformer:
             epochs: passes over the texts.
             batch_size: texts a step.
             learning_rate: the highest.
-            bfloat16: multiply in bfloat16; weights stay float32. Several times as fast where
-                the processor has instructions for it (AVX512-BF16, AMX), else slower.
+            bfloat16: multiply in bfloat16; weights stay float32. The products are several times as
+                fast where the processor has instructions for it (AVX512-BF16, AMX), else slower.
             seed: of dropout and order.
             checkpoint: a file that is written after each epoch; where it exists, training goes
                 on after it, and ends with the same weights as if it had never been interrupted.
@@ -210,16 +207,17 @@ class PretrainedTransformer:
         return self.network(input_ids=padded, attention_mask=mask).logits
 
 
-def _loaded(place: str | os.PathLike, **options: Any) -> tuple[Any, Any]:
-    """Return the classifier and the tokenizer of a folder or a repository."""
+def _loaded(place: str | os.PathLike, seed: int = 0, **options: Any) -> tuple[Any, Any]:
+    """Return the classifier and the tokenizer of a checkpoint; weights it lacks follow the seed."""
     try:
-        import torch  # noqa: F401
+        import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
     except ImportError as error:
         raise ImportError(
             "A pretrained Transformer needs PyTorch and transformers: pip install -e "
             '".[transformers]".'
         ) from error
+    torch.manual_seed(seed)
     with _quiet():
         network = AutoModelForSequenceClassification.from_pretrained(place, **options)
         return network, AutoTokenizer.from_pretrained(place)

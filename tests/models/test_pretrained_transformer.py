@@ -140,8 +140,9 @@ def test_bad_input_is_named(checkpoint, of, fit, message):
         model.fit(**{"texts": TEXTS, "labels": LABELS, **fit})
 
 
-def test_a_missing_package_is_named(checkpoint, monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
+@pytest.mark.parametrize("name", ["torch", "transformers"])
+def test_a_missing_package_is_named(name, checkpoint, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r'pip install -e "\.\[transformers\]"'):
         PretrainedTransformer.of(checkpoint, 2)
 
