@@ -22,6 +22,8 @@ _HEAD = 128
 _TOGETHER = 1000
 # Around every text.
 _AROUND = 2
+# Batches are padded to a multiple of so many tokens.
+_SHAPES = 32
 # Steps until the learning rate is whole, a share of all.
 _WARM = 0.1
 # Batches of similar lengths are drawn from so many at a time.
@@ -125,7 +127,7 @@ class PretrainedTransformer:
                 step += 1
                 if epoch < done:  # Its order is drawn again, so that the next one's is the same.
                     continue
-                with _products_in(bfloat16):
+                with _products_in(bfloat16), _plain_attention(self.network):
                     logits = self._logits([ids[row] for row in rows])
                 loss = torch.nn.functional.cross_entropy(logits.float(), targets[rows])
                 _learn(loss, *parts)
@@ -198,7 +200,8 @@ class PretrainedTransformer:
         """Return logits [texts, labels] of a batch's token ids."""
         import torch
 
-        longest = max(map(len, ids))
+        # Few shapes: for each one PyTorch makes and keeps products of its own.
+        longest = min(self.max_tokens, -(-max(map(len, ids)) // _SHAPES) * _SHAPES)
         padded = torch.full((len(ids), longest), self.tokenizer.pad_token_id, dtype=torch.long)
         mask = torch.zeros_like(padded)
         for row, each in enumerate(ids):
@@ -237,6 +240,17 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _plain_attention(network: Any) -> Iterator[None]:
+    """Have attention written out: PyTorch's fused one has a slow backward pass on a processor."""
+    fused = network.config._attn_implementation
+    network.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        network.set_attn_implementation(fused)
 
 
 def _both_ends(row: list[int], room: int) -> list[int]:

@@ -49,6 +49,20 @@ def test_bfloat16_is_for_products_alone(checkpoint):
     assert 0 < np.abs(whole - rounded).max() < 0.02
 
 
+def test_attention_is_fused_where_nothing_is_learnt(checkpoint, monkeypatch):
+    fused, calls = torch.nn.functional.scaled_dot_product_attention, []
+
+    def counted(*given, **named):
+        calls.append(torch.is_grad_enabled())
+        return fused(*given, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+    model = fitted(checkpoint)
+    assert not calls
+    model.predict(TEXTS)
+    assert calls and not any(calls)
+
+
 def test_a_long_text_is_read_at_its_ends(checkpoint):
     model = fitted(checkpoint)
     long = [b"good"] * 5 + [b"film"] * 7 + [b"bad"] * 5
@@ -67,6 +81,20 @@ def test_a_text_is_the_same_in_every_batch(checkpoint):
     alone = np.concatenate([model.predict([text]) for text in TEXTS])
     np.testing.assert_allclose(together, alone, atol=1e-6)
     assert model.predict([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize(("words", "padded"), [(1, 4), (2, 4), (3, 8), (20, 11)])
+def test_there_are_few_shapes(checkpoint, monkeypatch, words, padded):
+    monkeypatch.setattr(pretrained_transformer, "_SHAPES", 4)
+    model = PretrainedTransformer.of(checkpoint, 2, max_tokens=11)
+    seen, forward = [], model.network.forward
+    monkeypatch.setattr(
+        model.network, "forward", lambda **given: seen.append(given) or forward(**given)
+    )
+    model.predict([b" ".join([b"good"] * words), b"bad"])
+    (given,) = seen
+    assert given["input_ids"].shape == given["attention_mask"].shape == (2, padded)
+    assert sorted(given["attention_mask"].sum(axis=1).tolist()) == [3, min(words + 2, 11)]
 
 
 def test_a_break_is_a_space_and_no_byte_stops_it(checkpoint):
