@@ -200,7 +200,7 @@ class PretrainedTransformer:
         """Return logits [texts, labels] of a batch's token ids."""
         import torch
 
-        # Few shapes: for each one PyTorch makes and keeps products of its own.
+        # Few shapes: with every length of its own, memory grew and grew.
         longest = min(self.max_tokens, -(-max(map(len, ids)) // _SHAPES) * _SHAPES)
         padded = torch.full((len(ids), longest), self.tokenizer.pad_token_id, dtype=torch.long)
         mask = torch.zeros_like(padded)
