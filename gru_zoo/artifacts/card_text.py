@@ -221,6 +221,9 @@ def _use(card: Card) -> str:
             2, "model.predict(frames[None])  # [1, time, features], 0 or 1: the next frames"
         )
         lines.append('lite.push(frame)["outputs"]  # one frame of a stream, [features]')
+    if card.task == "tabular-classification":
+        lines.insert(2, "model.predict(samples[None])  # [1, time, channels]: after every sample")
+        lines.append('lite.push(sample)["outputs"]  # one sample of a stream, [channels]')
     return "\n".join(["## Use", "", "```python", *lines, "```", ""])
 
 

@@ -15,13 +15,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from gru_zoo.artifacts.file_names import SHIPPED, file_of, variant_of
+from gru_zoo.artifacts.stepwise import open_steps
 from gru_zoo.export.checks.inspection import Refused, inspect
 from gru_zoo.export.checks.limits import LIMITS
-from gru_zoo.export.checks.saved_signature import open_signature
-from gru_zoo.export.runners.streamer import Streamer
 from gru_zoo.export.saved_model_folder import saved_model
 from gru_zoo.export.tflite_file import tflite
 
@@ -80,7 +78,7 @@ def frame_parts(
     model_loss = float(np.mean(np.concatenate(own)))
 
     def compare(path: Path, name: str) -> dict[str, Any]:
-        kind, read = variant_of(name), _open(path)
+        kind, read = variant_of(name), open_steps(path)
         worst, losses, times = 0.0, [], []
         for sequence, wanted in zip(sequences, said, strict=True):
             start = time.perf_counter()
@@ -153,17 +151,3 @@ def _losses(probabilities: np.ndarray, sequence: np.ndarray) -> np.ndarray:
     """Return each following frame's negative log-likelihood, [frames - 1]."""
     chance = np.where(sequence[1:] > 0, probabilities, 1 - probabilities.astype(np.float64))
     return -np.log(np.maximum(chance, 1e-7)).sum(axis=1)
-
-
-def _open(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function from frames [time, features] to the probabilities after each."""
-    if path.is_dir():
-        run = open_signature(path)
-        return lambda frames: run(inputs=tf.constant(frames[None]))["outputs"][0].numpy()
-    stream = Streamer(path)
-
-    def read(frames: np.ndarray) -> np.ndarray:
-        stream.reset()
-        return np.concatenate([stream.push(frame)["outputs"] for frame in frames])
-
-    return read

@@ -8,6 +8,7 @@ from typing import Any
 # Hugging Face's name of a task -> what one run of a file takes.
 _UNITS = {
     "question-answering": "question",
+    "tabular-classification": "sample",
     "text-classification": "text",
     "text-generation": "token",
     "time-series-forecasting": "frame",

@@ -157,11 +157,17 @@ def _language_model(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, di
     return language_model_goldens(model, golden["ids"]), language_model_parts(model, golden["ids"])
 
 
-def _frames(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
+def _functional(model: Any, golden: Arrays, about: Card) -> tuple[Arrays, dict[str, Any]]:
     from gru_zoo.artifacts.frames import frame_goldens, frame_parts
+    from gru_zoo.artifacts.signals import signal_goldens, signal_parts
 
     inputs = golden["inputs"]
-    return frame_goldens(model, inputs), frame_parts(model, inputs, inputs)
+    if about.metric == "nll":
+        return frame_goldens(model, inputs), frame_parts(model, inputs, inputs)
+    # Any classes will do: the files are compared with the model, not with the truth.
+    targets = golden["outputs"][:, -1].argmax(axis=1)
+    parts = signal_parts(model, inputs, targets, inputs, about.configuration["labels"])
+    return signal_goldens(model, inputs), parts
 
 
 # Class of the model -> what it gives for its goldens' inputs, and what `folder.publish` takes.
@@ -171,5 +177,5 @@ AGAIN: dict[str, Callable[[Any, Arrays, Card], tuple[Arrays, dict[str, Any]]]] =
     "Tagger": _tagger,
     "Reader": _reader,
     "Seq2Seq": _translator,
-    "Functional": _frames,
+    "Functional": _functional,
 }

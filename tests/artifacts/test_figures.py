@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gru_zoo.artifacts import frames, language_model, reader, tagger, translator
+from gru_zoo.artifacts import frames, language_model, reader, signals, tagger, translator
 from gru_zoo.export.checks import classifier_check, limits
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.text.characters import CharacterTokenizer
@@ -23,7 +23,7 @@ PATH, NAME = Path("model_int8.tflite"), "model_int8.tflite"
 
 @pytest.fixture(autouse=True)
 def nothing_to_inspect(monkeypatch):
-    for module in (classifier_check, frames, language_model, reader, tagger):
+    for module in (classifier_check, frames, language_model, reader, signals, tagger):
         monkeypatch.setattr(module, "inspect", lambda path: {})
 
 
@@ -60,11 +60,23 @@ def test_a_readers(monkeypatch):
 
 def test_a_model_of_frames(monkeypatch):
     half = lambda given: np.full(given.shape, 0.5, np.float32)  # noqa: E731
-    monkeypatch.setattr(frames, "_open", lambda path: lambda given: 0.9 * half(given))
+    monkeypatch.setattr(frames, "open_steps", lambda path: lambda given: 0.9 * half(given))
     model = types.SimpleNamespace(predict_on_batch=half)
     parts = frames.frame_parts(model, [np.ones((3, 2), np.float32)], [])
     record = parts["compare"](PATH, NAME)
     assert figures(record) == pytest.approx((-2 * np.log(0.45), -2 * np.log(0.5)))
+
+
+def test_a_model_of_signals(monkeypatch):
+    # A window's only channel tells its number, and the answer after its last sample counts.
+    windows = np.repeat(np.arange(4, dtype=np.float32)[:, None, None], 3, axis=1)
+    said = lambda rows: lambda given: np.stack([rows[[3, 3, int(g[0, 0])]] for g in given])  # noqa: E731
+    model = types.SimpleNamespace(predict_on_batch=said(MODEL))
+    monkeypatch.setattr(signals, "open_steps", lambda path: lambda one: said(FILE)(one[None])[0])
+    parts = signals.signal_parts(model, windows, np.zeros(4, int), [], ["a", "b"])
+    record = parts["compare"](PATH, NAME)
+    assert figures(record) == (0.25, 0.75)
+    assert record["largest_difference"] == pytest.approx(0.04)
 
 
 def test_a_language_models(monkeypatch):

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from gru_zoo.artifacts import frames, language_model, translator
+from gru_zoo.artifacts import frames, language_model, signals, translator
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.models.frames import frame_model
 from gru_zoo.models.language_model import LanguageModel
+from gru_zoo.models.signals import signal_model
 from gru_zoo.text.characters import CharacterTokenizer
 
 
@@ -33,10 +34,22 @@ def test_frames(file, monkeypatch, share):
         given[3, 2] = np.nan
         return given
 
-    monkeypatch.setattr(frames, "_open", lambda path: read)
+    monkeypatch.setattr(frames, "open_steps", lambda path: read)
     for name in ("model_int8.tflite", "model_float32.tflite"):
         with pytest.raises(Refused, match="got a difference of nan|must be within"):
             parts["compare"](file, name)
+
+
+def test_signals(file, monkeypatch):
+    windows = np.ones((4, 9, 3), np.float32)
+    model = signal_model([0, 0, 0], [1, 1, 1], labels=2, units=5)
+    parts = signals.signal_parts(model, windows, np.zeros(4, int), windows, ["a", "b"])
+    given = np.full((9, 2), 0.5, np.float32)
+    given[-1, 1] = np.nan
+    monkeypatch.setattr(signals, "open_steps", lambda path: lambda window: given)
+    monkeypatch.setattr(signals, "inspect", lambda path: {})
+    with pytest.raises(Refused, match="got a difference of nan"):
+        parts["compare"](file, "model_int8.tflite")
 
 
 def test_language_models(file, monkeypatch):

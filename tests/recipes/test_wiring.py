@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from gru_zoo.training.signal_windows import windows
 from recipes import comprehension_babi, comprehension_squad
 from tests.recipes.wiring import DATA, SEED, questions, small_reviews_of, start
-from tests.small_data import small_babi, small_captions, small_music, small_treebank
+from tests.small_data import small_babi, small_captions, small_music, small_treebank, small_watch
 
 # Recipes whose gradients are clipped weight by weight; the others' are clipped as a whole.
 BY_WEIGHT = ("sentiment", "semi_supervised")
@@ -24,6 +25,7 @@ STEPS = {
 MONITOR = {
     "translation": "bleu",
     "polyphonic_music": "loss",
+    "activity_recognition": "loss",
     "comprehension_squad": "f1",
     "language_model": "loss",
 }
@@ -72,7 +74,7 @@ def dropouts(model):
 def test_the_model_has_the_dropout_and_the_loss_asked_for(begun):
     name, given = begun
     assert dropouts(given.model) == {0.35}
-    if name == "polyphonic_music":
+    if name in ("polyphonic_music", "activity_recognition"):
         assert given.model.get_layer("reader_0").recurrent_dropout == 0.15
     elif name == "translation":
         assert given.model.smoothing == 0.05
@@ -122,6 +124,9 @@ def scored(name, given, monkeypatch):
     elif name == "polyphonic_music":
         frames = "gru_zoo.training.frame_batches.frame_figures"
         monkeypatch.setattr(frames, spy(lambda _: figures))
+    elif name == "activity_recognition":
+        windows = "gru_zoo.training.signal_windows.window_figures"
+        monkeypatch.setattr(windows, spy(lambda *_: figures))
     elif name == "comprehension":
         answers = len(given.model.answers)
         monkeypatch.setattr(
@@ -137,7 +142,14 @@ def scored(name, given, monkeypatch):
 
 @pytest.mark.parametrize(
     "begun",
-    ["sentiment", "pos_tagging", "polyphonic_music", "comprehension", "comprehension_squad"],
+    [
+        "sentiment",
+        "pos_tagging",
+        "polyphonic_music",
+        "activity_recognition",
+        "comprehension",
+        "comprehension_squad",
+    ],
     indirect=True,
 )
 def test_what_chooses_the_model_is_the_validation_split(begun, monkeypatch):
@@ -152,6 +164,12 @@ def test_what_chooses_the_model_is_the_validation_split(begun, monkeypatch):
         for piece, expected in zip(seen[0], small_music.pieces("validdata"), strict=True):
             np.testing.assert_array_equal(piece, expected)
         assert figures["nll"] == figures["loss"]
+    elif name == "activity_recognition":
+        held_out = small_watch.load("validation", fold=3)[0]
+        assert {each.subject for each in held_out} == {9, 10}
+        expected = windows([each.signal for each in held_out], [each[1] for each in held_out], 20)
+        for array, wanted in zip(seen, expected, strict=True):
+            np.testing.assert_array_equal(array, wanted)
     elif name == "comprehension":
         held_out = small_babi.load("validation")[0]
         expected = comprehension_babi.table_of(given.model, held_out)

@@ -21,11 +21,19 @@ from gru_zoo.data import (
     polyphonic_music,
     squad,
     universal_dependencies,
+    watch_exercises,
 )
 from gru_zoo.data.source import Source
 from gru_zoo.layers import kernels
 from recipes.shared import reviews
-from tests.small_data import small_babi, small_captions, small_music, small_reviews, small_treebank
+from tests.small_data import (
+    small_babi,
+    small_captions,
+    small_music,
+    small_reviews,
+    small_treebank,
+    small_watch,
+)
 
 SEED = 5
 TRAINING = "--epochs 3 --learning-rate 0.02 --dropout 0.35".split()
@@ -93,6 +101,7 @@ DATA = {
     "pos_tagging": (universal_dependencies, "load", small_treebank.load),
     "translation": (multi30k, "load", small_captions.load),
     "polyphonic_music": (polyphonic_music, "load", small_music.load),
+    "activity_recognition": (watch_exercises, "load", small_watch.load),
     "comprehension": (babi, "load", small_babi.load),
     "comprehension_squad": (squad, "load", _read_questions),
 }
@@ -110,6 +119,8 @@ FLAGS = {
     "--smoothing 0.05 --no-export",
     "polyphonic_music": "--units 3 --steps 16 --batch-size 4 --patience 2 "
     "--recurrent-dropout 0.15 --no-export",
+    "activity_recognition": "--units 3 --sequence-length 20 --batch-size 8 --patience 2 --fold 3 "
+    "--turn 5 --recurrent-dropout 0.15 --no-export",
     "comprehension": "--embedding-dim 4 --units 5 --hops 2 --batch-size 16 --patience 2 "
     "--supports 0.6",
     "comprehension_squad": "--dataset squad --embedding-dim 4 --units 3 --batch-size 8 "

@@ -1,0 +1,212 @@
+"""The recipe in smoke size, on recordings written for the tests."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from gru_zoo import load
+from gru_zoo.artifacts import signals
+from gru_zoo.data import watch_exercises as data
+from gru_zoo.files import write_json
+from gru_zoo.zoo import models_folder
+from gru_zoo.zoo.__main__ import main as zoo_main
+from recipes import activity_recognition, activity_recognition_artifact
+from tests.recipes.running import (
+    check_same_weights,
+    evaluated_with_a_worse_epoch,
+    kill_and_resume,
+    prepared,
+    recipe,
+)
+from tests.small_data import small_watch
+
+pytestmark = pytest.mark.usefixtures("loop_kernel")
+
+SMALL_DATA = """
+from gru_zoo.data import watch_exercises
+from tests.small_data import small_watch
+watch_exercises.load = small_watch.load
+"""
+SMALL = "--units 16 --epochs 12 --batch-size 8 --learning-rate 0.02 --sequence-length 20"
+NAME = "activity_small_gru_tiny"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(data, "load", small_watch.load)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a run, made in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", small_watch.load)
+        # What it does beyond seeding is for good.
+        patch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
+        runs = tmp_path_factory.mktemp("runs")
+        arguments = ["train", "--name", "small", "--runs", str(runs), "--no-export"]
+        assert activity_recognition.main([*arguments, *SMALL.split()]) == 0
+    return runs / "small"
+
+
+@pytest.fixture(scope="module")
+def published(trained, tmp_path_factory):
+    """The folder of a zoo that the run was published to."""
+    folder = tmp_path_factory.mktemp("zoo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", small_watch.load)
+        patch.setenv("GRU_ZOO_MODELS", str(folder))
+        assert activity_recognition.main(["publish", str(trained), "--preset", NAME]) == 0
+    return folder
+
+
+@pytest.mark.slow
+def test_it_learns_whom_it_has_never_met(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["metric"]["name"] == "accuracy" and metrics["metric"]["split"] == "test"
+    assert metrics["metric"]["value"] > 0.7 and metrics["streamed_accuracy"] > 0.7
+    windows = activity_recognition_artifact.recordings("test", 0).windows(20)[0]
+    assert metrics["scored_on"] == (
+        f"{len(windows)} windows of 0.4 s, subjects 1, 2, never trained on"
+    )
+    assert "val_accuracy" in (trained / "history.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.slow
+def test_evaluating_again_gives_the_same(trained, tmp_path):
+    def evaluate(run):
+        assert activity_recognition.main(["evaluate", "--run", str(run)]) == 0
+
+    worse = {"val_loss": 99.0, "val_accuracy": 0.0}
+    evaluated_with_a_worse_epoch(trained, tmp_path / "run", evaluate, worse)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
+    flags = "--units 5 --epochs 2 --batch-size 8 --sequence-length 20 --no-export"
+    train = ["train", *flags.split(), "--name"]
+    code = prepared("activity_recognition", SMALL_DATA)
+    done = recipe("activity_recognition", tmp_path, *train, "whole", code=code)
+    assert done.returncode == 0, done.stderr
+    kill_and_resume("activity_recognition", tmp_path, *train, "killed", first=SMALL_DATA)
+    folder = tmp_path / "runs" / "activity_recognition"
+    check_same_weights(folder / "killed", folder / "whole")
+
+
+@pytest.mark.slow
+def test_every_file_scores_as_the_model_does(trained, published):
+    card = json.loads((published / NAME / "card.json").read_text())
+    files = {export["file"]: export for export in card["exports"]}
+    variants = ("float32", "float16", "int8", "int8_full", "int16x8")
+    assert set(files) == {"saved_model", *(f"model_{name}.tflite" for name in variants)}
+    value = json.loads((trained / "metrics.json").read_text())["metric"]["value"]
+    for name, export in files.items():
+        exact = name in ("saved_model", "model_float32.tflite")
+        assert export["model_metric"] == pytest.approx(value)
+        assert export["metric"] == pytest.approx(value, abs=1e-9 if exact else 0.05), name
+        assert export["largest_difference"] < (1e-4 if exact else 0.2)
+    labels = (published / NAME / "assets" / "labels.txt").read_text().splitlines()
+    assert tuple(labels) == data.EXERCISES and card["configuration"]["fold"] == 0
+
+
+@pytest.mark.slow
+def test_the_zoo_serves_it(published, monkeypatch):
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(published))
+    assert zoo_main(["verify"]) == 0
+    signal = small_watch.every()[0].signal
+    model = load(NAME)
+    wanted = model(signal[None])[0]
+    plain = keras.saving.load_model(published / NAME / "model.keras")
+    np.testing.assert_array_equal(plain(signal[None])[0], wanted)
+    stream = load(NAME, format="tflite", variant="int8")
+    given = np.concatenate([stream.push(sample)["outputs"] for sample in signal])
+    np.testing.assert_allclose(given, wanted, atol=0.2)
+
+
+@pytest.mark.slow
+def test_files_alone_and_a_preset_again(published, tmp_path, monkeypatch, capsys):
+    shutil.copytree(published, tmp_path / "zoo")
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    # Others are written by the same lines, and take a minute.
+    monkeypatch.setattr(signals, "SHIPPED_OF_SIGNALS", ("float32", "int8"))
+    before = (published / NAME / "model.keras").read_bytes()
+    words = ["export", "--preset", NAME, "--out", str(tmp_path)]
+    assert activity_recognition.main(words) == 0
+    assert (tmp_path / "model_int8.tflite").is_file()
+    assert activity_recognition.main(words) == 2
+    assert "without --overwrite" in capsys.readouterr().err
+    assert activity_recognition.main(["export", "--preset", NAME]) == 0
+    assert f"exported {NAME} again: 2 files" in capsys.readouterr().out
+    assert (tmp_path / "zoo" / NAME / "model.keras").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--turn -1", "turn must be a number of at least 0; got -1.0"),
+        ("--pace nan", "pace must be a number of at least 0; got nan"),
+        ("--gain -0.1", "gain must be a number of at least 0; got -0.1"),
+        ("--sequence-length 0", "sequence_length must be an integer of at least 1; got 0"),
+        ("--sequence-length 900", "signals must give at least 32 windows of 900 samples"),
+        ("--dropout 1", "dropout must be a number in [0, 1); got 1.0"),
+    ],
+)
+def test_a_flag_out_of_its_range_leaves_no_run(tmp_path, capsys, flags, message):
+    words = ["train", "--name", "bad", "--runs", str(tmp_path / "runs"), *flags.split()]
+    assert activity_recognition.main(words) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "bad").exists()
+
+
+def finished(folder, seed, fold, value, **flags):
+    run = folder / f"{seed}-{fold}-{len(list(folder.iterdir()))}"
+    write_json(run / "config.json", {"seed": seed, "fold": fold, "units": 64, **flags})
+    metric = {"name": "accuracy", "value": value, "split": "test"}
+    write_json(run / "metrics.json", {"metric": metric, "streamed_accuracy": value / 2})
+    return run
+
+
+def test_folds_are_averaged_for_each_seed(tmp_path, capsys):
+    runs = [
+        finished(tmp_path, seed, fold, 0.5 + 0.1 * fold + 0.02 * seed)
+        for fold in range(5)
+        for seed in (0, 1)
+    ]
+    assert activity_recognition.main(["folds", *map(str, runs)]) == 0
+    printed = capsys.readouterr().out
+    assert "mean over folds: 71.00 ± 1.41 % (2 seeds)" in printed
+    assert "never reset 35.50 ± 0.71 % (2 seeds)" in printed
+    row = next(line for line in printed.splitlines() if line.split("│")[1:2] == [" " * 4 + "1 "])
+    assert [each.strip() for each in row.split("│")[2:-1]] == [
+        *("52.00 %", "62.00 %", "72.00 %", "82.00 %", "92.00 %", "72.00 %", "36.00 %")
+    ]
+
+
+def test_folds_that_are_not_all_of_one_kind_are_refused(tmp_path, capsys):
+    runs = [finished(tmp_path, 0, fold, 0.5) for fold in range(5)]
+    cases = [
+        ([*runs[:2], *runs[3:]], "all 5 folds of each seed; of seed 0 2 is missing"),
+        ([*runs, finished(tmp_path, 0, 1, 0.5)], "are both fold 1 of seed 0"),
+        ([*runs, finished(tmp_path, 1, 0, 0.5, units=32)], "units is 64 in"),
+        ([tmp_path / "none"], "run must be a folder with a config.json"),
+    ]
+    for given, message in cases:
+        assert activity_recognition.main(["folds", *map(str, given)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_another_preset_is_named(tmp_path, capsys):
+    assert "pos_ewt_gru_small" in {each.name for each in models_folder().iterdir()}
+    words = ["export", "--preset", "pos_ewt_gru_small", "--out", str(tmp_path)]
+    assert activity_recognition.main(words) == 2
+    message = "preset must name a model of signals; pos_ewt_gru_small is for token-classification"
+    assert message in capsys.readouterr().err
+
+
+def test_windows_kept_are_far_apart():
+    windows = np.arange(90).reshape(90, 1)
+    assert activity_recognition_artifact._spread(windows, 4)[:, 0].tolist() == [0, 29, 59, 89]
+    assert len(activity_recognition_artifact._spread(windows[:3], 8)) == 3
