@@ -12,6 +12,7 @@ Papers:   accuracy on unseen people: random forest 87.3 % (ten people), convolut
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from gru_zoo.data import watch_exercises
 from gru_zoo.training.runs import RunFolder
 from recipes import activity_recognition_artifact as artifact
 from recipes import activity_recognition_folds
+from recipes.activity_recognition_timeline import read_recording, stretches
 from recipes.shared import cli, models, report
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.publishing import command, open_run, to_zoo
@@ -99,6 +101,22 @@ class Folds:
 
 
 @dataclasses.dataclass(frozen=True)
+class Predict:
+    """Name what is done in a recording of your own, stretch by stretch."""
+
+    recording: tyro.conf.Positional[Path]
+    """CSV file: a column for each channel (ax, ay, az, wx, wy, wz), 50 rows a second."""
+    smooth: float = 1.0
+    """Average the probabilities over this many past seconds."""
+    run: Path | None = None
+    """Folder of a finished run to use instead of a zoo model."""
+    model: str = PRESET
+    """Name of a pretrained model in the zoo."""
+    json: bool = False
+    """Print one JSON object per stretch."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Export(ExportFlags):
     """Export an artifact again: every format, checked against the model, with its card."""
 
@@ -170,6 +188,23 @@ def evaluate(config: Evaluate) -> None:
 def folds(config: Folds) -> None:
     """Print what runs of every fold achieved."""
     activity_recognition_folds.print_folds(activity_recognition_folds.read(config.finished))
+
+
+def predict(config: Predict) -> None:
+    """Print from when to when a recording has which exercise."""
+    recording = read_recording(config.recording, watch_exercises.CHANNELS)
+    if config.run:
+        model = _load(open_run(config.run, RUNS))
+    else:
+        model = artifact.of_zoo("model", config.model)
+    said = model.predict_on_batch(recording[None])[0]
+    names, rate = watch_exercises.EXERCISES, watch_exercises.RATE
+    for stretch in stretches(said, names, rate, config.smooth):
+        if config.json:
+            print(json.dumps(stretch._asdict()))
+        else:
+            start, end, label, probability = stretch
+            print(f"{start:8.2f} s to {end:8.2f} s  {label} ({100 * probability:.0f} %)")
 
 
 def export(config: Export) -> None:
@@ -283,6 +318,7 @@ COMMANDS = {
     "train": (Train, train),
     "evaluate": (Evaluate, evaluate),
     "folds": (Folds, folds),
+    "predict": (Predict, predict),
     "export": (Export, export),
     "publish": (Publish, publish),
 }
