@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gru_zoo.data import watch_exercises
+from recipes.activity_recognition_data import Dataset, watch
 from recipes.shared import models
 from recipes.shared.device_files import write_checked
 from recipes.shared.presets import folder_to_rewrite
@@ -18,9 +17,16 @@ if TYPE_CHECKING:
     import keras
 
     from gru_zoo.artifacts.card import About, Card
-    from gru_zoo.data.source import Source
     from gru_zoo.training.runs import RunFolder
+    from recipes.activity_recognition_flags import Train
 
+SUMMARY = "Names the shoulder exercise that a smartwatch's wearer does, after every sample."
+SUMMARY_OF_A_TABLE = "Names what is done, after every sample of a sensor."
+USES_OF_A_TABLE = "Samples of a sensor in, what is done out, one after the other, on a device."
+LIMITS_OF_A_TABLE = (
+    "It always names one of its labels, also where something else is done or nothing.",
+    "It expects samples as often, and in the units, as in the table it was trained on.",
+)
 USES = (
     "A small example of always-on sensing: samples of an accelerometer and a gyroscope at the "
     "wrist in, the exercise out, on a phone, a watch or a microcontroller. It tells seven "
@@ -41,52 +47,41 @@ LIMITS = (
 REPRESENTATIVE, GOLDENS = 40, 8
 
 
-@dataclasses.dataclass(frozen=True)
-class Recordings:
-    """A split's recordings: signals `[samples, 6]`, the exercise of each, and their source."""
-
-    signals: list[np.ndarray]
-    labels: list[int]
-    source: Source
-
-    def windows(self, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return every window, the next one from the middle of the last, and the labels."""
-        from gru_zoo.training.signal_windows import windows
-
-        return windows(self.signals, self.labels, length)
+def form(data: Dataset) -> dict[str, Any]:
+    """Return what a model takes and gives, in types JSON has."""
+    return {"rate": data.rate, "channels": list(data.channels), "labels": list(data.labels)}
 
 
-def recordings(split: str, fold: int) -> Recordings:
-    """Load a split's recordings."""
-    found, source = watch_exercises.load(split, fold)
-    return Recordings([each.signal for each in found], [each.exercise for each in found], source)
-
-
-def write_artifact(run: RunFolder, model: keras.Model, config: Any, command: str) -> Card:
+def write_artifact(
+    run: RunFolder, model: keras.Model, data: Dataset, config: Train, command: str
+) -> Card:
     """Write `artifact/` into a run: every format, compared on the test split, with its card.
 
     Args:
         run: finished and evaluated.
         model: what it trained.
+        data: what it was trained on.
         config: the run's flags.
         command: that trained it.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.signals import signal_goldens
 
-    test = recordings("test", config.fold)
+    test = data.load("test", config.fold)
     run.pin_data(test.source.as_dict())
     windows = test.windows(config.sequence_length)[0]
     return publish(
         run.path / "artifact",
-        _about(run, model, config, command),
+        _about(run, model, data, config, command),
         model,
-        **_parts(model, config.sequence_length, config.fold),
+        **_parts(model, data, config.sequence_length, config.fold),
         goldens=signal_goldens(model, _spread(windows, GOLDENS)),
     )
 
 
-def write_files(model: keras.Model, out: Path, length: int, fold: int, overwrite: bool) -> None:
+def write_files(
+    model: keras.Model, out: Path, data: Dataset, length: int, fold: int, overwrite: bool
+) -> None:
     """Write the device's files into a folder, each compared with the model.
 
     Raises:
@@ -95,7 +90,7 @@ def write_files(model: keras.Model, out: Path, length: int, fold: int, overwrite
     """
     from gru_zoo.artifacts.signals import signal_files
 
-    write_checked(out, signal_files(model, _representative(length, fold)), overwrite)
+    write_checked(out, signal_files(model, _representative(data, length, fold)), overwrite)
 
 
 def rewrite_preset(name: str) -> Card:
@@ -108,10 +103,14 @@ def rewrite_preset(name: str) -> Card:
     from gru_zoo.artifacts.folder import publish_again
 
     folder = folder_to_rewrite(name)
-    model = of_zoo("preset", name)
-    known = model.card.configuration
-    require_same_data(model.card, recordings("test", known["fold"]).source)
-    return publish_again(folder, model, **_parts(model, known["sequence_length"], known["fold"]))
+    model, given = _preset(name)
+    return publish_again(folder, model, **_parts(model, *given))
+
+
+def write_preset_files(name: str, out: Path, overwrite: bool) -> None:
+    """Write a preset's device files into a folder; raises as `write_files` and `rewrite_preset`."""
+    model, given = _preset(name)
+    write_files(model, out, *given, overwrite)
 
 
 def of_zoo(flag: str, name: str) -> keras.Model:
@@ -128,16 +127,24 @@ def of_zoo(flag: str, name: str) -> keras.Model:
     return model
 
 
-def _parts(model: keras.Model, length: int, fold: int) -> dict[str, Any]:
+def _preset(name: str) -> tuple[keras.Model, tuple[Dataset, int, int]]:
+    """Return a preset, with its data, the length of its windows, and its fold."""
+    model, data = of_zoo("preset", name), watch()
+    known = model.card.configuration
+    require_same_data(model.card, data.load("test", known["fold"]).source)
+    return model, (data, known["sequence_length"], known["fold"])
+
+
+def _parts(model: keras.Model, data: Dataset, length: int, fold: int) -> dict[str, Any]:
     from gru_zoo.artifacts.signals import signal_parts
 
-    windows, targets = recordings("test", fold).windows(length)
-    representative = _representative(length, fold)
-    return signal_parts(model, windows, targets, representative, watch_exercises.EXERCISES)
+    windows, targets = data.load("test", fold).windows(length)
+    representative = _representative(data, length, fold)
+    return signal_parts(model, windows, targets, representative, data.labels)
 
 
-def _representative(length: int, fold: int) -> list[np.ndarray]:
-    return list(_spread(recordings("train", fold).windows(length)[0], REPRESENTATIVE))
+def _representative(data: Dataset, length: int, fold: int) -> list[np.ndarray]:
+    return list(_spread(data.load("train", fold).windows(length)[0], REPRESENTATIVE))
 
 
 def _spread(windows: np.ndarray, count: int) -> np.ndarray:
@@ -145,22 +152,23 @@ def _spread(windows: np.ndarray, count: int) -> np.ndarray:
     return windows[np.linspace(0, len(windows) - 1, min(count, len(windows))).astype(int)]
 
 
-def _about(run: RunFolder, model: keras.Model, config: Any, command: str) -> About:
+def _about(run: RunFolder, model: keras.Model, data: Dataset, config: Train, command: str) -> About:
     from gru_zoo.artifacts.card import About
 
     metrics = run.metrics()
     published = [
         {"system": system, "value": value, "source": source} for system, value, source in PUBLISHED
     ]
+    of_watch = not config.csv
     return About(
         name=run.path.name,
         # Hugging Face has no task of its own for the classification of time series.
         task="tabular-classification",
         language=["zxx"],  # no words
-        summary="Names the shoulder exercise that a smartwatch's wearer does, after every sample.",
-        uses=USES,
+        summary=SUMMARY if of_watch else SUMMARY_OF_A_TABLE,
+        uses=USES if of_watch else USES_OF_A_TABLE,
         metric="accuracy",
-        dataset="watch_exercises",
+        dataset="watch_exercises" if of_watch else Path(config.csv).name,
         data=metrics["data"],
         scored_on=metrics["scored_on"],
         scores=[score_of(run)],
@@ -169,15 +177,13 @@ def _about(run: RunFolder, model: keras.Model, config: Any, command: str) -> Abo
         configuration={
             "fold": config.fold,
             "sequence_length": config.sequence_length,
-            "rate": watch_exercises.RATE,
-            "channels": list(watch_exercises.CHANNELS),
-            "labels": list(watch_exercises.EXERCISES),
+            **form(data),
             "cell": config.cell,
             "units": model.get_layer("reader_0").units,
             "num_layers": config.num_layers,
             "streamed_accuracy": round(metrics["streamed_accuracy"], 4),
         },
-        published=published,
+        published=published if of_watch else [],
         measured=[],
-        limits=LIMITS,
+        limits=LIMITS if of_watch else LIMITS_OF_A_TABLE,
     )

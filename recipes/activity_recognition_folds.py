@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gru_zoo.data.watch_exercises import FOLDS
 from gru_zoo.training.runs import RunFolder
 
 # Flags that may differ from run to run.
@@ -54,18 +53,19 @@ def read(paths: Sequence[Path]) -> Folds:
                 f"are both fold {place[1]} of seed {place[0]}."
             )
         found[place] = run
+    metrics = {place: run.metrics() for place, run in found.items()}
+    folds = next(iter(metrics.values()))["folds"]
     seeds = sorted({seed for seed, _ in found})
     for seed in seeds:
-        missing = [fold for fold in range(FOLDS) if (seed, fold) not in found]
+        missing = [fold for fold in range(folds) if (seed, fold) not in found]
         if missing:
             raise ValueError(
-                f"finished must have all {FOLDS} folds of each seed; of seed {seed} "
+                f"finished must have all {folds} folds of each seed; of seed {seed} "
                 f"{', '.join(map(str, missing))} is missing."
             )
-    metrics = {place: run.metrics() for place, run in found.items()}
     return Folds(
-        {s: [metrics[s, f]["metric"]["value"] for f in range(FOLDS)] for s in seeds},
-        {s: [metrics[s, f]["streamed_accuracy"] for f in range(FOLDS)] for s in seeds},
+        {s: [metrics[s, f]["metric"]["value"] for f in range(folds)] for s in seeds},
+        {s: [metrics[s, f]["streamed_accuracy"] for f in range(folds)] for s in seeds},
     )
 
 
@@ -74,9 +74,10 @@ def print_folds(folds: Folds) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    title = "activity_recognition: people never trained on, two a fold"
+    title = "activity_recognition: people never trained on"
+    count = len(next(iter(folds.accuracy.values())))
     table = Table(title=title, title_justify="left")
-    for heading in ("seed", *(f"fold {fold}" for fold in range(FOLDS)), "mean", "never reset"):
+    for heading in ("seed", *(f"fold {fold}" for fold in range(count)), "mean", "never reset"):
         table.add_column(heading, justify="right")
     for seed, values in folds.accuracy.items():
         shown = (*values, statistics.mean(values), statistics.mean(folds.streamed[seed]))

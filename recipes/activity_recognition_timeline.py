@@ -1,17 +1,12 @@
-"""A recording of the user's own, and what is done when: a CSV file in, stretches of time out."""
+"""What is done when: the answers after every sample of a recording, as stretches of time."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-
-from recipes.shared.lines import read_lines
 
 
 class Stretch(NamedTuple):
@@ -28,43 +23,6 @@ class Stretch(NamedTuple):
     end: float
     label: str
     probability: float
-
-
-def read_recording(path: Path, channels: Sequence[str]) -> np.ndarray:
-    """Read a recording, one sample per row.
-
-    Args:
-        path: UTF-8, values parted by commas, the first row naming the columns, in any order;
-            columns that are no channel are ignored.
-        channels: names of the columns that the model takes, in its order.
-
-    Returns:
-        float32 `[samples, channels]`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a channel is missing, or a row is not as described (the message names file,
-            line and column).
-
-    Example:
-        >>> _ = Path("walk.csv").write_text("time,y,x\\n0.00,1,2\\n0.02,3,4\\n")
-        >>> read_recording(Path("walk.csv"), ["x", "y"]).tolist()
-        [[2.0, 1.0], [4.0, 3.0]]
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"recording must be a file; {path} does not exist.")
-    rows = csv.reader(io.StringIO("\n".join(read_lines(path, strict=True)), newline=""))
-    header = [name.strip() for name in next(rows, [])]
-    missing = [name for name in channels if header.count(name) != 1]
-    if missing:
-        raise ValueError(
-            f"{path} must have a first row that names {', '.join(channels)} once each; "
-            f"{missing[0]} is there {header.count(missing[0])} times."
-        )
-    found = list(_samples(path, rows, header, channels))
-    if not found:
-        raise ValueError(f"{path} must have rows below its header; it has none.")
-    return np.array(found, np.float32)
 
 
 def stretches(
@@ -102,30 +60,3 @@ def stretches(
         )
         for start, end in zip(borders, borders[1:], strict=False)
     ]
-
-
-def _samples(
-    path: Path, rows: Iterator[list[str]], header: list[str], channels: Sequence[str]
-) -> Iterator[list[float]]:
-    places = [header.index(name) for name in channels]
-    for row in rows:
-        if not row:  # an empty line
-            continue
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path}, line {rows.line_num}: must have {len(header)} values, as the header has; "
-                f"it has {len(row)}."
-            )
-        sample = []
-        for name, place in zip(channels, places, strict=True):
-            try:
-                value = float(row[place])
-            except ValueError:
-                value = math.nan
-            if not math.isfinite(value):
-                raise ValueError(
-                    f"{path}, line {rows.line_num}: {name} must be a finite number; "
-                    f"got {row[place]!r}."
-                )
-            sample.append(value)
-        yield sample

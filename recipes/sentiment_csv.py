@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +15,8 @@ from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, checksum, held_out
 from gru_zoo.files import sha256
 from gru_zoo.training.runs import RunFolder
-from recipes.shared.lines import read_lines
 from recipes.shared.reviews import Reviews
+from recipes.shared.table import rows
 
 if TYPE_CHECKING:
     from recipes.sentiment_flags import Train
@@ -38,11 +36,10 @@ def read_csv(path: Path, labels: Sequence[str], text_column: str, label_column: 
             and column), or all texts have one label.
         FileNotFoundError: there is no such file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"csv must be a file; {path} does not exist.")
     texts: list[bytes] = []
     numbers: list[int] = []
-    for line, text, label in _rows(path, text_column, label_column):
+    columns = (text_column, "text-column"), (label_column, "label-column")
+    for line, (text, label) in rows("csv", path, columns):
         if not text.strip():
             raise ValueError(f"{path}, line {line}: {text_column} must not be empty; it is.")
         if label not in labels:
@@ -177,37 +174,3 @@ def contradictions(reviews: Reviews) -> int:
     """Return how many different texts occur with more than one label."""
     pairs = set(zip(reviews.texts, reviews.labels, strict=True))
     return len(pairs) - len({text for text, _ in pairs})
-
-
-def _rows(path: Path, text: str, label: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line, text and label of each row."""
-    # Decoded line by line, so that a bad byte's line is known.
-    lines = "".join(f"{line}\n" for line in read_lines(path, strict=True))
-    table = csv.reader(io.StringIO(lines, newline=""), strict=True)
-    line, usual = 1, csv.field_size_limit(2**31 - 1)  # A text may be longer than Python's limit.
-    try:
-        columns = next(table, [])
-        for name, flag in ((text, "text"), (label, "label")):
-            if columns.count(name) != 1:
-                raise ValueError(
-                    f"{path}, line 1: must have one column {name!r} (--{flag}-column names "
-                    f"another); it has {', '.join(map(repr, columns)) or 'none'}."
-                    f"{near_name(name, columns)}"
-                )
-        places = columns.index(text), columns.index(label)
-        line = table.line_num + 1  # where the next row begins: a row may have several lines
-        for row in table:
-            if row and len(row) != len(columns):
-                raise ValueError(
-                    f"{path}, line {line}: must have {len(columns)} values, one per column; "
-                    f"got {len(row)}."
-                )
-            if row:
-                yield line, row[places[0]], row[places[1]]
-            line = table.line_num + 1
-    except csv.Error as error:
-        raise ValueError(
-            f"{path}, line {line}: must be comma-separated values: {error}."
-        ) from error
-    finally:
-        csv.field_size_limit(usual)

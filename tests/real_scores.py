@@ -129,10 +129,10 @@ def activity(about: Card) -> Figures:
     from gru_zoo.artifacts.signals import signal_parts
     from gru_zoo.training.signal_windows import window_figures
     from gru_zoo.zoo.registry import place
-    from recipes.activity_recognition_artifact import recordings
+    from recipes.activity_recognition_data import watch
 
     known = about.configuration
-    test = recordings("test", known["fold"])
+    test = watch().load("test", known["fold"])
     assert about.data["sha256"] == test.source.sha256
     model, (windows, labels) = load(about.name), test.windows(known["sequence_length"])
     yield "model.keras", about.value, window_figures(model, windows, labels)["accuracy"]

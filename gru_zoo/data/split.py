@@ -1,16 +1,20 @@
-"""Splits that depend on the texts alone: not on their order, a seed or the machine.
+"""Splits that depend on the examples alone: not on their order, a seed or the machine.
 
     d = SHA-256(text)     examples are put in the order of d, and a part is held out from the front
 
 The same text gets the same place whatever file it was read from, and the order is well mixed.
+Where people were recorded, a part is some of them: whom a model is tested on must be a stranger.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from gru_zoo.arguments import one_of
 
 
 def digests(texts: Sequence[bytes]) -> np.ndarray:
@@ -86,3 +90,30 @@ def held_out(texts: np.ndarray, count: int) -> int:
     while 0 < count < len(texts) and texts[count - 1] == texts[count]:
         count -= 1
     return count
+
+
+def by_person(people: Sequence[Any], folds: int, fold: int) -> dict[str, tuple[Any, ...]]:
+    """Return who is in which split: one part of `folds` is tested, the next one validates.
+
+    Over all folds everyone is tested once.
+
+    Args:
+        people: in an order that is the same everywhere.
+        folds: parts, of as many people each as can be; from 3 to the number of people.
+        fold: 0 to `folds - 1`.
+
+    Raises:
+        ValueError: `folds` or `fold` is out of its range.
+
+    Example:
+        >>> by_person("abcde", 3, 0)
+        {'train': ('e',), 'validation': ('c', 'd'), 'test': ('a', 'b')}
+    """
+    if not 3 <= folds <= len(people):
+        raise ValueError(f"people must be at least 3 and at least the {folds} folds; got {people}.")
+    one_of("fold", fold, range(folds))
+    parts = np.array_split(np.arange(len(people)), folds)
+    test, validation = parts[fold], parts[(fold + 1) % folds]
+    rest = [place for place in range(len(people)) if place not in {*test, *validation}]
+    places = {"train": rest, "validation": validation, "test": test}
+    return {split: tuple(people[place] for place in some) for split, some in places.items()}

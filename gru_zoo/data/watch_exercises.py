@@ -20,6 +20,7 @@ import numpy as np
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data.source import Source
+from gru_zoo.data.split import by_person
 from gru_zoo.files import sha256
 
 CHANNELS = ("ax", "ay", "az", "wx", "wy", "wz")  # acceleration, angular velocity
@@ -71,9 +72,7 @@ def subjects(split: str, fold: int = 0) -> tuple[int, ...]:
         ((9, 10), (1, 2))
     """
     one_of("split", split, SPLITS)
-    one_of("fold", fold, range(FOLDS))
-    order = [(2 * fold + place) % SUBJECTS + 1 for place in range(SUBJECTS)]
-    return tuple({"test": order[:2], "validation": order[2:4], "train": sorted(order[4:])}[split])
+    return by_person(range(1, SUBJECTS + 1), FOLDS, fold)[split]
 
 
 def load(split: str, fold: int = 0) -> tuple[list[Recording], Source]:

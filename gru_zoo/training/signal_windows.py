@@ -26,8 +26,8 @@ class WindowBatches:
     `e` are a function of `(seed, e)` alone.
 
     Args:
-        signals: `[samples, channels]` float32 each; channels are x, y, z of one sensor after
-            another.
+        signals: `[samples, channels]` float32 each; where they are turned, channels are x,
+            y and z of one sensor after another.
         labels: class number of each signal.
         length: samples of a window.
         batch_size: windows of a batch.
@@ -40,7 +40,8 @@ class WindowBatches:
 
     Raises:
         TooFew: fewer windows than one batch.
-        ValueError: an argument is out of its range, or channels are not three a sensor.
+        ValueError: an argument is out of its range, or signals are to be turned whose channels are
+            not three a sensor.
 
     Example:
         >>> batches = WindowBatches([np.ones((50, 6), "float32")] * 3, [0, 1, 2], 20, 2, seed=0)
@@ -69,9 +70,10 @@ class WindowBatches:
         kept = [row for row, signal in enumerate(signals) if len(signal) >= length]
         self.signals = [np.asarray(signals[row], np.float32) for row in kept]
         self.labels = np.asarray(labels, np.int32)[kept]
-        if any(signal.shape[1] % 3 for signal in self.signals):
+        if turn and any(signal.shape[1] % 3 for signal in self.signals):
             raise ValueError(
-                f"signals must have three channels a sensor; got {self.signals[0].shape[1]}."
+                "turn must be 0 unless channels are x, y and z of each sensor; got "
+                f"{self.signals[0].shape[1]} channels."
             )
         self.counts = np.array([len(signal) // length for signal in self.signals], int)
         if self.counts.sum() < batch_size:
@@ -112,7 +114,7 @@ class WindowBatches:
         window = at(signal, start + span / self.length * np.arange(self.length))
         window[:, self.rates] *= span / self.length
         axis, angle = random.normal(size=3), np.deg2rad(self.turn) * random.normal()
-        turned = window.reshape(self.length, -1, 3) @ rotation(axis, angle).T
+        turned = window.reshape(self.length, -1, 3) @ rotation(axis, angle).T if angle else window
         gain = np.exp(self.gain * random.normal())
         return (gain * turned.reshape(window.shape)).astype(np.float32)
 
@@ -228,9 +230,27 @@ def streamed_accuracy(
     """
     right = []
     for signal, label in zip(signals, labels, strict=True):
-        said = model.predict_on_batch(np.asarray(signal, np.float32)[None])[0]
+        said = answers(model, signal)
         right.append(said[after:].argmax(axis=1) == label)
     return float(np.mean(np.concatenate(right)))
+
+
+def answers(model: keras.Model, signal: np.ndarray) -> np.ndarray:
+    """Return the probabilities after each sample of a signal of any length, `[samples, labels]`.
+
+    Args:
+        model: causal, as for `window_figures`.
+        signal: `[samples, channels]`.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, 6)), keras.layers.Dense(3, "softmax")])
+        >>> answers(model, np.ones((5, 6))).shape
+        (5, 3)
+    """
+    # Few shapes, each of which is compiled; what follows a sample changes nothing before it.
+    length = max(256, 1 << (len(signal) - 1).bit_length())
+    given = np.pad(np.asarray(signal, np.float32), [(0, length - len(signal)), (0, 0)])
+    return model.predict_on_batch(given[None])[0, : len(signal)]
 
 
 def last_answers(model: keras.Model, given: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from gru_zoo.data.split import by_digest, digests, held_out
+from gru_zoo.data.split import by_digest, by_person, digests, held_out
 
 
 def texts(*words):
@@ -36,3 +36,23 @@ def test_trailing_nul_bytes_are_kept():
 def test_equal_texts_stay_on_one_side(count, expected):
     words = texts("a", "b", "b", "b", "c")
     assert held_out(words, count) == expected
+
+
+@pytest.mark.parametrize(("count", "folds"), [(10, 5), (11, 5), (7, 3), (3, 3)])
+def test_over_all_folds_everybody_is_tested_once(count, folds):
+    people, tested = [f"p{number}" for number in range(count)], []
+    for fold in range(folds):
+        parts = by_person(people, folds, fold)
+        assert sorted(sum(parts.values(), ())) == sorted(people) and all(parts.values())
+        assert parts["validation"] == by_person(people, folds, (fold + 1) % folds)["test"]
+        tested += parts["test"]
+    assert tested == people
+
+
+def test_folds_that_people_do_not_have():
+    with pytest.raises(ValueError, match=r"at least the 4 folds; got abc"):
+        by_person("abc", 4, 0)
+    with pytest.raises(ValueError, match=r"at least 3 .*; got abc"):
+        by_person("abc", 2, 0)
+    with pytest.raises(ValueError, match=r"fold must be one of .*; got 3"):
+        by_person("abc", 3, 3)

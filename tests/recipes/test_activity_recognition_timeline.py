@@ -1,4 +1,4 @@
-"""A user's own recording: read with care, and answered stretch by stretch."""
+"""The answers to a recording, stretch by stretch."""
 
 import json
 
@@ -9,35 +9,7 @@ from gru_zoo.data.watch_exercises import CHANNELS, EXERCISES
 from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.models.signals import signal_model
 from recipes import activity_recognition
-from recipes.activity_recognition_timeline import read_recording, stretches
-
-
-def test_columns_may_come_in_any_order_with_others_between(tmp_path):
-    path = tmp_path / "watch.csv"
-    path.write_bytes(b"\xef\xbb\xbfwz, note,ax\r\n1,far,-2.5e1\r\n\r\n3,,4\r\n")
-    read = read_recording(path, ["ax", "wz"])
-    assert read.dtype == np.float32 and read.tolist() == [[-25.0, 1.0], [4.0, 3.0]]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "first row that names x, y once each; x is there 0 times"),
-        ("x,z\n1,2\n", "first row that names x, y once each; y is there 0 times"),
-        ("x,y,x\n1,2,3\n", "first row that names x, y once each; x is there 2 times"),
-        ("x,y\n", "must have rows below its header; it has none"),
-        ("x,y\n1,2\n3\n", "line 3: must have 2 values, as the header has; it has 1"),
-        ("x,y\n1,two\n", "line 2: y must be a finite number; got 'two'"),
-        ("x,y\n1,2\nnan,2\n", "line 3: x must be a finite number; got 'nan'"),
-        ("x,y\n1,\n", "line 2: y must be a finite number; got ''"),
-    ],
-)
-def test_a_bad_file_is_named_with_its_line(tmp_path, text, message):
-    path = tmp_path / "bad.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match="bad.csv") as error:
-        read_recording(path, ["x", "y"])
-    assert message in str(error.value)
+from recipes.activity_recognition_timeline import stretches
 
 
 def test_neighbours_of_one_label_are_one_stretch():
@@ -67,8 +39,9 @@ def test_a_recording_is_told_apart(tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
     save_keras_file(model, run / "model.keras")
-    flags = {key: getattr(activity_recognition.Train(), key) for key in ("fold", "units", "seed")}
-    (run / "config.json").write_text(json.dumps(flags))
+    (run / "config.json").write_text(json.dumps({"fold": 0, "units": 3, "seed": 0}))
+    form = {"rate": 50, "channels": CHANNELS, "labels": EXERCISES}
+    (run / "form.json").write_text(json.dumps(form))
     path = tmp_path / "mine.csv"
     rows = "\n".join(",".join(["0.5"] * 6) for _ in range(75))
     path.write_text(",".join(CHANNELS) + "\n" + rows + "\n")
@@ -78,5 +51,5 @@ def test_a_recording_is_told_apart(tmp_path, capsys):
     assert activity_recognition.main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["label"] == "abduction" and found["end"] == 1.5
-    assert activity_recognition.main(["predict", str(tmp_path / "none.csv")]) == 2
+    assert activity_recognition.main(["predict", str(tmp_path / "none.csv"), *words[2:]]) == 2
     assert "recording must be a file" in capsys.readouterr().err

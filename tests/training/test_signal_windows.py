@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gru_zoo.arguments import TooFew
+from gru_zoo.models.signals import signal_model
 from gru_zoo.training.signal_windows import (
     WindowBatches,
+    answers,
     at,
     rotation,
     streamed_accuracy,
@@ -144,6 +146,15 @@ def test_a_stream_is_scored_after_its_beginning():
     assert streamed_accuracy(model, [one, two], [1, 0], after=2) == pytest.approx(3 / 4)
 
 
+@pytest.mark.parametrize("length", [1, 255, 256, 257])
+def test_a_signal_of_any_length_has_an_answer_after_each_sample(length):
+    model = signal_model([0.5] * 3, [2.0] * 3, labels=4, units=5)
+    signal = np.random.default_rng(length).normal(size=(length, 3)).astype(np.float32)
+    found = answers(model, signal)
+    assert found.shape == (length, 4)
+    np.testing.assert_allclose(found, model(signal[None])[0], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -152,7 +163,10 @@ def test_a_stream_is_scored_after_its_beginning():
         ({"turn": -1}, "turn must be a number of at least 0; got -1"),
         ({"pace": np.inf}, "pace must be a number of at least 0; got inf"),
         ({"gain": "much"}, "gain must be a number; got 'much'"),
-        ({"signals": signals(channels=4)}, "signals must have three channels a sensor; got 4"),
+        (
+            {"signals": signals(channels=4), "turn": 1.0},
+            "turn must be 0 unless channels are x, y and z of each sensor; got 4 channels",
+        ),
     ],
 )
 def test_bad_input_is_named(change, message):
