@@ -73,7 +73,8 @@ def _train(config: Train, run: RunFolder, data: Dataset, training: Recordings) -
         turn=config.turn,
         pace=config.pace,
         gain=config.gain,
-        rates=data.angular,
+        mirror=config.mirror,
+        angular=data.angular,
     )
     validation = data.load("validation", config.fold).windows(config.sequence_length)
     model = _model(config, data, training)

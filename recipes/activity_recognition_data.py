@@ -81,7 +81,7 @@ def watch() -> Dataset:
         watch_exercises.CHANNELS,
         watch_exercises.EXERCISES,
         watch_exercises.RATE,
-        watch_exercises.RATES,
+        watch_exercises.ANGULAR,
         watch_exercises.FOLDS,
         load,
     )

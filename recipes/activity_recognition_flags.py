@@ -46,6 +46,8 @@ class Train(RunFlags):
     """Samples per second of --csv."""
     sequence_length: int = 200
     """Window length in samples; the watch's recordings have 50 a second."""
+    mirror: float = 0.5
+    """Share of training windows that are mirrored, x against -x, as worn on the other arm."""
     turn: float = 15.0
     """Turn training windows in space by an angle of this standard deviation, in degrees."""
     pace: float = 0.1

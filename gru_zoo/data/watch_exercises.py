@@ -24,7 +24,7 @@ from gru_zoo.data.split import by_person
 from gru_zoo.files import sha256
 
 CHANNELS = ("ax", "ay", "az", "wx", "wy", "wz")  # acceleration, angular velocity
-RATES = (3, 4, 5)  # channels that are speeds
+ANGULAR = (3, 4, 5)  # places of the channels that are angular velocities
 RATE = 50  # samples a second
 EXERCISES = (
     "pendulum",

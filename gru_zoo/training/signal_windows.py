@@ -21,22 +21,23 @@ _READERS = 256
 class WindowBatches:
     """Shuffled training batches of windows, whose label is the target of every sample.
 
-    In each epoch the cuts are elsewhere; each window is turned in space, made faster or slower and
-    stronger or weaker at random (Um et al. 2017), as another wearer would. The windows of epoch
-    `e` are a function of `(seed, e)` alone.
+    In each epoch the cuts are elsewhere; each window is mirrored, turned in space, made faster or
+    slower and stronger or weaker at random (Um et al. 2017), as another wearer would. The windows
+    of epoch `e` are a function of `(seed, e)` alone.
 
     Args:
-        signals: `[samples, channels]` float32 each; where they are turned, channels are x,
-            y and z of one sensor after another.
+        signals: `[samples, channels]` float32 each; where they are turned or mirrored, channels
+            are x, y and z of one sensor after another.
         labels: class number of each signal.
         length: samples of a window.
         batch_size: windows of a batch.
         seed: of the order and the variety.
         turn: standard deviation of the turn, in degrees, about an axis of any direction.
-        pace: standard deviation of the logarithm of the speed. What is rotation is a speed
-            itself; see `rates`.
+        pace: standard deviation of the logarithm of the speed.
         gain: standard deviation of the logarithm of the strength.
-        rates: channels that are speeds: a movement twice as fast has them twice as high.
+        mirror: share of windows that are mirrored, x against -x, as worn on the other arm.
+        angular: places of the channels that are angular velocities: a movement twice as fast has
+            them twice as high, and in a mirror the other two axes change their sign.
 
     Raises:
         TooFew: fewer windows than one batch.
@@ -60,20 +61,24 @@ class WindowBatches:
         turn: float = 0.0,
         pace: float = 0.0,
         gain: float = 0.0,
-        rates: Sequence[int] = (),
+        mirror: float = 0.0,
+        angular: Sequence[int] = (),
     ) -> None:
         self.length = positive_int("length", length)
         self.batch_size = positive_int("batch_size", batch_size)
         for name, value in ("turn", turn), ("pace", pace), ("gain", gain):
             if not 0 <= number(name, value) < np.inf:
                 raise ValueError(f"{name} must be a number of at least 0; got {value}.")
+        if not 0 <= number("mirror", mirror) <= 1:
+            raise ValueError(f"mirror must be a number from 0 to 1; got {mirror}.")
         kept = [row for row, signal in enumerate(signals) if len(signal) >= length]
         self.signals = [np.asarray(signals[row], np.float32) for row in kept]
         self.labels = np.asarray(labels, np.int32)[kept]
-        if turn and any(signal.shape[1] % 3 for signal in self.signals):
+        channels = self.signals[0].shape[1] if self.signals else 0
+        if channels % 3 and (turn or mirror):
             raise ValueError(
-                "turn must be 0 unless channels are x, y and z of each sensor; got "
-                f"{self.signals[0].shape[1]} channels."
+                "turn and mirror must be 0 unless channels are x, y and z of each sensor; got "
+                f"{channels} channels."
             )
         self.counts = np.array([len(signal) // length for signal in self.signals], int)
         if self.counts.sum() < batch_size:
@@ -82,7 +87,11 @@ class WindowBatches:
                 f"they give {self.counts.sum()}."
             )
         self.seed, self.turn, self.pace, self.gain = seed, turn, pace, gain
-        self.rates = list(rates)
+        self.mirror, self.angular = mirror, list(angular)
+        # In a mirror normal to x an acceleration along x changes its sign; of a rotation, which is
+        # an axial vector, what is about the other two axes does.
+        of_x, rotates = np.arange(channels) % 3 == 0, np.isin(np.arange(channels), self.angular)
+        self.signs = np.where(of_x != rotates, -1.0, 1.0)
 
     def __len__(self) -> int:
         return int(self.counts.sum()) // self.batch_size
@@ -112,7 +121,9 @@ class WindowBatches:
         span = min(self.length * pace, len(signal))
         start = random.uniform(0, len(signal) - span)
         window = at(signal, start + span / self.length * np.arange(self.length))
-        window[:, self.rates] *= span / self.length
+        window[:, self.angular] *= span / self.length
+        if random.random() < self.mirror:
+            window *= self.signs
         axis, angle = random.normal(size=3), np.deg2rad(self.turn) * random.normal()
         turned = window.reshape(self.length, -1, 3) @ rotation(axis, angle).T if angle else window
         gain = np.exp(self.gain * random.normal())

@@ -149,6 +149,7 @@ def test_files_alone_and_a_preset_again(published, tmp_path, monkeypatch, capsys
     [
         ("--turn -1", "turn must be a number of at least 0; got -1.0"),
         ("--pace nan", "pace must be a number of at least 0; got nan"),
+        ("--mirror 2", "mirror must be a number from 0 to 1; got 2.0"),
         ("--gain -0.1", "gain must be a number of at least 0; got -0.1"),
         ("--sequence-length 0", "sequence_length must be an integer of at least 1; got 0"),
         ("--sequence-length 900", "signals must give at least 32 windows of 900 samples"),

@@ -70,15 +70,38 @@ def test_every_sensor_is_turned_alike_and_keeps_its_length():
 
 
 def test_a_faster_movement_has_higher_speeds_only():
-    options = {"pace": 0.5, "rates": (3, 4, 5)}
+    options = {"pace": 0.5, "angular": (3, 4, 5)}
     batches = WindowBatches(signals((400,)), [0], 20, 4, seed=5, **options)
     paces = []
     for window in whole(batches.epoch(0))[0]:
-        (pace,) = set(np.diff(window[:, 0]).round(3))
+        steps = np.diff(window[:, 0])
+        pace = steps.mean()
+        np.testing.assert_allclose(steps, pace, atol=1e-3)
         paces.append(pace)
         # What is measured in places grows by the pace; a speed itself is higher by it besides.
         np.testing.assert_allclose(window[:, 3], pace * (window[:, 0] + 0.3), rtol=1e-3)
     assert min(paces) < 0.8 and max(paces) > 1.2
+
+
+def test_the_mirror_keeps_what_turns_turning():
+    """The velocity of a point is the cross product of angular velocity and place."""
+    random = np.random.default_rng(4)
+    turning, place = random.normal(size=(2, 40, 3))
+    given = [np.concatenate([place, turning, np.cross(turning, place)], 1).astype(np.float32)]
+    plain, mirrored = (
+        next(WindowBatches(given, [0], 40, 1, 9, mirror=share, angular=(3, 4, 5)).epoch(0))[0][0]
+        for share in (0, 1)
+    )
+    place, turning, moving = np.split(mirrored, 3, axis=1)
+    np.testing.assert_allclose(np.cross(turning, place), moving, atol=1e-5)
+    np.testing.assert_array_equal(place, plain[:, :3] * [-1, 1, 1])
+
+
+def test_a_share_of_the_windows_is_mirrored():
+    ones = [np.ones((30, 3), np.float32)] * 100
+    windows = whole(WindowBatches(ones, [0] * 100, 30, 10, seed=2, mirror=0.3).epoch(0))[0]
+    assert 0.15 < np.mean(windows[:, 0, 0] == -1) < 0.45
+    np.testing.assert_array_equal(windows[:, :, 1:], 1)
 
 
 def test_gain_is_one_factor_a_window():
@@ -165,8 +188,10 @@ def test_a_signal_of_any_length_has_an_answer_after_each_sample(length):
         ({"gain": "much"}, "gain must be a number; got 'much'"),
         (
             {"signals": signals(channels=4), "turn": 1.0},
-            "turn must be 0 unless channels are x, y and z of each sensor; got 4 channels",
+            "turn and mirror must be 0 unless channels are x, y and z of each sensor; got 4 chan",
         ),
+        ({"signals": signals(channels=4), "mirror": 0.5}, "turn and mirror must be 0 unless"),
+        ({"mirror": 1.5}, "mirror must be a number from 0 to 1; got 1.5"),
     ],
 )
 def test_bad_input_is_named(change, message):
