@@ -18,7 +18,8 @@ from gru_zoo.export.micro import MicroStep, smallest_arena, step_file
 from gru_zoo.export.workers.isolated import ConversionFailed
 from gru_zoo.zoo import models_folder
 
-PRESET = "sentiment_imdb_gru_supervised"
+SENTIMENT = "sentiment_imdb_gru_supervised"
+ACTIVITY = "activity_watch_gru_small"
 VARIANTS = ("float32", "int8_full", "int16x8")
 # LiteRT's kernels for this processor, and its plain ones, which TFLM's are made from.
 LITERT = {
@@ -44,12 +45,21 @@ def keyword() -> tuple[keras.Model, list[np.ndarray]]:
 
 def sentiment() -> tuple[keras.Model, list[np.ndarray]]:
     """Return the preset and the ids of its golden texts."""
-    with np.load(models_folder() / PRESET / "golden.npz", allow_pickle=False) as archive:
-        ids = archive["ids"]
-    return load(PRESET), [row[row != 0] for row in ids]
+    ids = _golden(SENTIMENT, "ids")
+    return load(SENTIMENT), [row[row != 0] for row in ids]
 
 
-MODELS = {"keyword": keyword, "sentiment": sentiment}
+def activity() -> tuple[keras.Model, list[np.ndarray]]:
+    """Return the preset and its golden windows [200, 6]."""
+    return load(ACTIVITY), list(_golden(ACTIVITY, "inputs"))
+
+
+MODELS = {"keyword": keyword, "activity": activity, "sentiment": sentiment}
+
+
+def _golden(preset: str, name: str) -> np.ndarray:
+    with np.load(models_folder() / preset / "golden.npz", allow_pickle=False) as archive:
+        return archive[name]
 
 
 def lite_step(content: bytes, kernels: OpResolverType) -> Step:

@@ -4,6 +4,7 @@
     python -m benchmarks.microcontroller --report-only --write
 
 keyword    (40) -> GRU(128) -> Dense(12, softmax), weights as drawn; random steps
+activity   the preset activity_watch_gru_small, (6) -> GRU(64) -> 7; its golden windows
 sentiment  the preset sentiment_imdb_gru_supervised, with embedding and pooling; its golden texts
 
 Each variant runs as a stream in every interpreter, fed with its own states; and TFLM once more,

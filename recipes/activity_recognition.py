@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_json
 from recipes import activity_recognition_artifact as artifact
-from recipes import activity_recognition_folds
+from recipes import activity_recognition_folds as folds_of
 from recipes.activity_recognition_data import Dataset, Recordings, dataset, read_recording
 from recipes.activity_recognition_flags import (
     RUNS,
@@ -36,9 +36,11 @@ from recipes.shared.publishing import command, open_run, to_zoo
 from recipes.shared.starting import flags_of, start_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
 
-    from gru_zoo.artifacts.card import Card
+    from gru_zoo.artifacts.card import Card, Section
     from gru_zoo.training.runs import RunFolder
 
 # What a run's model takes and gives: the keys `predict` needs of a preset's configuration.
@@ -106,7 +108,7 @@ def evaluate(config: Evaluate) -> None:
 
 def folds(config: Folds) -> None:
     """Print what runs of every fold achieved."""
-    activity_recognition_folds.print_folds(activity_recognition_folds.read(config.finished))
+    folds_of.print_folds(folds_of.read(config.finished))
 
 
 def predict(config: Predict) -> None:
@@ -152,8 +154,12 @@ def export(config: Export) -> None:
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
 
+    measured = []
+    if config.folds:
+        measured.append(folds_of.section(folds_of.read(config.folds)))
+
     def write(run: RunFolder) -> None:
-        _export(run, _load(run), dataset(flags_of(run, Train)))
+        _export(run, _load(run), dataset(flags_of(run, Train)), measured)
 
     to_zoo("activity_recognition", config.finished, config.preset, Train(), write)
 
@@ -230,9 +236,11 @@ def _evaluate(run: RunFolder, model: keras.Model, data: Dataset) -> None:
     )
 
 
-def _export(run: RunFolder, model: keras.Model, data: Dataset) -> Card:
+def _export(
+    run: RunFolder, model: keras.Model, data: Dataset, measured: Sequence[Section] = ()
+) -> Card:
     trained = command("activity_recognition", run, Train())
-    return artifact.write_artifact(run, model, data, flags_of(run, Train), trained)
+    return artifact.write_artifact(run, model, data, flags_of(run, Train), trained, measured)
 
 
 COMMANDS = {

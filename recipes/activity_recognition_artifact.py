@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from recipes.shared.publishing import require_same_data, score_of
 if TYPE_CHECKING:
     import keras
 
-    from gru_zoo.artifacts.card import About, Card
+    from gru_zoo.artifacts.card import About, Card, Section
     from gru_zoo.training.runs import RunFolder
     from recipes.activity_recognition_flags import Train
 
@@ -53,7 +54,12 @@ def form(data: Dataset) -> dict[str, Any]:
 
 
 def write_artifact(
-    run: RunFolder, model: keras.Model, data: Dataset, config: Train, command: str
+    run: RunFolder,
+    model: keras.Model,
+    data: Dataset,
+    config: Train,
+    command: str,
+    measured: Sequence[Section] = (),
 ) -> Card:
     """Write `artifact/` into a run: every format, compared on the test split, with its card.
 
@@ -63,6 +69,7 @@ def write_artifact(
         data: what it was trained on.
         config: the run's flags.
         command: that trained it.
+        measured: what else the card is to show.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.signals import signal_goldens
@@ -72,7 +79,7 @@ def write_artifact(
     windows = test.windows(config.sequence_length)[0]
     return publish(
         run.path / "artifact",
-        _about(run, model, data, config, command),
+        _about(run, model, data, config, command, measured),
         model,
         **_parts(model, data, config.sequence_length, config.fold),
         goldens=signal_goldens(model, _spread(windows, GOLDENS)),
@@ -152,7 +159,14 @@ def _spread(windows: np.ndarray, count: int) -> np.ndarray:
     return windows[np.linspace(0, len(windows) - 1, min(count, len(windows))).astype(int)]
 
 
-def _about(run: RunFolder, model: keras.Model, data: Dataset, config: Train, command: str) -> About:
+def _about(
+    run: RunFolder,
+    model: keras.Model,
+    data: Dataset,
+    config: Train,
+    command: str,
+    measured: Sequence[Section],
+) -> About:
     from gru_zoo.artifacts.card import About
 
     metrics = run.metrics()
@@ -184,6 +198,6 @@ def _about(run: RunFolder, model: keras.Model, data: Dataset, config: Train, com
             "streamed_accuracy": round(metrics["streamed_accuracy"], 4),
         },
         published=published if of_watch else [],
-        measured=[],
+        measured=list(measured),
         limits=LIMITS if of_watch else LIMITS_OF_A_TABLE,
     )

@@ -124,6 +124,8 @@ class Publish(PublishFlags):
 
     preset: str = PRESET
     """Name of the preset in the zoo."""
+    folds: tuple[Path, ...] = ()
+    """Runs of every fold, whose cross-validation goes into the card."""
 
 
 def check(config: Train) -> None:

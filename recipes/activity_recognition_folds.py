@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gru_zoo.artifacts.card import Section
 from gru_zoo.training.runs import RunFolder
 
 # Flags that may differ from run to run.
@@ -74,16 +75,29 @@ def print_folds(folds: Folds) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    title = "activity_recognition: people never trained on"
-    count = len(next(iter(folds.accuracy.values())))
-    table = Table(title=title, title_justify="left")
-    for heading in ("seed", *(f"fold {fold}" for fold in range(count)), "mean", "never reset"):
+    found = section(folds)
+    table = Table(title=found.title, title_justify="left", caption=found.text)
+    for heading in found.columns:
         table.add_column(heading, justify="right")
+    for row in found.rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def section(folds: Folds) -> Section:
+    """Return the cross-validation as a card shows it."""
+    count = len(next(iter(folds.accuracy.values())))
+    rows = []
     for seed, values in folds.accuracy.items():
         shown = (*values, statistics.mean(values), statistics.mean(folds.streamed[seed]))
-        table.add_row(str(seed), *(f"{100 * value:.2f} %" for value in shown))
-    table.caption = f"mean over folds: {mean(folds.accuracy)}; never reset {mean(folds.streamed)}"
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+        rows.append([str(seed), *(f"{100 * value:.2f} %" for value in shown)])
+    return Section(
+        "Cross-validation over people",
+        ["seed", *(f"fold {fold}" for fold in range(count)), "mean", "never reset"],
+        rows,
+        f"Accuracy on the people of each fold, whom its model was not trained on; mean over folds: "
+        f"{mean(folds.accuracy)}. Never reset, after every sample: {mean(folds.streamed)}.",
+    )
 
 
 def mean(values: dict[int, list[float]]) -> str:
