@@ -34,8 +34,16 @@ USES = (
     "exercises apart; not whether one is done well, nor that none is. It is no medical device."
 )
 PUBLISHED = (
-    ("random forest, their best", "87.3 %", "Burns et al. 2018, first version, ten people"),
-    ("convolutional recurrent network", "88.9 %", "Burns et al. 2018, twenty people"),
+    (
+        "random forest, mean of five folds",
+        "87.3 %",
+        "ten people; Burns et al. 2018, first version",
+    ),
+    (
+        "convolutional recurrent network, mean of five folds",
+        "88.9 %",
+        "twenty people; Burns et al. 2018",
+    ),
 )
 LIMITS = (
     "Ten healthy adults were recorded with one watch: other people, another way to wear it or "

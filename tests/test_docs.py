@@ -55,7 +55,7 @@ def commands(text: str) -> list[list[str]]:
     for block in fences(text, "sh"):
         for line in block.replace("\\\n", " ").splitlines():
             # A loop's variable stands for a number.
-            for part in re.split(r"&&|;", line.replace("$seed", "0")):
+            for part in re.split(r"&&|;", re.sub(r"\$(seed|fold)", "0", line)):
                 words = shlex.split(part.strip().removeprefix("do "), comments=True)
                 if words[:2] == ["python", "-m"] and words[2].startswith("recipes."):
                     found.append(words[2:])
