@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING
 from gru_zoo.files import write_json
 from recipes import activity_recognition_artifact as artifact
 from recipes import activity_recognition_folds as folds_of
-from recipes.activity_recognition_data import Dataset, Recordings, dataset, read_recording
+from recipes.activity_recognition_data import (
+    Dataset,
+    Recordings,
+    dataset,
+    read_recording,
+    require_recordings,
+)
 from recipes.activity_recognition_flags import (
     RUNS,
     Evaluate,
@@ -30,17 +36,15 @@ from recipes.activity_recognition_flags import (
     Train,
     check,
 )
-from recipes.activity_recognition_timeline import stretches
+from recipes.activity_recognition_timeline import require_smooth, stretches
 from recipes.shared import cli, models, report
 from recipes.shared.publishing import command, open_run, to_zoo
 from recipes.shared.starting import flags_of, start_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import keras
 
-    from gru_zoo.artifacts.card import Card, Section
+    from gru_zoo.artifacts.card import Card
     from gru_zoo.training.runs import RunFolder
 
 # What a run's model takes and gives: the keys `predict` needs of a preset's configuration.
@@ -52,6 +56,7 @@ def train(config: Train) -> None:
     check(config)
     # Data that is not there leaves no run behind.
     data = dataset(config)
+    require_recordings(config, data)
     training = data.load("train", config.fold)
     with start_run(config) as run:
         _train(config, run, data, training)
@@ -115,6 +120,7 @@ def predict(config: Predict) -> None:
     """Print from when to when a recording has which label."""
     from gru_zoo.training.signal_windows import answers
 
+    require_smooth(config.smooth)
     if config.run:
         run = open_run(config.run, RUNS)
         model, form = _load(run), json.loads((run.path / _FORM).read_text("utf-8"))
@@ -145,6 +151,7 @@ def export(config: Export) -> None:
     flags = flags_of(run, Train)
     data = dataset(flags)
     if config.out:
+        artifact.require_gru(run, flags)
         given = _load(run), config.out, data, flags.sequence_length, flags.fold
         artifact.write_files(*given, config.overwrite)
         return
@@ -154,14 +161,14 @@ def export(config: Export) -> None:
 def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
 
-    measured = []
-    if config.folds:
-        measured.append(folds_of.section(folds_of.read(config.folds)))
-
     def write(run: RunFolder) -> None:
-        _export(run, _load(run), dataset(flags_of(run, Train)), measured)
+        _export(run, _load(run), dataset(flags_of(run, Train)))
 
-    to_zoo("activity_recognition", config.finished, config.preset, Train(), write)
+    def with_folds(card: Card) -> Card:
+        return folds_of.in_card(card, config.finished, config.folds) if config.folds else card
+
+    given = config.finished, config.preset, Train(), write, with_folds
+    to_zoo("activity_recognition", *given)
 
 
 def _model(config: Train, data: Dataset, training: Recordings) -> keras.Model:
@@ -174,8 +181,8 @@ def _model(config: Train, data: Dataset, training: Recordings) -> keras.Model:
 
     def build(units: int) -> keras.Model:
         return signal_model(
-            samples.mean(axis=0),
-            samples.var(axis=0),
+            samples.mean(axis=0, dtype=np.float64),
+            samples.var(axis=0, dtype=np.float64),
             len(data.labels),
             units,
             config.cell,
@@ -236,11 +243,11 @@ def _evaluate(run: RunFolder, model: keras.Model, data: Dataset) -> None:
     )
 
 
-def _export(
-    run: RunFolder, model: keras.Model, data: Dataset, measured: Sequence[Section] = ()
-) -> Card:
+def _export(run: RunFolder, model: keras.Model, data: Dataset) -> Card:
+    flags = flags_of(run, Train)
+    artifact.require_gru(run, flags)
     trained = command("activity_recognition", run, Train())
-    return artifact.write_artifact(run, model, data, flags_of(run, Train), trained, measured)
+    return artifact.write_artifact(run, model, data, flags, trained)
 
 
 COMMANDS = {

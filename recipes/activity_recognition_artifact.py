@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from recipes.shared.publishing import require_same_data, score_of
 if TYPE_CHECKING:
     import keras
 
-    from gru_zoo.artifacts.card import About, Card, Section
+    from gru_zoo.artifacts.card import About, Card
     from gru_zoo.training.runs import RunFolder
     from recipes.activity_recognition_flags import Train
 
+DATASET = "watch_exercises"
 SUMMARY = "Names the shoulder exercise that a smartwatch's wearer does, after every sample."
 SUMMARY_OF_A_TABLE = "Names what is done, after every sample of a sensor."
 USES_OF_A_TABLE = "Samples of a sensor in, what is done out, one after the other, on a device."
@@ -62,12 +62,7 @@ def form(data: Dataset) -> dict[str, Any]:
 
 
 def write_artifact(
-    run: RunFolder,
-    model: keras.Model,
-    data: Dataset,
-    config: Train,
-    command: str,
-    measured: Sequence[Section] = (),
+    run: RunFolder, model: keras.Model, data: Dataset, config: Train, command: str
 ) -> Card:
     """Write `artifact/` into a run: every format, compared on the test split, with its card.
 
@@ -77,7 +72,6 @@ def write_artifact(
         data: what it was trained on.
         config: the run's flags.
         command: that trained it.
-        measured: what else the card is to show.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.signals import signal_goldens
@@ -87,11 +81,19 @@ def write_artifact(
     windows = test.windows(config.sequence_length)[0]
     return publish(
         run.path / "artifact",
-        _about(run, model, data, config, command, measured),
+        _about(run, model, data, config, command),
         model,
         **_parts(model, data, config.sequence_length, config.fold),
         goldens=signal_goldens(model, _spread(windows, GOLDENS)),
     )
+
+
+def require_gru(run: RunFolder, config: Train) -> None:
+    """Raise ValueError unless a run's model has an artifact: another cell cannot stream."""
+    if config.cell != "gru":
+        raise ValueError(
+            f"run must be of cell 'gru' to be exported; {run.path} has {config.cell!r}."
+        )
 
 
 def write_files(
@@ -146,6 +148,11 @@ def _preset(name: str) -> tuple[keras.Model, tuple[Dataset, int, int]]:
     """Return a preset, with its data, the length of its windows, and its fold."""
     model, data = of_zoo("preset", name), watch()
     known = model.card.configuration
+    if model.card.dataset != DATASET:
+        raise ValueError(
+            f"preset must be trained on the watch's exercises; {name} was on "
+            f"{model.card.data['name']}: export --run its run, which knows the columns."
+        )
     require_same_data(model.card, data.load("test", known["fold"]).source)
     return model, (data, known["sequence_length"], known["fold"])
 
@@ -167,14 +174,7 @@ def _spread(windows: np.ndarray, count: int) -> np.ndarray:
     return windows[np.linspace(0, len(windows) - 1, min(count, len(windows))).astype(int)]
 
 
-def _about(
-    run: RunFolder,
-    model: keras.Model,
-    data: Dataset,
-    config: Train,
-    command: str,
-    measured: Sequence[Section],
-) -> About:
+def _about(run: RunFolder, model: keras.Model, data: Dataset, config: Train, command: str) -> About:
     from gru_zoo.artifacts.card import About
 
     metrics = run.metrics()
@@ -190,7 +190,7 @@ def _about(
         summary=SUMMARY if of_watch else SUMMARY_OF_A_TABLE,
         uses=USES if of_watch else USES_OF_A_TABLE,
         metric="accuracy",
-        dataset="watch_exercises" if of_watch else Path(config.csv).name,
+        dataset=DATASET if of_watch else Path(config.csv).name,
         data=metrics["data"],
         scored_on=metrics["scored_on"],
         scores=[score_of(run)],
@@ -206,6 +206,6 @@ def _about(
             "streamed_accuracy": round(metrics["streamed_accuracy"], 4),
         },
         published=published if of_watch else [],
-        measured=list(measured),
+        measured=[],
         limits=LIMITS if of_watch else LIMITS_OF_A_TABLE,
     )

@@ -132,6 +132,37 @@ def dataset(config: Train) -> Dataset:
     return Dataset(tuple(config.channels), labels, config.rate, angular, folds, load)
 
 
+def require_recordings(config: Train, data: Dataset) -> None:
+    """Check before training begins what can be known then.
+
+    The watch's test split is left alone; a table is there as a whole.
+
+    Raises:
+        ValueError: a split has no recording as long as a window, or the training split lacks a
+            label or has a channel that never changes.
+    """
+    for split in ("train", "validation", *(["test"] if config.csv else [])):
+        part = data.load(split, config.fold)
+        longest = max(map(len, part.signals))
+        if longest < config.sequence_length:
+            raise ValueError(
+                f"sequence_length must be at most {longest}, the samples of the longest recording "
+                f"of the {split} split ({', '.join(part.people)}), where consecutive rows of one "
+                f"person and label are a recording; got {config.sequence_length}."
+            )
+    training = data.load("train", config.fold)
+    unknown = [name for number, name in enumerate(data.labels) if number not in training.labels]
+    if unknown:
+        raise ValueError(
+            f"csv must have every label of someone to learn from; {unknown[0]!r} is not done by "
+            f"{', '.join(training.people)}, who are left in fold {config.fold}."
+        )
+    constant = np.ptp(np.concatenate(training.signals), axis=0) == 0
+    if constant.any():
+        name = data.channels[constant.argmax()]
+        raise ValueError(f"channels must change; {name} is the same in every training sample.")
+
+
 def read_recording(path: Path, channels: Sequence[str]) -> np.ndarray:
     """Read a recording, one sample per row.
 
@@ -176,8 +207,12 @@ def _pieces(config: Train) -> list[tuple[str, str, np.ndarray]]:
         for (name, _), value in zip(columns[:2], values, strict=False):
             if not value.strip():
                 raise ValueError(f"{path}, line {line}: {name} must not be empty; it is.")
+            if len(value.splitlines()) > 1:
+                raise ValueError(f"{path}, line {line}: {name} must be one line; got {value!r}.")
         pairs = zip(config.channels, values[texts:], strict=True)
-        read.append((values[:texts], [finite(path, line, *pair) for pair in pairs]))
+        # A space too many makes nobody another person.
+        names = tuple(value.strip() for value in values[:texts])
+        read.append((names, [finite(path, line, *pair) for pair in pairs]))
     if not read:
         raise ValueError(f"{path} must have rows below its header; it has none.")
     return [

@@ -136,8 +136,12 @@ def check(config: Train) -> None:
         return
     if not 0 < config.rate < math.inf:
         raise ValueError(f"rate must be a number above 0; got {config.rate}.")
-    if not config.channels or len({*config.channels}) != len(config.channels):
-        raise ValueError(f"channels must name one column or more once each; got {config.channels}.")
+    if not config.channels:
+        raise ValueError("channels must name at least one column; got none.")
+    columns = (config.person_column, config.label_column, config.recording_column, *config.channels)
+    for name in columns:
+        if name and columns.count(name) > 1:
+            raise ValueError(f"csv must have a column of its own for each use; {name!r} has two.")
     others = [name for name in config.angular if name not in config.channels]
     if others and config.angular != _ANGULAR:
         raise ValueError(f"angular must be some of the channels; got {others[0]!r}.")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gru_zoo.artifacts.card import Section
+from gru_zoo.artifacts.card import Card, Section
 from gru_zoo.training.runs import RunFolder
+from recipes.activity_recognition_flags import Train
+from recipes.shared.publishing import command
+from recipes.shared.starting import flags_of
 
+_RECIPE = "activity_recognition"
 # Flags that may differ from run to run.
 _APART = ("fold", "seed", "name", "runs", "resume", "export")
 
@@ -32,22 +38,28 @@ def read(paths: Sequence[Path]) -> Folds:
 
     Raises:
         FileNotFoundError: one of them is no finished run.
-        ValueError: there are none, they differ in more, or a fold is there twice or not at all.
+        ValueError: there are none, one is another recipe's, they differ in more, or a fold is there
+            twice or not at all.
     """
     if not paths:
         raise ValueError("finished must name at least one run folder; got none.")
     runs = [RunFolder.open(path) for path in paths]
     found: dict[tuple[int, int], RunFolder] = {}
-    first = runs[0]
+    first, usual = runs[0], flags_of(runs[0], Train)
     for run in runs:
-        for key in sorted({*run.config, *first.config} - {*_APART}):
-            if run.config.get(key) != first.config.get(key):
+        flags = flags_of(run, Train)
+        for key in (field.name for field in dataclasses.fields(Train)):
+            one, other = getattr(usual, key), getattr(flags, key)
+            if key not in _APART and one != other:
                 raise ValueError(
-                    f"finished must be runs that differ only in fold and seed; {key} is "
-                    f"{first.config.get(key)!r} in {first.path} and {run.config.get(key)!r} in "
-                    f"{run.path}."
+                    f"finished must be runs that differ only in fold and seed; {key} is {one!r} "
+                    f"in {first.path} and {other!r} in {run.path}."
                 )
-        place = run.config["seed"], run.config["fold"]
+        if run.data()["sha256"] != first.data()["sha256"]:
+            raise ValueError(
+                f"finished must be runs on the same data; {first.path} and {run.path} are not."
+            )
+        place = flags.seed, flags.fold
         if place in found:
             raise ValueError(
                 f"finished must have each fold of a seed once; {found[place].path} and {run.path} "
@@ -98,6 +110,33 @@ def section(folds: Folds) -> Section:
         f"Accuracy on the people of each fold, whom its model was not trained on; mean over folds: "
         f"{mean(folds.accuracy)}. Never reset, after every sample: {mean(folds.streamed)}.",
     )
+
+
+def in_card(card: Card, finished: Sequence[Path], folds: Sequence[Path]) -> Card:
+    """Return a card with the cross-validation, and the commands that made it.
+
+    Args:
+        card: of a preset, whose last command publishes it.
+        finished: the runs it was made from.
+        folds: those runs and the other folds'.
+
+    Raises:
+        ValueError, FileNotFoundError: as `read`; or `folds` lacks one of `finished`.
+    """
+    found = section(read(folds))
+    there = {path.resolve() for path in folds}
+    for path in finished:
+        if path.resolve() not in there:
+            raise ValueError(
+                f"folds must have the runs that are published too; {path} is not there."
+            )
+    own = {path.resolve() for path in finished}
+    others = [RunFolder.open(path) for path in folds if path.resolve() not in own]
+    trained = [f"{command(_RECIPE, run, Train())} --no-export" for run in others]
+    where = shlex.join(f"runs/{_RECIPE}/{path.name}" for path in folds)
+    *before, publish = card.commands
+    commands = [*before, *trained, f"{publish} --folds {where}"]
+    return dataclasses.replace(card, measured=[found], commands=commands)
 
 
 def mean(values: dict[int, list[float]]) -> str:

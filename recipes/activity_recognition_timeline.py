@@ -43,9 +43,8 @@ def stretches(
         0.0 0.5 rest 0.75
         0.5 1.5 walk 0.75
     """
-    if not 0 <= smooth < math.inf:
-        raise ValueError(f"smooth must be a number of at least 0; got {smooth}.")
-    span = max(1, round(smooth * rate))
+    require_smooth(smooth)
+    span = max(1, round(min(smooth * rate, len(probabilities))))
     total = np.cumsum(np.pad(probabilities.astype(np.float64), [(1, 0), (0, 0)]), axis=0)
     ends = np.arange(1, len(probabilities) + 1)
     mean = total[ends] - total[np.maximum(ends - span, 0)]
@@ -60,3 +59,9 @@ def stretches(
         )
         for start, end in zip(borders, borders[1:], strict=False)
     ]
+
+
+def require_smooth(smooth: float) -> None:
+    """Raise ValueError unless so many seconds can be averaged over."""
+    if not 0 <= smooth < math.inf:
+        raise ValueError(f"smooth must be a number of at least 0; got {smooth}.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from gru_zoo import load
 from gru_zoo.artifacts.card import Card
@@ -126,6 +128,8 @@ def functional(about: Card) -> Figures:
 
 def activity(about: Card) -> Figures:
     """Accuracy on the windows of the people held out, Keras and int8, sample by sample."""
+    if importlib.util.find_spec("seglearn") is None:
+        pytest.skip("needs the extra sensors")
     from gru_zoo.artifacts.signals import signal_parts
     from gru_zoo.training.signal_windows import window_figures
     from gru_zoo.zoo.registry import place

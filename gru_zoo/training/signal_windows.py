@@ -41,8 +41,8 @@ class WindowBatches:
 
     Raises:
         TooFew: fewer windows than one batch.
-        ValueError: an argument is out of its range, or signals are to be turned whose channels are
-            not three a sensor.
+        ValueError: an argument is out of its range, or signals are to be turned or mirrored whose
+            channels are not three a sensor, all of them angular velocities or none.
 
     Example:
         >>> batches = WindowBatches([np.ones((50, 6), "float32")] * 3, [0, 1, 2], 20, 2, seed=0)
@@ -75,11 +75,19 @@ class WindowBatches:
         self.signals = [np.asarray(signals[row], np.float32) for row in kept]
         self.labels = np.asarray(labels, np.int32)[kept]
         channels = self.signals[0].shape[1] if self.signals else 0
-        if channels % 3 and (turn or mirror):
-            raise ValueError(
-                "turn and mirror must be 0 unless channels are x, y and z of each sensor; got "
-                f"{channels} channels."
-            )
+        rotates = np.isin(np.arange(channels), angular)
+        if turn or mirror:
+            if channels % 3:
+                raise ValueError(
+                    "turn and mirror must be 0 unless channels are x, y and z of each sensor; got "
+                    f"{channels} channels."
+                )
+            sensors = rotates.reshape(-1, 3)
+            if (sensors != sensors[:, :1]).any():
+                raise ValueError(
+                    "angular must be all three channels of a sensor or none, unless turn and "
+                    f"mirror are 0; got {list(angular)} of {channels}."
+                )
         self.counts = np.array([len(signal) // length for signal in self.signals], int)
         if self.counts.sum() < batch_size:
             raise TooFew(
@@ -90,8 +98,7 @@ class WindowBatches:
         self.mirror, self.angular = mirror, list(angular)
         # In a mirror normal to x an acceleration along x changes its sign; of a rotation, which is
         # an axial vector, what is about the other two axes does.
-        of_x, rotates = np.arange(channels) % 3 == 0, np.isin(np.arange(channels), self.angular)
-        self.signs = np.where(of_x != rotates, -1.0, 1.0)
+        self.signs = np.where((np.arange(channels) % 3 == 0) != rotates, -1.0, 1.0)
 
     def __len__(self) -> int:
         return int(self.counts.sum()) // self.batch_size
@@ -119,8 +126,12 @@ class WindowBatches:
         """Return a piece from anywhere in a signal, as another wearer would have made it."""
         pace = np.exp(self.pace * random.normal())
         span = min(self.length * pace, len(signal))
-        start = random.uniform(0, len(signal) - span)
-        window = at(signal, start + span / self.length * np.arange(self.length))
+        if self.pace:
+            start = random.uniform(0, len(signal) - span)
+            window = at(signal, start + span / self.length * np.arange(self.length))
+        else:  # Samples as they are: what is between two of them is smoother.
+            start = random.integers(len(signal) - self.length + 1)
+            window = signal[start : start + self.length].astype(np.float64)
         window[:, self.angular] *= span / self.length
         if random.random() < self.mirror:
             window *= self.signs
@@ -131,23 +142,27 @@ class WindowBatches:
 
 
 def at(signal: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return a signal between its samples, on straight lines.
+    """Return a signal between its samples, on the cubic curves of Catmull and Rom (1974).
+
+    Straight lines would flatten fast movements, which a device then feels as they are.
 
     Args:
-        signal: `[samples, channels]`.
-        places: `[n]`, from 0 to the number of samples; beyond the last sample it stays.
+        signal: `[samples, channels]`, two samples or more.
+        places: `[n]`, from 0 to the number of samples; beyond the last sample it goes straight on.
 
     Returns:
         `[n, channels]` float64.
 
     Example:
-        >>> at(np.array([[0.0], [2.0]]), np.array([0.25, 1.5])).tolist()
-        [[0.5], [2.0]]
+        >>> at(np.array([[0.0], [1.0], [4.0], [9.0]]), np.array([1.5, 2.0])).tolist()
+        [[2.25], [4.0]]
     """
+    first, last = signal[:1] - signal[1:2], signal[-1:] - signal[-2:-1]
+    whole = np.concatenate([signal[:1] + first, signal, signal[-1:] + last, signal[-1:] + 2 * last])
     before = np.minimum(places.astype(int), len(signal) - 1)
-    after = np.minimum(before + 1, len(signal) - 1)
-    share = (places - before)[:, None]
-    return (1 - share) * signal[before] + share * signal[after]
+    t = (places - before)[:, None]
+    p, q, r, s = (whole[before + shift].astype(np.float64) for shift in range(4))
+    return q + t / 2 * (r - p + t * (2 * p - 5 * q + 4 * r - s + t * (3 * (q - r) + s - p)))
 
 
 def rotation(axis: np.ndarray, angle: float) -> np.ndarray:
@@ -194,8 +209,7 @@ def windows(
         for start in range(0, len(signal) - length + 1, hop):
             found.append(signal[start : start + length])
             of.append(label)
-    if not found:
-        raise TooFew(f"signals must have one of {length} samples or more; got none.")
+    _require_one(signals, length)
     return np.stack(found).astype(np.float32), np.array(of, np.int32)
 
 
@@ -224,7 +238,7 @@ def window_figures(model: keras.Model, given: np.ndarray, labels: np.ndarray) ->
 
 
 def streamed_accuracy(
-    model: keras.Model, signals: Sequence[np.ndarray], labels: Sequence[int], after: int
+    model: keras.Model, signals: Sequence[np.ndarray], labels: Sequence[int], length: int
 ) -> float:
     """Return the share of samples after which a model is right that is never reset.
 
@@ -232,17 +246,21 @@ def streamed_accuracy(
         model: as for `window_figures`.
         signals: `[samples, channels]` each, read from beginning to end.
         labels: class number of each.
-        after: samples at the beginning of each that do not count.
+        length: samples that must have been read; of a shorter signal none counts.
+
+    Raises:
+        TooFew: no signal has so many.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(2, "softmax")])
-        >>> 0 <= streamed_accuracy(model, [np.ones((5, 3))], [1], after=2) <= 1
+        >>> 0 <= streamed_accuracy(model, [np.ones((5, 3))], [1], length=2) <= 1
         True
     """
+    _require_one(signals, positive_int("length", length))
     right = []
     for signal, label in zip(signals, labels, strict=True):
         said = answers(model, signal)
-        right.append(said[after:].argmax(axis=1) == label)
+        right.append(said[length - 1 :].argmax(axis=1) == label)
     return float(np.mean(np.concatenate(right)))
 
 
@@ -278,3 +296,12 @@ def last_answers(model: keras.Model, given: np.ndarray) -> np.ndarray:
             for start in range(0, len(given), _READERS)
         ]
     )
+
+
+def _require_one(signals: Sequence[np.ndarray], length: int) -> None:
+    """Raise TooFew if no signal has as many samples as a window."""
+    longest = max(map(len, signals), default=0)
+    if longest < length:
+        raise TooFew(
+            f"signals must have one of {length} samples or more; the longest has {longest}."
+        )

@@ -296,6 +296,7 @@ def to_zoo(
     preset: str,
     defaults: Any,
     export: Callable[[RunFolder], Any],
+    change: Callable[[Card], Card] = lambda card: card,
 ) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card.
 
@@ -305,6 +306,7 @@ def to_zoo(
         preset: the name that they are given.
         defaults: an instance of the recipe's flags.
         export: writes a run's artifact, where it has none yet.
+        change: gives the card that is published, from the one with every run's score.
 
     Raises:
         ValueError: as for `together`, or the zoo is an installed package's, or a run that the best
@@ -321,7 +323,7 @@ def to_zoo(
         export(found.best)
     commands = [*before(found.best), *found.commands]
     about = {"name": preset, "scores": found.scores, "commands": commands}
-    card = dataclasses.replace(Card.from_json(path), **about)
+    card = change(dataclasses.replace(Card.from_json(path), **about))
     require_same_task(preset, card)
     republish(path.parent, folder, card)
     print(f"published {preset}: {card.spread()} on {card.scored_on}")

@@ -8,8 +8,12 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from gru_zoo.arguments import near_name
 from recipes.shared.lines import read_lines
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def rows(
@@ -71,7 +75,8 @@ def finite(path: Path, line: int, column: str, value: str) -> float:
     """Return a value as a number.
 
     Raises:
-        ValueError: it is none, or infinite; the message names file, line and column.
+        ValueError: it is none, or beyond what float32 holds; the message names file, line and
+            column.
 
     Example:
         >>> finite(Path("rows.csv"), 2, "a", "1e-3")
@@ -81,6 +86,9 @@ def finite(path: Path, line: int, column: str, value: str) -> float:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{path}, line {line}: {column} must be a finite number; got {value!r}.")
+    if not abs(number) <= LARGEST:
+        raise ValueError(
+            f"{path}, line {line}: {column} must be a number of at most {LARGEST:.1e}; "
+            f"got {value!r}."
+        )
     return number

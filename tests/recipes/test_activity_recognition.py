@@ -1,5 +1,6 @@
 """The recipe in smoke size, on recordings written for the tests."""
 
+import dataclasses
 import json
 import shutil
 
@@ -60,9 +61,16 @@ def published(trained, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", small_watch.load)
         patch.setenv("GRU_ZOO_MODELS", str(folder))
-        others = [finished(tmp_path_factory.mktemp("folds"), 0, fold, 0.5) for fold in range(5)]
-        words = ["publish", str(trained), "--preset", NAME, "--folds", *map(str, others)]
+        flags = json.loads((trained / "config.json").read_text())
+        value = json.loads((trained / "metrics.json").read_text())["metric"]["value"]
+        others = tmp_path_factory.mktemp("folds")
+        folds = [finished(others, value=value, **{**flags, "fold": fold}) for fold in range(1, 5)]
+        for run in folds:
+            shutil.copy(trained / "data.json", run)
+        words = ["publish", str(trained), "--preset", NAME]
+        # The second time the run has its artifact already.
         assert activity_recognition.main(words) == 0
+        assert activity_recognition.main([*words, "--folds", *map(str, (trained, *folds))]) == 0
     return folder
 
 
@@ -76,6 +84,15 @@ def test_it_learns_whom_it_has_never_met(trained):
         f"{len(windows)} windows of 0.4 s, subjects 1, 2, never trained on"
     )
     assert "val_accuracy" in (trained / "history.csv").read_text().splitlines()[0]
+    model = keras.saving.load_model(trained / "model.keras")
+    learnt = np.concatenate(watch().load("train", 0).signals)
+    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
+    np.testing.assert_allclose(np.ravel(norm.variance), learnt.var(axis=0), rtol=1e-3)
+    right = [
+        model(each.signal[None])[0][19:].numpy().argmax(axis=1) == each.exercise
+        for each in small_watch.load("test", 0)[0]
+    ]
+    assert metrics["streamed_accuracy"] == pytest.approx(np.concatenate(right).mean(), abs=1e-3)
 
 
 @pytest.mark.slow
@@ -113,13 +130,16 @@ def test_every_file_scores_as_the_model_does(trained, published):
         assert export["largest_difference"] < (1e-4 if exact else 0.2)
     (section,) = card["measured"]
     assert section["title"] == "Cross-validation over people"
-    assert section["rows"] == [["0", *["50.00 %"] * 6, "25.00 %"]]
+    assert section["rows"][0][:-1] == ["0", *[f"{100 * value:.2f} %"] * 6]
+    assert [command.split()[3] for command in card["commands"]] == [*["train"] * 5, "publish"]
+    assert [f"--fold {fold}" in card["commands"][fold] for fold in range(1, 5)] == [True] * 4
+    assert card["commands"][-1].count("runs/activity_recognition/") == 1 + 5
     labels = (published / NAME / "assets" / "labels.txt").read_text().splitlines()
     assert tuple(labels) == data.EXERCISES and card["configuration"]["fold"] == 0
 
 
 @pytest.mark.slow
-def test_the_zoo_serves_it(published, monkeypatch):
+def test_the_zoo_serves_it(published, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("GRU_ZOO_MODELS", str(published))
     assert zoo_main(["verify"]) == 0
     signal = small_watch.every()[0].signal
@@ -127,6 +147,12 @@ def test_the_zoo_serves_it(published, monkeypatch):
     wanted = model(signal[None])[0]
     plain = keras.saving.load_model(published / NAME / "model.keras")
     np.testing.assert_array_equal(plain(signal[None])[0], wanted)
+    path = tmp_path / "mine.csv"
+    rows = "\n".join(",".join(map(str, sample)) for sample in signal)
+    path.write_text(",".join(data.CHANNELS) + "\n" + rows + "\n")
+    assert activity_recognition.main(["predict", str(path), "--model", NAME, "--json"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["label"] in data.EXERCISES and last["end"] == len(signal) / 50
     stream = load(NAME, format="tflite", variant="int8")
     given = np.concatenate([stream.push(sample)["outputs"] for sample in signal])
     np.testing.assert_allclose(given, wanted, atol=0.2)
@@ -147,6 +173,14 @@ def test_files_alone_and_a_preset_again(published, tmp_path, monkeypatch, capsys
     assert activity_recognition.main(["export", "--preset", NAME]) == 0
     assert f"exported {NAME} again: 2 files" in capsys.readouterr().out
     assert (tmp_path / "zoo" / NAME / "model.keras").read_bytes() == before
+    # Neither of other recordings of the watch, nor of a table.
+    monkeypatch.setattr(small_watch, "CHECKSUM", "00")
+    assert activity_recognition.main(["export", "--preset", NAME]) == 2
+    assert "other contents of small.npy" in capsys.readouterr().err
+    card = tmp_path / "zoo" / NAME / "card.json"
+    card.write_text(card.read_text().replace('"dataset": "watch_exercises"', '"dataset": "a.csv"'))
+    assert activity_recognition.main(["export", "--preset", NAME]) == 2
+    assert "preset must be trained on the watch's exercises" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -157,12 +191,15 @@ def test_files_alone_and_a_preset_again(published, tmp_path, monkeypatch, capsys
         ("--mirror 2", "mirror must be a number from 0 to 1; got 2.0"),
         ("--gain -0.1", "gain must be a number of at least 0; got -0.1"),
         ("--sequence-length 0", "sequence_length must be an integer of at least 1; got 0"),
-        ("--sequence-length 900", "signals must give at least 32 windows of 900 samples"),
+        ("--sequence-length 900", "sequence_length must be at most 88, the samples of the longest"),
+        ("--sequence-length 20 --batch-size 9000", "at least 9000 windows of 20 samples"),
         ("--dropout 1", "dropout must be a number in [0, 1); got 1.0"),
     ],
 )
 def test_a_flag_out_of_its_range_leaves_no_run(tmp_path, capsys, flags, message):
     words = ["train", "--name", "bad", "--runs", str(tmp_path / "runs"), *flags.split()]
+    if "--sequence-length" not in flags:
+        words += ["--sequence-length", "20"]
     assert activity_recognition.main(words) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "runs" / "bad").exists()
@@ -170,7 +207,8 @@ def test_a_flag_out_of_its_range_leaves_no_run(tmp_path, capsys, flags, message)
 
 def finished(folder, seed, fold, value, **flags):
     run = folder / f"{seed}-{fold}-{len(list(folder.iterdir()))}"
-    write_json(run / "config.json", {"seed": seed, "fold": fold, "units": 64, **flags})
+    write_json(run / "config.json", {"units": 64, **flags, "seed": seed, "fold": fold})
+    write_json(run / "data.json", {"sha256": {"watch.csv": "9f"}})
     metric = {"name": "accuracy", "value": value, "split": "test"}
     figures = {"metric": metric, "streamed_accuracy": value / 2, "folds": 5}
     write_json(run / "metrics.json", figures)
@@ -200,10 +238,74 @@ def test_folds_that_are_not_all_of_one_kind_are_refused(tmp_path, capsys):
         ([*runs, finished(tmp_path, 0, 1, 0.5)], "are both fold 1 of seed 0"),
         ([*runs, finished(tmp_path, 1, 0, 0.5, units=32)], "units is 64 in"),
         ([tmp_path / "none"], "run must be a folder with a config.json"),
+        ([finished(tmp_path, 0, 0, 0.5, dim=3)], "a run of recipes.activity_recognition"),
     ]
+    other = finished(tmp_path, 1, 0, 0.5)
+    write_json(other / "data.json", {"sha256": {"watch.csv": "77"}})
+    cases.append(([*runs, other], "must be runs on the same data"))
     for given, message in cases:
         assert activity_recognition.main(["folds", *map(str, given)]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_folds_of_other_runs_are_no_cards(trained, tmp_path, monkeypatch, capsys):
+    """The table must be of the model that the card is about."""
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    (tmp_path / "zoo").mkdir()
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "folds").mkdir()
+    folds = [str(finished(tmp_path / "folds", 0, fold, 0.5)) for fold in range(5)]
+    words = ["publish", str(tmp_path / "run"), "--preset", NAME, "--folds", *folds]
+    monkeypatch.setattr(activity_recognition_artifact, "write_artifact", small_card)
+    assert activity_recognition.main(words) == 2
+    assert "folds must have the runs that are published too" in capsys.readouterr().err
+    assert not list((tmp_path / "zoo").iterdir())
+
+
+def small_card(run, model, data, config, command):
+    """An artifact that is a card alone."""
+    about = activity_recognition_artifact._about(run, model, data, config, command)
+    made = dataclasses.asdict(about) | {"exports": [], "sha256": {}, "made": {}, "model": {}}
+    write_json(run.path / "artifact" / "card.json", made)
+
+
+def test_batches_are_as_the_flags_say(tmp_path, monkeypatch):
+    seen = []
+
+    def batches(*given, **options):
+        seen.append((given, options))
+        raise ValueError("seen")
+
+    monkeypatch.setattr("gru_zoo.training.signal_windows.WindowBatches", batches)
+    flags = "--mirror 0.25 --turn 3 --pace 0.2 --gain 0.3 --seed 6 --batch-size 7 --fold 2"
+    words = ["train", "--runs", str(tmp_path), "--sequence-length", "20", *flags.split()]
+    assert activity_recognition.main(words) == 2
+    ((given, options),) = seen
+    assert given[2:] == (20, 7, 6)
+    varied = {"mirror": 0.25, "turn": 3.0, "pace": 0.2, "gain": 0.3, "angular": (3, 4, 5)}
+    assert options == varied
+    wanted, _ = small_watch.load("train", 2)
+    assert len(given[0]) == len(wanted) and given[1] == [each.exercise for each in wanted]
+    for signal, each in zip(given[0], wanted, strict=True):
+        np.testing.assert_array_equal(signal, each.signal)
+
+
+def test_integers_are_calibrated_on_people_who_were_learnt_from():
+    found = activity_recognition_artifact._representative(watch(), 20, 3)
+    known = {window.tobytes() for window in watch().load("train", 3).windows(20)[0]}
+    assert found and all(window.tobytes() in known for window in found)
+
+
+def test_a_cell_that_cannot_stream_has_no_artifact(tmp_path, capsys):
+    flags = "--cell lstm --units 3 --epochs 1 --batch-size 8 --sequence-length 20 --name lstm"
+    assert activity_recognition.main(["train", "--runs", str(tmp_path), *flags.split()]) == 0
+    run = str(tmp_path / "lstm")
+    assert not (tmp_path / "lstm" / "artifact").exists()
+    for words in (["export", "--run", run], ["export", "--run", run, "--out", str(tmp_path / "o")]):
+        capsys.readouterr()
+        assert activity_recognition.main(words) == 2
+        assert "run must be of cell 'gru' to be exported" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
 
 
 def test_another_preset_is_named(tmp_path, capsys):

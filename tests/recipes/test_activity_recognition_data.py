@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,9 +40,10 @@ def test_columns_may_come_in_any_order_with_others_between(tmp_path):
         ("x,y,x\n1,2,3\n", "line 1: must have one column 'x'; it has 'x', 'y', 'x'"),
         ("x,y\n", "must have rows below its header; it has none"),
         ("x,y\n1,2\n3\n", "line 3: must have 2 values, one per column; got 1"),
-        ("x,y\n1,two\n", "line 2: y must be a finite number; got 'two'"),
-        ("x,y\n1,2\nnan,2\n", "line 3: x must be a finite number; got 'nan'"),
-        ("x,y\n1,\n", "line 2: y must be a finite number; got ''"),
+        ("x,y\n1,two\n", "line 2: y must be a number of at most 3.4e+38; got 'two'"),
+        ("x,y\n1,2\nnan,2\n", "line 3: x must be a number of at most 3.4e+38; got 'nan'"),
+        ("x,y\n1,\n", "line 2: y must be a number of at most 3.4e+38; got ''"),
+        ("x,y\n1,-1e39\n", "line 2: y must be a number of at most 3.4e+38; got '-1e39'"),
     ],
 )
 def test_a_bad_recording_is_named_with_its_line(tmp_path, text, message):
@@ -92,10 +94,12 @@ def test_a_new_recording_may_be_told_by_a_column(tmp_path):
         (["a,walk,1,2,3", "b,walk,1,2,3"], "at least two labels; it has 'walk' alone"),
         (["a,walk,1,2,3", "b,rest,1,2,3"], "at least three people, .* it is of 'a', 'b'"),
         ([], "must have rows below its header"),
-        (["a,walk,1,2,inf"], "line 2: z must be a finite number; got 'inf'"),
+        (["a,walk,1,2,inf"], "line 2: z must be a number of at most .*; got 'inf'"),
         (["a,walk,1,2,3", " ,walk,1,2,3"], "line 3: person must not be empty"),
         (["a,,1,2,3"], "line 2: label must not be empty"),
         (["a,walk,1,2"], "line 2: must have 5 values"),
+        (['a,"walk\nfast",1,2,3'], "line 2: label must be one line; got 'walk.nfast'"),
+        (["a,walk,1,2,3", "b,rest,1,2,3", "c,rest,1,2,4"], "sequence_length must be at most 1,"),
     ],
 )
 def test_a_bad_table_leaves_no_run(tmp_path, capsys, rows, message):
@@ -113,7 +117,8 @@ def test_a_bad_table_leaves_no_run(tmp_path, capsys, rows, message):
         (["--rate", "20"], "rate must keep its default without --csv"),
         (["--person-column", "who"], "person_column must keep its default without --csv"),
         (["--csv", "a.csv", "--rate", "0"], "rate must be a number above 0; got 0.0"),
-        (["--csv", "a.csv", "--channels", "x", "x"], "channels must name one column or more once"),
+        (["--csv", "a.csv", "--channels", "x", "x"], "a column of its own for each use; 'x' has"),
+        (["--csv", "a.csv", "--label-column", "person"], "each use; 'person' has two"),
         (["--csv", "a.csv", "--channels", "x", "--angular", "y"], "some of the channels; got 'y'"),
     ],
 )
@@ -128,6 +133,55 @@ def test_a_fold_that_few_people_do_not_have_is_named(tmp_path):
     given = table(tmp_path / "few.csv", [f"{who},{what},1,2,3" for who in "abc" for what in "rw"])
     with pytest.raises(ValueError, match=r"fold must be one of .*2.*; got 3"):
         dataset(flags(given, fold=3))
+
+
+def enough(path, label=lambda who, what: what, change=lambda row, z: z, of="abc"):
+    """A table of recordings of five samples."""
+    rows = [
+        f"{who},{label(who, what)},{n},{n * n},{change(n, n % 2)}"
+        for who in of
+        for what in ("rest", "walk")
+        for n in range(5)
+    ]
+    return table(path, rows)
+
+
+def refused(given, capsys, tmp_path, *flags):
+    words = ["train", "--csv", given, "--channels", *CHANNELS, "--name", "bad", *flags]
+    words += ["--sequence-length", "5", "--batch-size", "2", "--runs", str(tmp_path / "runs")]
+    assert activity_recognition.main(words) == 2
+    assert not (tmp_path / "runs" / "bad").exists()
+    return capsys.readouterr().err
+
+
+def test_splits_that_nothing_can_be_learnt_from(tmp_path, capsys):
+    alone = enough(tmp_path / "alone.csv", lambda who, what: "run" if who == "a" else what)
+    message = "every label of someone to learn from; 'run' is not done by c, who are left in fold 0"
+    assert message in refused(alone, capsys, tmp_path)
+    constant = enough(tmp_path / "constant.csv", change=lambda n, z: 7)
+    assert "channels must change; z is the same in every" in refused(constant, capsys, tmp_path)
+    rows = Path(enough(tmp_path / "more.csv")).read_text().splitlines()[1:]
+    short = table(tmp_path / "short.csv", ["0,rest,1,2,3", "0,walk,1,2,3", *rows])
+    message = "sequence_length must be at most 1, the samples of the longest recording of the test"
+    assert message in refused(short, capsys, tmp_path)
+
+
+def test_a_space_too_many_makes_nobody_another_person(tmp_path):
+    spaced = enough(tmp_path / "spaced.csv", lambda who, what: f" {what}", of=("a", "b", "c", "a "))
+    data = dataset(flags(spaced))
+    assert data.labels == ("rest", "walk")
+    assert {name for fold in range(3) for name in data.load("test", fold).people} == {*"abc"}
+
+
+def test_which_channels_turn_is_told_by_their_names(tmp_path):
+    given = table(tmp_path / "w.csv", [f"{w},{d},1,2,3" for w in "abc" for d in "rw"])
+    assert dataset(flags(given, angular=("y", "z"))).angular == (1, 2)
+    renamed = table(
+        tmp_path / "watch.csv",
+        [f"{w},{d},1,2,3" for w in "abc" for d in "rw"],
+        "person,label,wx,wy,wz",
+    )
+    assert dataset(Train(csv=renamed, channels=("wx", "wy", "wz"))).angular == (0, 1, 2)
 
 
 @pytest.mark.slow

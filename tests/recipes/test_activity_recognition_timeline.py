@@ -27,8 +27,24 @@ def test_neighbours_of_one_label_are_one_stretch():
     # Only the past counts: what comes does not change an answer that was given.
     late = np.array([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 4)
     assert stretches(late, ["rest", "walk"], rate=1, smooth=3)[0].end == 4.0
+    assert len(stretches(said, ["rest", "walk"], rate=4, smooth=1e308)) == 1
     with pytest.raises(ValueError, match=r"smooth must be a number of at least 0; got -1"):
         stretches(said, ["rest", "walk"], rate=4, smooth=-1)
+
+
+def test_seconds_to_average_over_are_a_flag(tmp_path, capsys, monkeypatch):
+    answers = np.array([[0.9, 0.1]] * 50 + [[0.4, 0.6]] + [[0.9, 0.1]] * 49)
+    monkeypatch.setattr("gru_zoo.training.signal_windows.answers", lambda *_: answers)
+    monkeypatch.setattr(activity_recognition, "_load", lambda run: None)
+    form = {"rate": 50, "channels": ["x"], "labels": ["rest", "walk"]}
+    for name, content in ("config", {}), ("form", form):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    path = tmp_path / "x.csv"
+    path.write_text("x\n" + "1\n" * 100)
+    words = ["predict", str(path), "--run", str(tmp_path), "--json"]
+    for smooth, count in (("0", 3), ("1", 1)):
+        assert activity_recognition.main([*words, "--smooth", smooth]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == count
 
 
 def test_a_recording_is_told_apart(tmp_path, capsys):
@@ -51,5 +67,7 @@ def test_a_recording_is_told_apart(tmp_path, capsys):
     assert activity_recognition.main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["label"] == "abduction" and found["end"] == 1.5
+    assert activity_recognition.main([*words, "--smooth", "-1"]) == 2
+    assert "smooth must be a number of at least 0; got -1.0" in capsys.readouterr().err
     assert activity_recognition.main(["predict", str(tmp_path / "none.csv"), *words[2:]]) == 2
     assert "recording must be a file" in capsys.readouterr().err

@@ -123,10 +123,62 @@ def test_no_window_reaches_beyond_its_signal():
     assert np.isfinite(given).all() and ramps.max() <= 24 and (np.diff(ramps, axis=1) >= 0).all()
 
 
-def test_between_samples_are_straight_lines():
-    signal = np.array([[0.0, 5.0], [2.0, 5.0], [8.0, 1.0]])
-    wanted = [[0.0, 5.0], [1.0, 5.0], [6.5, 2.0], [8.0, 1.0], [8.0, 1.0]]
-    np.testing.assert_allclose(at(signal, np.array([0, 0.5, 1.75, 2, 2.9])), wanted)
+def test_between_samples_are_curves():
+    """Cubic convolution with a = -1/2 is exact for parabolas (Keys 1981), and straight at ends."""
+    t = np.arange(6.0)
+    signal = np.stack([t, 3 - 2 * t + t**2], axis=1)
+    inner = np.array([1.0, 1.25, 2.0, 2.5, 3.9])
+    wanted = np.stack([inner, 3 - 2 * inner + inner**2], axis=1)
+    np.testing.assert_allclose(at(signal, inner), wanted, atol=1e-12)
+    np.testing.assert_allclose(
+        at(signal, np.array([0, 0.5, 4.5, 5, 5.9]))[:, 0], [0, 0.5, 4.5, 5, 5.9]
+    )
+    # Halfway the four neighbours weigh -1, 9, 9 and -1 sixteenths.
+    bump = np.eye(6)[:, 2:3]
+    np.testing.assert_allclose(at(bump, np.array([0.5, 1.5, 2.5, 3.5]))[:, 0] * 16, [-1, 9, 9, -1])
+
+
+def test_windows_that_keep_their_pace_are_samples_as_they_are():
+    noise = np.random.default_rng(0).normal(size=(90, 6)).astype(np.float32)
+    known = {noise[start : start + 20].tobytes() for start in range(71)}
+    windows = whole(WindowBatches([noise], [0], 20, 4, seed=1).epoch(0))[0]
+    assert all(window.tobytes() in known for window in windows)
+    assert len({window.tobytes() for window in windows}) > 1
+
+
+def test_the_order_is_shuffled_and_another_in_each_epoch():
+    batches = WindowBatches(signals((40,) * 20), range(20), 10, 10, seed=3)
+    orders = [whole(batches.epoch(epoch))[1][:, 0].tolist() for epoch in (0, 1)]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted([*range(20)] * 4)
+    assert orders[0] != orders[1] and orders[0] != sorted(orders[0])
+
+
+def test_variety_has_the_deviations_asked_for():
+    """Of a sensor that always reads (0, 0, 1): its length becomes the gain."""
+    still = [np.tile(np.float32([0, 0, 1]), (40, 1))] * 2000
+    given = {"length": 40, "batch_size": 100, "seed": 1}
+    windows = whole(WindowBatches(still, [0] * 2000, **given, gain=0.2).epoch(0))[0][:, 0]
+    gains = np.log(np.linalg.norm(windows, axis=1))
+    assert gains.std() == pytest.approx(0.2, rel=0.1) and abs(gains.mean()) < 0.02
+    turned = whole(WindowBatches(still, [0] * 2000, **given, turn=10).epoch(0))[0][:, 0]
+    # About an axis of any direction two thirds of a small turn's square fall on x and y.
+    away = np.rad2deg(np.arcsin(np.linalg.norm(turned[:, :2], axis=1)))
+    assert np.sqrt(np.mean(away**2)) == pytest.approx(10 * np.sqrt(2 / 3), rel=0.1)
+    assert turned[:, 0].std() == pytest.approx(turned[:, 1].std(), rel=0.15)
+    ramp = [np.arange(400, dtype=np.float32)[:, None]] * 2000
+    paced = WindowBatches(ramp, [0] * 2000, 40, 100, seed=1, pace=0.15).epoch(0)
+    paces = np.log(np.ptp(whole(paced)[0][:, :, 0], axis=1) / 39)
+    assert paces.std() == pytest.approx(0.15, rel=0.1) and abs(paces.mean()) < 0.02
+
+
+def test_a_window_that_spans_all_there_is_has_the_speed_it_has():
+    """Where the pace that was drawn does not fit, angular velocities grow by what it is instead."""
+    ramp = np.arange(25, dtype=np.float32)
+    signal = np.stack([ramp, ramp, ramp, *3 * [np.ones(25, np.float32)]], 1)
+    options = {"pace": 3.0, "angular": (3, 4, 5)}
+    batches = WindowBatches([signal] * 4, [0] * 4, 20, 4, seed=7, **options)
+    for window in whole(batches.epoch(0))[0]:
+        np.testing.assert_allclose(window[0, 3], np.diff(window[:, 0]).mean(), rtol=1e-3)
 
 
 def test_a_turn_is_right_handed():
@@ -166,7 +218,9 @@ def test_a_stream_is_scored_after_its_beginning():
     model = answering([[0.9, 0.1], [0.25, 0.75]])
     one, two = np.float32([0, 1, 1, 0, 1])[:, None], np.float32([1, 1, 0])[:, None]
     # Of the first signal the last three samples count, of the second the last one.
-    assert streamed_accuracy(model, [one, two], [1, 0], after=2) == pytest.approx(3 / 4)
+    assert streamed_accuracy(model, [one, two], [1, 0], length=3) == pytest.approx(3 / 4)
+    with pytest.raises(TooFew, match=r"one of 9 samples or more; the longest has \d"):
+        streamed_accuracy(model, [one, two], [1, 0], length=9)
 
 
 @pytest.mark.parametrize("length", [1, 255, 256, 257])
@@ -192,11 +246,12 @@ def test_a_signal_of_any_length_has_an_answer_after_each_sample(length):
         ),
         ({"signals": signals(channels=4), "mirror": 0.5}, "turn and mirror must be 0 unless"),
         ({"mirror": 1.5}, "mirror must be a number from 0 to 1; got 1.5"),
+        ({"mirror": 0.5, "angular": (3, 4)}, "angular must be all three channels of a sensor or"),
     ],
 )
 def test_bad_input_is_named(change, message):
     given = {"signals": signals(), "labels": [0] * 4, "length": 10, "batch_size": 4, "seed": 0}
     with pytest.raises(ValueError, match=message):
         WindowBatches(**{**given, **change})
-    with pytest.raises(TooFew, match="signals must have one of 60 samples or more; got none"):
+    with pytest.raises(TooFew, match="have one of 60 samples or more; the longest has 50"):
         windows(signals(), [0] * 4, 60)
