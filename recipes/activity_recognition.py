@@ -165,8 +165,9 @@ def publish(config: Publish) -> None:
         _export(run, _load(run), dataset(flags_of(run, Train)))
 
     def with_folds(card: Card) -> Card:
-        return folds_of.in_card(card, config.finished, config.folds) if config.folds else card
+        return folds_of.in_card(card, found, config.finished, config.folds) if found else card
 
+    found = folds_of.read_with(config.finished, config.folds) if config.folds else None
     given = config.finished, config.preset, Train(), write, with_folds
     to_zoo("activity_recognition", *given)
 

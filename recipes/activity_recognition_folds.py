@@ -112,31 +112,35 @@ def section(folds: Folds) -> Section:
     )
 
 
-def in_card(card: Card, finished: Sequence[Path], folds: Sequence[Path]) -> Card:
-    """Return a card with the cross-validation, and the commands that made it.
-
-    Args:
-        card: of a preset, whose last command publishes it.
-        finished: the runs it was made from.
-        folds: those runs and the other folds'.
+def read_with(finished: Sequence[Path], folds: Sequence[Path]) -> Folds:
+    """Read the folds of runs that are to be published.
 
     Raises:
         ValueError, FileNotFoundError: as `read`; or `folds` lacks one of `finished`.
     """
-    found = section(read(folds))
     there = {path.resolve() for path in folds}
     for path in finished:
         if path.resolve() not in there:
-            raise ValueError(
-                f"folds must have the runs that are published too; {path} is not there."
-            )
+            raise ValueError(f"folds must have the runs that are published; {path} is not there.")
+    return read(folds)
+
+
+def in_card(card: Card, found: Folds, finished: Sequence[Path], folds: Sequence[Path]) -> Card:
+    """Return a card with the cross-validation, and the commands that made it.
+
+    Args:
+        card: of a preset, whose last command publishes it.
+        found: what `read_with` gave for `finished` and `folds`.
+        finished: the runs it was made from.
+        folds: those runs and the other folds'.
+    """
     own = {path.resolve() for path in finished}
     others = [RunFolder.open(path) for path in folds if path.resolve() not in own]
     trained = [f"{command(_RECIPE, run, Train())} --no-export" for run in others]
     where = shlex.join(f"runs/{_RECIPE}/{path.name}" for path in folds)
     *before, publish = card.commands
     commands = [*before, *trained, f"{publish} --folds {where}"]
-    return dataclasses.replace(card, measured=[found], commands=commands)
+    return dataclasses.replace(card, measured=[section(found)], commands=commands)
 
 
 def mean(values: dict[int, list[float]]) -> str:
