@@ -106,8 +106,9 @@ class SequenceClassifier(keras.Model):
         elif self.cell == "keras_gru":
             layer = keras.layers.GRU(self.units, return_sequences=True, name="rnn")
         else:
-            options = {"bidirectional": self.bidirectional, "dropout": self.dropout}
-            return encoders.encoder(self.cell, self.units, name="rnn", **options)
+            # Without dropout inside of a Transformer: recurrent cells have none either.
+            reader = {"bidirectional": self.bidirectional, "name": "rnn"}
+            return encoders.encoder(self.cell, self.units, **reader)
         return encoders.both_directions(layer, "rnn") if self.bidirectional else layer
 
     def build(self, input_shape: tuple) -> None:

@@ -35,7 +35,8 @@ class Tagger(keras.Model):
         affix_dim: size of every other feature's vector.
         units: size of the recurrent state, of each direction.
         num_layers: GRUs above each other.
-        dropout: share of features dropped before, between and after the GRUs, in [0, 1).
+        dropout: share of features dropped before, between and after the recurrent layers, in
+            [0, 1); before and after all blocks of a Transformer.
         cell: "gru", "lstm", "rnn" or "transformer", see `encoder`.
         name: of the model.
         trainable: whether its weights are learnt.
@@ -170,9 +171,9 @@ def _word_vectors(
 
 def _stacked(x: Any, cell: str, units: int, num_layers: int, dropout: float) -> Any:
     """Return `[batch, time, 2 units]`, read in both directions."""
-    if cell == "transformer":  # Its blocks stand above each other by themselves.
-        options = {"num_layers": num_layers, "dropout": dropout}
-        return encoder(cell, units, bidirectional=True, name="blocks", **options)(x)
+    # Its blocks stand above each other by themselves, and drop nothing inside: nor does an RNN.
+    if cell == "transformer":
+        return encoder(cell, units, bidirectional=True, num_layers=num_layers, name="blocks")(x)
     for layer in range(num_layers):
         if layer:
             x = layers.Dropout(dropout, name=f"dropout_{layer}")(x)

@@ -338,10 +338,9 @@ def _how(results: Results) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Two things are not equal. On bAbI only the encoders of words and sentences are exchanged: "
-        "in every column the same attention GRU reads the facts. On tags and sentiment the "
-        "Transformer has the task's dropout rate inside too, on what its blocks read and on what "
-        "each branch adds, where recurrent layers drop nothing."
+        "One thing is not equal. On bAbI only the encoders of words and sentences are exchanged: "
+        "in every column the same attention GRU reads the facts. Features are dropped at the same "
+        "places, outside of the cells, and no cell drops any inside."
     )
     for made in sorted({_made(record) for record in results.values()}):
         yield ""
