@@ -49,8 +49,8 @@ LIMITS = (
     "Ten healthy adults were recorded with one watch: other people, another way to wear it or "
     "another device can be beyond what it has learnt.",
     "It always names one of the seven exercises, also where something else is done or nothing.",
-    "It expects 50 samples a second in the units of the recordings, which their authors do not "
-    "name; other units need the factors.",
+    "It expects 50 samples a second in the units of the recordings. Their authors name none; by "
+    "what they read, they are g and radians per second.",
 )
 # Training windows that integers are calibrated on, test windows that are kept as goldens.
 REPRESENTATIVE, GOLDENS = 40, 8
