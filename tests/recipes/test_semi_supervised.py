@@ -251,7 +251,7 @@ def test_words_are_hidden_by_how_rare_they_are_in_the_labelled_reviews():
         (["--teachers", "none"], "run must be a folder with a config.json; got none"),
         (
             ["--pretrained", "none"],
-            "run must be a folder with a config.json, or one of comprehension_",
+            "run must be a folder with a config.json, or one of activity_watch_",
         ),
         (["--words", "none"], "run must be a folder with a config.json; got none"),
         (
