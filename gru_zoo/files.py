@@ -89,12 +89,15 @@ def _move_to_new(partial: Path, path: Path) -> None:
             raise
         return
     try:
-        os.link(partial, path)
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links, such as FAT
+            path.touch(exist_ok=False)
+            os.replace(partial, path)
     except FileExistsError as error:
         raise FileExistsError(message) from error
-    except OSError:  # a file system without links, such as FAT
-        path.touch(exist_ok=False)
-        os.replace(partial, path)
 
 
 def _require_replaceable(path: Path, marks: tuple[str, ...]) -> None:

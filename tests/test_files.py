@@ -174,7 +174,7 @@ def test_the_later_by_an_instant_fails_too(tmp_path, monkeypatch, kind, links):
     path, look = tmp_path / "a", os.path.lexists
     seen = iter([False])
     monkeypatch.setattr(files.os.path, "lexists", lambda path: next(seen, None) or look(path))
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match="path must be new; .*a' was written meanwhile"):
         with atomic_write(path, overwrite=False) as partial:
             if kind == "folder":
                 partial.mkdir()
