@@ -147,7 +147,7 @@ def at(signal: np.ndarray, places: np.ndarray) -> np.ndarray:
     Straight lines would flatten fast movements, which a device then feels as they are.
 
     Args:
-        signal: `[samples, channels]`, two samples or more.
+        signal: `[samples, channels]`; one sample alone stays.
         places: `[n]`, from 0 to the number of samples; beyond the last sample it goes straight on.
 
     Returns:
@@ -157,6 +157,8 @@ def at(signal: np.ndarray, places: np.ndarray) -> np.ndarray:
         >>> at(np.array([[0.0], [1.0], [4.0], [9.0]]), np.array([1.5, 2.0])).tolist()
         [[2.25], [4.0]]
     """
+    if len(signal) == 1:
+        return np.repeat(signal.astype(np.float64), len(places), axis=0)
     first, last = signal[:1] - signal[1:2], signal[-1:] - signal[-2:-1]
     whole = np.concatenate([signal[:1] + first, signal, signal[-1:] + last, signal[-1:] + 2 * last])
     before = np.minimum(places.astype(int), len(signal) - 1)

@@ -133,6 +133,7 @@ def test_between_samples_are_curves():
     np.testing.assert_allclose(
         at(signal, np.array([0, 0.5, 4.5, 5, 5.9]))[:, 0], [0, 0.5, 4.5, 5, 5.9]
     )
+    assert at(np.array([[3.0, 4.0]]), np.array([0, 0.5])).tolist() == [[3.0, 4.0]] * 2
     # Halfway the four neighbours weigh -1, 9, 9 and -1 sixteenths.
     bump = np.eye(6)[:, 2:3]
     np.testing.assert_allclose(at(bump, np.array([0.5, 1.5, 2.5, 3.5]))[:, 0] * 16, [-1, 9, 9, -1])
