@@ -247,6 +247,7 @@ def test_folds_that_are_not_all_of_one_kind_are_refused(tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_folds_of_other_runs_are_no_cards(trained, tmp_path, monkeypatch, capsys):
     """The table must be of the model that the card is about."""
     monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
