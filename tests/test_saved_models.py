@@ -112,7 +112,7 @@ def test_every_format_gives_its_goldens(name, monkeypatch):
         # The model is asked: it does not give goldens that are another's.
         spoilt = {key: a + 0.01 if a.dtype.kind == "f" else a for key, a in golden.items()}
         given, _ = unharmed(model, spoilt, about)
-        for key in golden:
+        for key in golden.keys() - {"inputs"}:  # which are what it is asked with
             if golden[key].dtype.kind == "f":
                 off[key] = goldens.difference({key: given[key]}, {key: spoilt[key]})
         return unharmed(model, golden, about)
