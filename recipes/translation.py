@@ -1,145 +1,66 @@
-"""Translation of image captions between German, English and French.
+"""Translation of image captions (German, English, French) and of everyday sentences.
 
 Task:     one sentence in, its translation out, cased and with punctuation.
-Data:     Multi30k, task 1: 29,000 / 1,014 / 1,000 (test_2016_flickr) image captions.
+Data:     Multi30k, task 1: 29,000 / 1,014 / 1,000 (test_2016_flickr) image captions; with
+          --corpus tatoeba 158,004 / 2,000 / 4,000 sentences in French and English; with --csv
+          your own.
 Model:    joint byte-pair encoding, bidirectional GRU encoder, dot-product attention, two-layer GRU
           decoder, tied source, target and output embeddings; beam search.
 Command:  python -m recipes.translation            (--pair en-de for the reverse direction)
 Papers:   pytorch-seq2seq's tutorial, German to English, lower-cased BLEU: GRU 20.6, bidirectional
-          GRU with attention 28.3, Transformer 36.5.
+          GRU with attention 28.3, Transformer 36.5. Helsinki-NLP's Transformers on other
+          sentences of Tatoeba: French to English 57.5, English to French 50.5.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import statistics
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import tyro
-
-from gru_zoo.data import multi30k
 from gru_zoo.files import atomic_write
 from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
-from recipes import translation_artifact
+from recipes import translation_artifact, translation_data
 from recipes.shared import attention_figure, cli, models, report
-from recipes.shared.flags import ExportFlags, OneRun, PublishFlags
 from recipes.shared.lines import read_lines
 from recipes.shared.publishing import command, open_run, to_zoo
-from recipes.shared.starting import RunFlags, check_flags, flags_of, start_run
+from recipes.shared.starting import flags_of, start_run
 from recipes.translation_artifact import bleu
+from recipes.translation_flags import (
+    RUNS,
+    Evaluate,
+    Export,
+    Predict,
+    Publish,
+    Train,
+    check,
+    with_pair,
+)
 
 if TYPE_CHECKING:
     from gru_zoo.artifacts.card import Card
+    from gru_zoo.data.pairs import Pairs
     from gru_zoo.data.source import Source
     from gru_zoo.models.seq2seq import Seq2Seq
     from gru_zoo.text.subwords import Subwords
 
-RUNS = Path("runs/translation")
-PRESET = "translation_multi30k_de_en_gru_small"
 PICTURES = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Train(RunFlags):
-    """Train a translator and evaluate it on the test split."""
-
-    runs: Path = RUNS
-    """Parent folder of the run's own folder."""
-
-    # Data.
-    pair: str = "de-en"
-    """Source and target language, as in de-en: de, en or fr."""
-    limit: int = 0
-    """Use only this many sentences of each split, for a smoke test; 0 uses all."""
-    vocabulary_size: int = 5_000
-    """Number of subwords, shared by both languages."""
-
-    # Model.
-    cell: Literal["gru", "lstm", "rnn", "transformer"] = "gru"
-    """Recurrent cell of encoder and decoder, or a Transformer."""
-    parameters: int = 0
-    """Choose the units to reach this parameter count (within 2 %); 0 uses --units."""
-    dim: int = 192
-    """Dimension of the subword embeddings."""
-    units: int = 192
-    """Hidden size of each direction."""
-    num_layers: int = 1
-    """Number of stacked bidirectional encoder layers."""
-    heads: int = 4
-    """Number of attention heads."""
-    dropout: float = 0.25
-    """Dropout rate before each layer, 0 to below 1."""
-
-    # Training.
-    smoothing: float = 0.1
-    """Label smoothing, 0 to below 1."""
-    epochs: int = 10
-    """Maximum number of epochs; the learning rate decays to zero over them (cosine)."""
-    patience: int = 3
-    """Stop after this many epochs without a better validation BLEU; 0 behaves like 1."""
-    batch_size: int = 128
-    """Batch size in sentences."""
-    learning_rate: float = 3e-3
-    """Initial learning rate (Adam)."""
-
-    # Search.
-    beams: int = 6
-    """Beam size."""
-    alpha: float = 1.0
-    """Length penalty exponent; 0 disables the penalty."""
-
-    # Export.
-    export: bool = True
-    """Export the artifact (GRU only): SavedModel, TFLite encoder and decoder, card."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluate(OneRun):
-    """Evaluate a trained translator on the test split: BLEU, translations, attention figures."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Predict:
-    """Translate sentences, one per line."""
-
-    texts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sentences to translate; read from standard input if none are given."""
-    run: Path | None = None
-    """Folder of a finished run to use instead of a zoo model."""
-    model: str = PRESET
-    """Name of a pretrained model in the zoo."""
-    json: bool = False
-    """Print one JSON object per line, with the score."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Export(ExportFlags):
-    """Export an artifact again: every format, checked against the model, with its card."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Publish(PublishFlags):
-    """Publish a preset to the zoo from finished runs that differ only in their seed."""
-
-    preset: str = PRESET
-    """Name of the preset in the zoo."""
 
 
 def train(config: Train) -> None:
     """Train, evaluate, export; print one table."""
-    check_flags(config)
+    config = with_pair(config)
+    check(config)
     translation_artifact.new_bleu()  # A missing package is reported before training.
-    training, source = _read("train", config)  # An unknown pair leaves no run behind.
+    training, source = translation_data.load("train", config)  # A bad table leaves no run behind.
     with start_run(config) as run:
         _train(config, run, training, source)
 
 
-def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Source) -> None:
+def _train(config: Train, run: RunFolder, training: Pairs, source: Source) -> None:
     from gru_zoo.models.keras_file import save_keras_file
     from gru_zoo.text.subwords import Subwords
     from gru_zoo.training.fitting import fit, seed_everything
@@ -149,9 +70,10 @@ def _train(config: Train, run: RunFolder, training: multi30k.Pairs, source: Sour
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
     print(f"data: {source.name} {source.version} ({source.reason})")
-    validation, _ = _read("validation", config)
+    validation, _ = translation_data.load("validation", config)
     texts = [*training.source, *training.target]
     subwords = Subwords.fit(texts, config.vocabulary_size, LONGEST)
+    translation_data.require_encodable(subwords, config)
     model = _model(config, subwords)
     print(f"model: {model.cell}, {model.units} units, {model.count_params():,} parameters")
     batches = PairBatches(subwords, training, config.batch_size, config.seed)
@@ -227,7 +149,7 @@ def export(config: Export) -> None:
     run = open_run(config.run, RUNS)
     if config.out:
         flags = flags_of(run, Train)
-        pairs, source = _read("test", flags)
+        pairs, source = translation_data.load("test", flags)
         run.pin_data(source.as_dict())
         task = translation_artifact.task_of(pairs, flags.beams, flags.alpha, few=True)
         translation_artifact.write_files(_load(run), config.out, task, config.overwrite)
@@ -242,11 +164,6 @@ def publish(config: Publish) -> None:
         _export(run, _load(run))
 
     to_zoo("translation", config.finished, config.preset, Train(), write)
-
-
-def _read(split: str, config: Train) -> tuple[multi30k.Pairs, Source]:
-    pairs, source = multi30k.load(split, config.pair)
-    return multi30k.Pairs(*(texts[: config.limit or None] for texts in pairs)), source
 
 
 def _model(config: Train, subwords: Subwords) -> Seq2Seq:
@@ -299,7 +216,7 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
     config = flags_of(run, Train)
     figures = {}
     for split in ("validation", "test"):
-        pairs, source = _read(split, config)
+        pairs, source = translation_data.load(split, config)
         run.pin_data(source.as_dict())
         found = _translate(model, pairs.source, config.beams, config.alpha)
         translations = [model.subwords.decode(one.ids) for one in found]
@@ -331,7 +248,7 @@ def _evaluate(run: RunFolder, model: Seq2Seq) -> None:
 def _export(run: RunFolder, model: Seq2Seq) -> Card:
     """Write the run's artifact, checked on the whole test split."""
     config = flags_of(run, Train)
-    test, source = _read("test", config)
+    test, source = translation_data.load("test", config)
     run.pin_data(source.as_dict())
     trained = command("translation", run, Train())
     return translation_artifact.write_artifact(run, model, test, config, trained)

@@ -6,47 +6,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gru_zoo.data import multi30k
+from gru_zoo.data.pairs import Pairs
+from recipes import translation_data
 from recipes.shared import models
 from recipes.shared.device_files import write_compared
 from recipes.shared.presets import folder_to_rewrite
 from recipes.shared.publishing import require_same_data, score_of
+from recipes.translation_card import words_of
+from recipes.translation_flags import Train
 
 if TYPE_CHECKING:
     import sacrebleu
 
     from gru_zoo.artifacts.card import About, Card
     from gru_zoo.artifacts.translator import Task
-    from gru_zoo.data.multi30k import Pairs
     from gru_zoo.models.seq2seq import Seq2Seq
     from gru_zoo.training.runs import RunFolder
 
-NAMES = {"de": "German", "en": "English", "fr": "French"}
-USES = (
-    "A small example of attention and beam search on a device. It was trained on captions of "
-    "everyday pictures and knows little else: not meant for other texts."
-)
-# https://github.com/bentrevett/pytorch-seq2seq: its own tokens, not sacreBLEU's. Cards of every
-# direction have them.
-PUBLISHED = tuple(
-    {
-        "system": f"German to English: {system}",
-        "value": f"{value} (lower case)",
-        "source": "bentrevett/pytorch-seq2seq",
-    }
-    for system, value in (
-        ("bidirectional GRU with attention, 20.5 M parameters", "28.3"),
-        ("Transformer", "36.5"),
-        ("GRU", "20.6"),
-    )
-)
-LIMITS = (
-    "It was trained on {captions:,} captions: words that do not occur in them are spelt from "
-    "subwords, often wrongly.",
-    "It translates one sentence at a time, without context.",
-    "Captions describe people by what can be seen of them, and the model reproduces their biases.",
-)
 GOLDENS = 16
+# What a card has for a corpus where that is a user's table.
+OWN = "own"
 
 
 def new_bleu() -> sacrebleu.BLEU:
@@ -87,7 +66,7 @@ def task_of(pairs: Pairs, beams: int, alpha: float, few: bool = False) -> Task:
     from gru_zoo.artifacts.translator import COMPARED, Task
 
     if few:
-        pairs = multi30k.Pairs(*(texts[:COMPARED] for texts in pairs))
+        pairs = Pairs(*(texts[:COMPARED] for texts in pairs))
 
     def score(translations: Sequence[str]) -> float:
         return bleu(translations, pairs.target)[0]
@@ -140,15 +119,21 @@ def write_files(model: Seq2Seq, out: Path, task: Task, overwrite: bool) -> None:
 
 
 def test_of(model: Seq2Seq) -> Pairs:
-    """Return the test split of a preset's language pair, or the part that its run has read.
+    """Return the test split of a preset's corpus, or the part that its run has read.
 
     Raises:
-        ValueError: it is not the one that the preset's scores are of.
+        ValueError: it is not the one that the preset's scores are of, or it is of a user's table.
     """
     known = model.card.configuration
-    pairs, source = multi30k.load("test", known["pair"])
+    if known.get("corpus") == OWN:
+        raise ValueError(
+            f"preset must be trained on a corpus; {model.card.name} was on "
+            f"{model.card.data['name']}: export --run its run, which knows the columns."
+        )
+    flags = {name: known[name] for name in ("corpus", "pair", "limit") if name in known}
+    pairs, source = translation_data.load("test", Train(**flags))
     require_same_data(model.card, source)
-    return multi30k.Pairs(*(texts[: known.get("limit", 0) or None] for texts in pairs))
+    return pairs
 
 
 def rewrite_preset(name: str) -> Card:
@@ -175,7 +160,6 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
     from gru_zoo.artifacts.translator import translator_configuration
 
     metrics = run.metrics()
-    source, target = config.pair.split("-")
     history = [
         [
             int(row["epoch"]),
@@ -192,16 +176,16 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
         f"sacreBLEU signature {metrics['signature']}."
     )
     whole = metrics["data"]["splits"]["train"]["size"]
-    captions = min(config.limit or whole, whole)
+    words = words_of(config, trained_on=min(config.limit or whole, whole))
     columns = ["epoch", "training loss", "validation loss", "validation BLEU"]
     return About(
         name=run.path.name,
         task="translation",
-        language=[source, target],
-        summary=f"Translates {NAMES[source]} image captions into {NAMES[target]}.",
-        uses=USES,
+        language=config.pair.split("-"),
+        summary=words.summary,
+        uses=words.uses,
         metric="bleu",
-        dataset="bentrevett/multi30k",
+        dataset=words.dataset,
         data=metrics["data"],
         scored_on=metrics["scored_on"],
         scores=[score_of(run)],
@@ -209,12 +193,13 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
         commands=[command],
         configuration={
             **translator_configuration(model),
+            "corpus": OWN if config.csv else config.corpus,
             "pair": config.pair,
             "beams": config.beams,
             "alpha": config.alpha,
             **({"limit": config.limit} if config.limit else {}),
         },
-        published=PUBLISHED,
+        published=words.published,
         measured=[Section("Learning curve", columns, history, text)],
-        limits=[limit.format(captions=captions) for limit in LIMITS],
+        limits=list(words.limits),
     )

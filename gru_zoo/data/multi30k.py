@@ -13,10 +13,11 @@ import gzip
 import hashlib
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gru_zoo.arguments import one_of
 from gru_zoo.data import manual, network
+from gru_zoo.data.pairs import Pairs, languages
 from gru_zoo.data.source import Source
 
 NAME = "multi30k"
@@ -39,28 +40,6 @@ CHECKSUMS = {
     "test_2016_flickr.en": "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
     "test_2016_flickr.fr": "cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6",
 }
-
-
-class Pairs(NamedTuple):
-    """Sentences in one language and their translations, in the order of the files."""
-
-    source: list[str]
-    target: list[str]
-
-
-def languages(pair: str) -> tuple[str, str]:
-    """Return the two languages of a pair such as "de-en", which is from German to English.
-
-    Raises:
-        ValueError: no such pair; the message lists them.
-
-    Example:
-        >>> languages("de-en")
-        ('de', 'en')
-    """
-    known = [f"{one}-{other}" for one in LANGUAGES for other in LANGUAGES if one != other]
-    source, _, target = one_of("pair", pair, known).partition("-")
-    return source, target
 
 
 def raw_name(split: str, language: str) -> str:
@@ -118,7 +97,7 @@ def load(split: str, pair: str = "de-en") -> tuple[Pairs, Source]:
         29000
     """
     one_of("split", split, FILES)
-    both = languages(pair)
+    both = languages(pair, LANGUAGES)
     for folder in manual.data_dirs():
         if (folder / NAME / VERSION / "dataset_info.json").is_file():
             return _prepared(folder, split, both), _record("a prepared folder was found")

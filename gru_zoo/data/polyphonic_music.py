@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from gru_zoo.arguments import one_of
-from gru_zoo.data import manual, network
+from gru_zoo.data.raw_files import found_or_fetched
 from gru_zoo.data.source import Source
-from gru_zoo.files import atomic_write, sha256
+from gru_zoo.files import sha256
 
 KEYS = 88  # of a piano, from the lowest A
 LOWEST_KEY = 21  # its number in MIDI
@@ -67,7 +67,8 @@ def load(split: str, dataset: str = "jsb_chorales") -> tuple[list[np.ndarray], S
         (229, (129, 88))
     """
     one_of("split", split, SPLITS)
-    path, reason = _find(one_of("dataset", dataset, FILES))
+    file = FILES[one_of("dataset", dataset, FILES)]
+    path, reason = found_or_fetched("polyphonic_music", file, ADDRESS + file, CHECKSUMS[file])
     official = _read(path, CHECKSUMS[path.name])
     sizes = {
         name: (len(pieces), f"{len(pieces)} pieces, {sum(map(len, pieces)):,} frames: official")
@@ -78,32 +79,6 @@ def load(split: str, dataset: str = "jsb_chorales") -> tuple[list[np.ndarray], S
     # Copies: what is read once is kept, whatever a caller does with its own.
     pieces = [piece.copy() for piece in official[split]]
     return pieces, Source(name, COMMIT[:7], ORIGIN, LICENCE, sizes, checksums, reason)
-
-
-def _find(dataset: str) -> tuple[Path, str]:
-    """Return the file of a data set, fetched if need be, and where it was."""
-    name = FILES[dataset]
-    if (path := manual.raw_file(f"polyphonic_music/{name}")) is not None:
-        return path, "a raw file was found"
-    folder = manual.writable_data_dir() / "downloads/manual/polyphonic_music"
-    ways = f"Put it into {folder}, or have a network."
-    if not network.answers(ADDRESS + name):
-        raise FileNotFoundError(
-            f"{name} is not there as a raw file, and {ADDRESS + name} gave no answer within "
-            f"{network.PATIENCE:g} seconds. {ways}"
-        )
-    import keras
-
-    # Under its own name once it is whole: another process may be looking for it.
-    with network.downloading(name, ways), atomic_write(folder / name) as partial:
-        keras.utils.get_file(
-            name,
-            ADDRESS + name,
-            cache_dir=partial.parent,
-            cache_subdir="",
-            file_hash=CHECKSUMS[name],
-        )
-    return folder / name, "downloaded"
 
 
 @functools.lru_cache(maxsize=1)

@@ -19,6 +19,19 @@ from gru_zoo.text import surrogates
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 PAD, START, END, UNKNOWN = range(4)
+# Keyboards and editors write these by themselves; read as what stands for them in a text that has
+# been typed plainly, by subwords that do not know them.
+TYPOGRAPHY = {
+    "\u00a0": " ",
+    "\u2009": " ",
+    "\u202f": " ",
+    "\u200b": "",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u2026": "...",
+}
 # What a translation never holds.
 BANNED = (PAD, START, UNKNOWN)
 
@@ -54,6 +67,8 @@ class Subwords:
             raise ValueError(f"definition must start with {SPECIAL}; got {first}.")
         # "<s>" in a text, a tag of HTML, is three characters and no beginning.
         self._tokenizer.encode_special_tokens = True
+        unknown = {c: p for c, p in TYPOGRAPHY.items() if self._tokenizer.token_to_id(c) is None}
+        self._plain = str.maketrans(unknown)
 
     @classmethod
     def fit(cls, texts: Iterable[str], size: int, longest: int) -> Subwords:
@@ -101,7 +116,8 @@ class Subwords:
         """
         texts = list(several("texts", texts))
         numbers = numbers or range(1, len(texts) + 1)
-        texts = [_string(number, text) for number, text in zip(numbers, texts, strict=True)]
+        given = zip(numbers, texts, strict=True)
+        texts = [_string(number, text).translate(self._plain) for number, text in given]
         try:
             rows = [row.ids for row in self._tokenizer.encode_batch(texts)]
         except TypeError:  # One has half of a surrogate pair, which UTF-8 lacks.
@@ -118,7 +134,7 @@ class Subwords:
             if len(ids) > self.longest:
                 raise ValueError(
                     f"texts must have at most {self.longest} subwords; number {number} has "
-                    f"{len(ids)}."
+                    f"{len(ids)}: {text[:40]!r}."
                 )
         return rows
 

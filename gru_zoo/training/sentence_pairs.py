@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gru_zoo.arguments import TooFew
-from gru_zoo.data.multi30k import Pairs
+from gru_zoo.data.pairs import Pairs
 from gru_zoo.decoding.translating import translate_greedily
 from gru_zoo.models.seq2seq import Seq2Seq
 from gru_zoo.text.subwords import END, START, Subwords, padded

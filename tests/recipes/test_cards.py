@@ -175,7 +175,7 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
     shipped = card("translation_multi30k_de_en_gru_small")
     run = finished(shipped.data, "bleu", signature="none", scored_on="all")
     for limit, captions in ((0, "29,000"), (2000, "2,000"), (40_000, "29,000")):
-        config = translation.Train(limit=limit)
+        config = translation.Train(pair="de-en", limit=limit)
         about = translation_artifact._about(run, None, config, "a command")
         assert list(about.published) == shipped.published
         # What files are compared on when they are written again.
@@ -184,6 +184,29 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
         assert limits[0].startswith(f"It was trained on {captions} captions: words")
         assert limits[1:] == shipped.limits[1:]
         assert (limits == shipped.limits) == (captions == "29,000")
+
+
+def test_a_translators_card_is_of_what_it_learnt_from(finished, monkeypatch):
+    monkeypatch.setattr("gru_zoo.artifacts.translator.translator_configuration", lambda model: {})
+    data = {"splits": {"train": {"size": 31}}}
+    run = finished(data, "bleu", signature="none", scored_on="all")
+
+    def about(**flags):
+        return translation_artifact._about(run, None, translation.Train(**flags), "a command")
+
+    english = about(corpus="tatoeba", pair="fr-en")
+    assert english.summary == "Translates everyday French sentences into English."
+    assert english.configuration["corpus"] == "tatoeba" and english.language == ["fr", "en"]
+    assert [row["value"] for row in english.published] == ["57.5"]
+    french = about(corpus="tatoeba", pair="en-fr")
+    assert [row["value"] for row in french.published] == ["50.5"]
+    own = about(csv="some/mine.csv", pair="fr-nds")
+    assert own.summary == "Translates sentences from French into nds."
+    assert own.dataset == "mine.csv" and not own.published
+    assert own.limits[0].startswith("It was trained on 31 sentences: words")
+    known = SimpleNamespace(name="mine", configuration=own.configuration, data={"name": "mine.csv"})
+    with pytest.raises(ValueError, match="must be trained on a corpus; mine was on mine.csv"):
+        translation_artifact.test_of(SimpleNamespace(card=known))
 
 
 def test_a_card_names_a_teacher_that_had_read_other_texts():

@@ -8,6 +8,7 @@ import itertools
 from pathlib import Path
 
 from gru_zoo.data import multi30k
+from gru_zoo.data.pairs import Pairs, languages
 from gru_zoo.data.source import Source
 
 _WHO = (("Ein Mann", "A man"), ("Eine Frau", "A woman"), ("Ein Hund", "A dog"))
@@ -15,7 +16,7 @@ _DOES = (("sieht", "sees"), ("malt", "paints"), ("jagt", "chases"), ("trägt", "
 _WHAT = (("ein Haus", "a house"), ("einen Ball", "a ball"), ("die Katze", "the cat"))
 
 
-def pairs(split: str) -> multi30k.Pairs:
+def pairs(split: str) -> Pairs:
     """Return German and English; the splits differ in their words' combinations."""
     rows = [
         (f"{who[0]} {does[0]} {what[0]}.", f"{who[1]} {does[1]} {what[1]}.")
@@ -24,17 +25,17 @@ def pairs(split: str) -> multi30k.Pairs:
     part = {"train": lambda i: i % 6 < 4, "validation": lambda i: i % 6 == 4}
     keep = part.get(split, lambda i: i % 6 == 5)
     kept = [row for number, row in enumerate(rows) if keep(number)]
-    return multi30k.Pairs(*map(list, zip(*kept, strict=True)))
+    return Pairs(*map(list, zip(*kept, strict=True)))
 
 
-def load(split: str, pair: str = "de-en") -> tuple[multi30k.Pairs, Source]:
+def load(split: str, pair: str = "de-en") -> tuple[Pairs, Source]:
     """Stand in for `multi30k.load`."""
-    both = multi30k.languages(pair)
+    both = languages(pair, multi30k.LANGUAGES)
     given = pairs(split)
     texts = {"de": given.source, "en": given.target}
     sizes = {s: (len(pairs(s).source), f"its {s}") for s in ("train", "validation", "test")}
     record = Source("small captions", "0", "https://example.org", "CC0", sizes, {})
-    return multi30k.Pairs(*(texts[language] for language in both)), record
+    return Pairs(*(texts[language] for language in both)), record
 
 
 def write_raw(folder: Path) -> dict[str, str]:

@@ -91,6 +91,16 @@ def test_an_unknown_character_among_known_ones(subwords):
     assert UNKNOWN in subwords.encode(["Haus 日"])[0]
 
 
+def test_what_a_keyboard_writes_by_itself_is_read_as_typed(subwords):
+    learnt = Subwords.fit(['l\'eau va ! "..."'] * 3, size=60, longest=40)
+    typed = learnt.encode(["l'eau va !", '"eau..."'])
+    assert learnt.encode(["l\u2019eau\u202fva\u00a0!\u200b", "\u201ceau\u2026\u201d"]) == typed
+    assert not any(UNKNOWN in row for row in typed)
+    # Subwords that know such a character keep it.
+    knows = Subwords.fit(["l\u2019eau", "l'eau"] * 3, size=60, longest=40)
+    assert knows.decode(knows.encode(["l\u2019eau"])[0]) == "l\u2019eau"
+
+
 def test_configuration(subwords):
     again = Subwords.from_config(subwords.get_config())
     assert again.encode(["Ein Mann."]) == subwords.encode(["Ein Mann."])

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("tokenizers")
 
 from gru_zoo.arguments import TooFew  # noqa: E402
-from gru_zoo.data.multi30k import Pairs  # noqa: E402
+from gru_zoo.data.pairs import Pairs  # noqa: E402
 from gru_zoo.decoding.translating import translate_greedily  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
