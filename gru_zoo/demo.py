@@ -3,9 +3,9 @@
     python -m gru_zoo.demo                  http://localhost:8000, for this machine only
     python -m gru_zoo.demo --out site       the same files as a folder for any static server
 
-index.html asks text classifiers, next-words.html language models. The pages, LiteRT.js and the
-models make one closed set of files, the `site`; nothing else of the disk can be asked for, and the
-pages ask for nothing else.
+index.html asks text classifiers, next-words.html language models, translate.html translators. The
+pages, LiteRT.js and the models make one closed set of files, the `site`; nothing else of the disk
+can be asked for, and the pages ask for nothing else.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import os
 import shutil
 import sys
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gru_zoo import zoo
 from gru_zoo.files import atomic_write
+
+if TYPE_CHECKING:
+    from gru_zoo.artifacts.card import Card
 
 PAGE = Path(__file__).resolve().parents[1] / "demo"
 # Variants whose inputs and outputs LiteRT.js has types for: float32, int32 and uint8 only.
@@ -33,7 +36,10 @@ VARIANTS = ("float32", "int8")
 LISTS = {
     "models/presets.json": "text-classification",
     "models/language_models.json": "text-generation",
+    "models/translators.json": "translation",
 }
+# What the two files of a translator are called before the variant; others are one file a variant.
+PARTS = ("encoder", "decoder")
 
 # Where npm puts LiteRT.js. Addresses say "litert": hosts of static files leave out node_modules.
 LITERT = "node_modules/@litertjs"
@@ -67,8 +73,9 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
         task: of the models, as their cards name it.
 
     Returns:
-        One record a model, the smallest first: name, summary, metric, labels of a classifier, and
-        files, one for each of `VARIANTS`: variant, path, bytes, sha256, score, scored_on.
+        One record a model, the smallest first: name, summary, metric, labels of a classifier,
+        languages, beams and alpha of a translator, and files, one for each of `VARIANTS`: variant,
+        bytes, score, scored_on, and path and sha256, or those of a translator's `PARTS`.
 
     Raises:
         ValueError: a card is corrupt.
@@ -79,32 +86,67 @@ def presets(task: str = "text-classification") -> list[dict[str, Any]]:
     """
     records = []
     for card in map(zoo.card, zoo.list_models()):
-        exports = [export for export in card.exports if export["variant"] in VARIANTS]
+        files = _translator_files(card) if task == "translation" else _files(card)
         # What completes words has no word to complete where a model reads characters.
         characters = card.metric == "bits_per_character"
-        if card.task != task or characters or not exports:
+        if card.task != task or characters or not files:
             continue
-        labels = card.configuration.get("labels")
+        shown = {name: card.configuration.get(name) for name in ("labels", "beams", "alpha")}
         records.append(
             {
                 "name": card.name,
                 "summary": card.summary,
-                **({"labels": labels} if labels else {}),
+                "language": card.language,
+                **{name: value for name, value in shown.items() if value is not None},
                 "metric": card.metric,
-                "files": [
-                    {
-                        "variant": export["variant"],
-                        "path": f"{card.name}/{export['file']}",
-                        **card.files[export["file"]],
-                        "score": export.get("metric"),
-                        "scored_on": export.get("scored_on", card.scored_on),
-                    }
-                    for export in exports
-                ],
+                "files": files,
             }
         )
     # The smallest first: it is what a page begins with, and a phone has to fetch it.
     return sorted(records, key=lambda record: min(file["bytes"] for file in record["files"]))
+
+
+def _files(card: Card) -> list[dict[str, Any]]:
+    """Return a record for each variant of a model of one file."""
+    return [
+        {**_place(card, export["file"]), **_figures(card, export)}
+        for export in card.exports
+        if export["variant"] in VARIANTS
+    ]
+
+
+def _translator_files(card: Card) -> list[dict[str, Any]]:
+    """Return a record for each variant that a translator has both files of."""
+    exports = {export["file"]: export for export in card.exports}
+    records = []
+    for variant in VARIANTS:
+        names = {part: f"{part}_{variant}.tflite" for part in PARTS}
+        if all(name in exports for name in names.values()):
+            parts = {part: _place(card, name) for part, name in names.items()}
+            size = sum(place["bytes"] for place in parts.values())
+            figures = _figures(card, exports[names["decoder"]])
+            records.append({**parts, "bytes": size, **figures})
+    return records
+
+
+def _place(card: Card, file: str) -> dict[str, Any]:
+    return {"path": f"{card.name}/{file}", **card.files[file]}
+
+
+def _figures(card: Card, export: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "variant": export["variant"],
+        "score": export.get("metric"),
+        "scored_on": export.get("scored_on", card.scored_on),
+    }
+
+
+def _paths(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the addresses of the files that a model's record speaks of, below `models/`."""
+    for file in record["files"]:
+        for place in (file, *(file[part] for part in PARTS if part in file)):
+            if "path" in place:
+                yield place["path"]
 
 
 def site(compared: bool = True) -> dict[str, Path | bytes]:
@@ -136,10 +178,10 @@ def site(compared: bool = True) -> dict[str, Path | bytes]:
     own = [path for path in (*PAGE.glob("*.html"), *(PAGE / "src").iterdir()) if _is_sent(path)]
     files = {path.relative_to(PAGE).as_posix(): path for path in sorted(own)}
     files |= runtime
-    for name, file in ((model["name"], file) for model in models for file in model["files"]):
+    for name, path in ((model["name"], path) for model in models for path in _paths(model)):
         if compared:
-            zoo.verify(name, Path(file["path"]).name)
-        files[f"models/{file['path']}"] = zoo.models_folder() / file["path"]
+            zoo.verify(name, Path(path).name)
+        files[f"models/{path}"] = zoo.models_folder() / path
     for path, records in lists.items():
         files[path] = json.dumps(records, ensure_ascii=False).encode()
     return files

@@ -76,12 +76,14 @@ def ask(page):
         ("/", "text/html; charset=utf-8"),
         ("/index.html?x=1", "text/html; charset=utf-8"),
         ("/next-words.html", "text/html; charset=utf-8"),
+        ("/translate.html", "text/html; charset=utf-8"),
         ("/src/app.js", "text/javascript; charset=utf-8"),
         ("/src/style.css", "text/css; charset=utf-8"),
         ("/src/icon.svg", "image/svg+xml"),
         ("/litert/core/wasm/litert_wasm_internal.wasm", "application/wasm"),
         ("/models/presets.json", "application/json; charset=utf-8"),
         ("/models/language_models.json", "application/json; charset=utf-8"),
+        ("/models/translators.json", "application/json; charset=utf-8"),
     ],
 )
 def test_files_have_the_types_that_browsers_ask_for(ask, path, kind):
@@ -105,6 +107,22 @@ def test_the_presets_name_files_that_are_served(ask):
             assert (status, len(body)) == (200, file["bytes"])
             assert headers["Content-Type"] == "application/octet-stream"
             assert 0.5 < file["score"] < 1
+
+
+def test_a_translator_is_two_files_of_each_variant(ask):
+    presets = json.loads(ask("/models/translators.json")[2])
+    translators = [name for name in list_models() if card(name).task == "translation"]
+    assert {preset["name"] for preset in presets} == set(translators)
+    for preset in presets:
+        assert [file["variant"] for file in preset["files"]] == ["float32", "int8"]
+        assert preset["beams"] == 6 and preset["alpha"] == 1.0 and len(preset["language"]) == 2
+        for file in preset["files"]:
+            parts = [file["encoder"], file["decoder"]]
+            assert file["bytes"] == sum(part["bytes"] for part in parts)
+            for part in parts:
+                status, _, body = ask(f"/models/{part['path']}")
+                assert (status, len(body)) == (200, part["bytes"])
+            assert 20 < file["score"] < 100
 
 
 def test_a_question_about_a_file_sends_no_file(ask):

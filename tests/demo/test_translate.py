@@ -1,0 +1,229 @@
+"""The page of translators in headless Chromium: its translations are the files' in Python."""
+
+import json
+
+import pytest
+
+pytest.importorskip("tokenizers")
+
+from gru_zoo import demo, list_models  # noqa: E402
+from gru_zoo.export import LiteTranslator  # noqa: E402
+from gru_zoo.text.subwords import Subwords  # noqa: E402
+from gru_zoo.zoo import card, models_folder  # noqa: E402
+from tests.demo import small_zoo  # noqa: E402
+from tests.demo.chromium import DESKTOP, PHONE  # noqa: E402
+from tests.demo.conftest import running  # noqa: E402
+from tests.demo.hands import choose, enter  # noqa: E402
+from tests.demo.small_zoo import BACK, THERE  # noqa: E402
+from tests.nasty_texts import NASTY, known_characters, random_texts  # noqa: E402
+from tests.small_data import small_captions  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+TRANSLATORS = [name for name in list_models() if card(name).task == "translation"]
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    """Put a zoo of two translators in the place of the shipped one; return its folder."""
+    folder = tmp_path_factory.mktemp("zoo")
+    small_zoo.make_translators(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRU_ZOO_MODELS", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def page(chromium, zoo):
+    """Open the page once; at the end, look for problems."""
+    with running(demo.Server(0)) as server:
+        chromium.resize(DESKTOP)
+        chromium.requests.clear()
+        chromium.open(f"{server.address}translate.html")
+        yield chromium
+        assert chromium.problems == []
+        assert all(address.startswith(server.address) for address in chromium.requests)
+
+
+def shown(page, place: str = "translation") -> str:
+    return page.evaluate(f"document.getElementById('{place}').textContent")
+
+
+def others(page) -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('#others li')].map((e) => e.textContent)")
+
+
+def expected(folder, name: str, variant: str, text: str) -> list[str]:
+    """Return the translations that Python finds with the same files, the best first."""
+    paths = [folder / name / f"{part}_{variant}.tflite" for part in ("encoder", "decoder")]
+    lite = LiteTranslator(*paths)
+    found = [lite.subwords.decode(one.ids) for one in lite.search(text, beams=3, alpha=0.5)]
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("variant", ["float32", "int8"])
+@pytest.mark.parametrize("name", [THERE, BACK])
+def test_translations_are_pythons(page, zoo, name, variant):
+    choose(page, name, variant)
+    # One of a length, and of another: each has its own sizes of every input.
+    texts = [*small_captions.pairs("test").source, "Hund.", "die Katze", "ein ein ein ein ein Ball"]
+    seen = set()
+    for text in texts:
+        enter(page, text)
+        first, *more = expected(zoo, name, variant, text)
+        assert shown(page) == first and others(page) == more, text
+        seen.add(first)
+    assert len(seen) > 3
+    assert shown(page, "score") == "2.50 on nothing"
+    assert "a sentence (median of" in shown(page, "latency")
+
+
+def test_a_text_is_translated_a_sentence_at_a_time(page, zoo):
+    choose(page, THERE, "float32")
+    sentences = ["Ein Hund jagt die Katze.", "Ein Mann malt!", "Eine Frau sieht ein Haus."]
+    first, second, third = (expected(zoo, THERE, "float32", one)[0] for one in sentences)
+    enter(page, f"{sentences[0]} {sentences[1]}\n\n{sentences[2]}\n")
+    assert shown(page) == f"{first} {second}\n\n{third}\n"
+    assert shown(page, "note") == "3 sentences"
+    assert others(page) == expected(zoo, THERE, "float32", sentences[2])[1:]
+    # What has not changed is not asked for again.
+    page.evaluate("""(async () => {
+        const { Translator } = await import("./src/translator.js");
+        const translate = Translator.prototype.translate;
+        globalThis.asked = [];
+        Translator.prototype.translate = function (text, wanted) {
+            asked.push(text);
+            return translate.call(this, text, wanted);
+        };
+    })()""")
+    enter(page, f"{sentences[0]} {sentences[2]} Ein Ball.")
+    assert page.evaluate("asked") == ["Ein Ball."]
+
+
+def test_what_cannot_be_translated_stays_and_is_said(page, zoo):
+    choose(page, THERE, "float32")
+    enter(page, "Ein Hund. \u65e5\u672c\u8a9e\u3002")
+    translated = expected(zoo, THERE, "float32", "Ein Hund.")[0]
+    assert shown(page) == f"{translated} \u65e5\u672c\u8a9e\u3002"
+    lack = "2 sentences, 1 without a character that the model knows, left as it is"
+    assert shown(page, "note") == lack
+    enter(page, "Haus " * 400)
+    assert shown(page, "note") == "1 sentence; 1 too long: the end is not read"
+    # Of what is read, twenty subwords, it is the translation.
+    whole = " ".join(["Haus"] * 20)
+    enter(page, whole)
+    read = expected(zoo, THERE, "float32", whole)[0]
+    assert shown(page) == read and shown(page, "note") == "1 sentence"
+    enter(page, f"{whole} Haus")
+    assert shown(page) == read
+    enter(page, "x" * 100_000)
+    assert shown(page, "note").endswith("too long: the end is not read")
+    enter(page, "")
+    assert (shown(page), shown(page, "note")) == ("", "No text")
+    assert page.evaluate("document.getElementById('more').hidden")
+
+
+def test_languages_are_named_and_the_example_is_the_models(page):
+    page.open(page.evaluate("location.href"))
+    choose(page, THERE, "int8")
+    assert (
+        shown(page, "from") == "Text in German" and shown(page, "to") == "Translation into English"
+    )
+    value = "document.getElementById('text').value"
+    assert page.evaluate(value) == "Zwei Hunde spielen im Schnee."
+    choose(page, BACK, "int8")
+    assert (
+        shown(page, "from") == "Text in English" and shown(page, "to") == "Translation into German"
+    )
+    assert page.evaluate(value).startswith("Where is the nearest station?")
+    languages = "['text', 'translation', 'others'].map((id) => document.getElementById(id).lang)"
+    assert page.evaluate(languages) == ["en", "de", "de"]
+    enter(page, "My own.")
+    choose(page, THERE, "int8")
+    assert page.evaluate(value) == "My own."
+
+
+def test_what_assistive_technology_is_told(page, zoo):
+    choose(page, THERE, "float32")
+    enter(page, "Ein Hund.")
+    heard = json.dumps(expected(zoo, THERE, "float32", "Ein Hund.")[0].strip())
+    page.wait(f"document.getElementById('spoken').textContent === {heard}")
+    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
+    told = {
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored")
+    }
+    assert {
+        ("heading", "Translation"),
+        ("combobox", "Model"),
+        ("textbox", "Text in German"),
+        ("region", "Translation into English"),
+    } <= told
+    assert any(role == "status" for role, _ in told)
+
+
+def test_it_fits_a_narrow_screen(page):
+    page.resize(PHONE, scale=2)
+    enter(page, "Haus" * 100)
+    page.evaluate("document.getElementById('more').open = true")
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
+    page.resize(DESKTOP)
+
+
+@pytest.fixture
+def ids_on_the_page(page):
+    """Return a function (definition, texts) -> (ids, text again) of each, in JavaScript."""
+
+    def encode(definition: str, texts: list[str]) -> list[tuple[list[int], str]]:
+        return page.evaluate(f"""(async () => {{
+            const {{ Subwords }} = await import("./src/subwords.js");
+            const subwords = new Subwords({json.dumps(definition)});
+            const ids = {json.dumps(texts)}.map((text) => subwords.encode(text));
+            return ids.map((row) => [row, subwords.decode(row)]);
+        }})()""")
+
+    return encode
+
+
+@pytest.fixture(scope="module")
+def definitions(zoo):
+    """The subwords of every shipped translator and of a small one, as many as a text may have."""
+    small = LiteTranslator(zoo / THERE / "encoder_int8.tflite", zoo / THERE / "decoder_int8.tflite")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GRU_ZOO_MODELS")
+        folders = [models_folder() / name / "assets" for name in TRANSLATORS]
+    texts = [(folder / "subwords.json").read_text(encoding="utf-8") for folder in folders]
+    found = [json.loads(text)["definition"] for text in texts] + [small.subwords.definition]
+    return [Subwords(definition, 10**6) for definition in found]
+
+
+def test_ids_equal_pythons(ids_on_the_page, definitions):
+    raw = [text for text in NASTY + random_texts(300) if len(text) < 4_000]
+    texts = [text.decode(errors="replace") for text in raw]
+    characters = known_characters()
+    texts += [
+        " ".join(f"a{character}b" for character in characters[start : start + 200])
+        for start in range(0, len(characters), 200)
+    ]
+    texts += ["\ud83d half", "l\u2019eau\u202f!", "<s>a</s> <pad>", "\u2581a \u2581", "a  b   c "]
+    for subwords in definitions:
+        compared = 0
+        for text, (ids, again) in zip(
+            texts, ids_on_the_page(subwords.definition, texts), strict=True
+        ):
+            try:
+                [wanted] = subwords.encode([text])
+            except ValueError:  # nothing that it knows
+                assert set(ids) <= {3, *subwords.encode(["a "])[0][:1]} or not again.strip()
+                continue
+            assert ids == wanted, text[:50]
+            assert again == subwords.decode(wanted)
+            compared += 1
+        assert compared > 400
+
+
+def test_subwords_of_another_kind_are_refused(ids_on_the_page, definitions):
+    other = definitions[0].definition.replace('"NFC"', '"NFKC"')
+    with pytest.raises(RuntimeError, match="subwords of another kind: BPE,NFKC,Metaspace"):
+        ids_on_the_page(other, ["a"])
