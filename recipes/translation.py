@@ -24,9 +24,9 @@ from gru_zoo.files import atomic_write
 from gru_zoo.text import surrogates
 from gru_zoo.training.runs import RunFolder
 from recipes import translation_artifact, translation_data
-from recipes.shared import attention_figure, cli, models, report
+from recipes.shared import attention_figure, cli, models, origins, report
 from recipes.shared.lines import read_lines
-from recipes.shared.publishing import command, open_run, to_zoo
+from recipes.shared.publishing import before, command, open_run, pretrained, to_zoo
 from recipes.shared.starting import flags_of, start_run
 from recipes.translation_artifact import bleu
 from recipes.translation_flags import (
@@ -56,27 +56,29 @@ def train(config: Train) -> None:
     check(config)
     translation_artifact.new_bleu()  # A missing package is reported before training.
     training, source = translation_data.load("train", config)  # A bad table leaves no run behind.
+    translation_data.require_same_parts(config, source)
+    loaded = _loaded(config.start) if config.start else None
     with start_run(config) as run:
-        _train(config, run, training, source)
+        _train(config, run, training, source, loaded)
 
 
-def _train(config: Train, run: RunFolder, training: Pairs, source: Source) -> None:
+def _train(
+    config: Train, run: RunFolder, training: Pairs, source: Source, loaded: Seq2Seq | None
+) -> None:
     from gru_zoo.models.keras_file import save_keras_file
-    from gru_zoo.text.subwords import Subwords
     from gru_zoo.training.fitting import fit, seed_everything
-    from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation
+    from gru_zoo.training.sentence_pairs import PairBatches, Validation
     from gru_zoo.training.teacher_forcing import TeacherForcing
 
     seed_everything(config.seed)
     run.pin_data(source.as_dict())
+    origins.pin(run, [config.start])
     print(f"data: {source.name} {source.version} ({source.reason})")
     validation, _ = translation_data.load("validation", config)
-    texts = [*training.source, *training.target]
-    subwords = Subwords.fit(texts, config.vocabulary_size, LONGEST)
-    translation_data.require_encodable(subwords, config)
-    model = _model(config, subwords)
+    model = loaded or _model(config, _subwords(config, training))
+    translation_data.require_encodable(model.subwords, config)
     print(f"model: {model.cell}, {model.units} units, {model.count_params():,} parameters")
-    batches = PairBatches(subwords, training, config.batch_size, config.seed)
+    batches = PairBatches(model.subwords, training, config.batch_size, config.seed)
     training_model = TeacherForcing(model, config.smoothing)
     _compile(training_model, config, len(batches))
     fit(
@@ -166,6 +168,21 @@ def publish(config: Publish) -> None:
     to_zoo("translation", config.finished, config.preset, Train(), write)
 
 
+def _loaded(start: str) -> Seq2Seq:
+    """Return the model of a run or a preset, to be trained further."""
+    from gru_zoo.models.seq2seq import Seq2Seq
+
+    return models.require_kind("from", start, pretrained(start), Seq2Seq)
+
+
+def _subwords(config: Train, training: Pairs) -> Subwords:
+    from gru_zoo.text.subwords import Subwords
+    from gru_zoo.training.sentence_pairs import LONGEST
+
+    texts = [*training.source, *training.target]
+    return Subwords.fit(texts, config.vocabulary_size, LONGEST)
+
+
 def _model(config: Train, subwords: Subwords) -> Seq2Seq:
     from gru_zoo.models.budget import units_for
     from gru_zoo.models.seq2seq import Seq2Seq
@@ -250,7 +267,7 @@ def _export(run: RunFolder, model: Seq2Seq) -> Card:
     config = flags_of(run, Train)
     test, source = translation_data.load("test", config)
     run.pin_data(source.as_dict())
-    trained = command("translation", run, Train())
+    trained = [*before(run), command("translation", run, Train())]
     return translation_artifact.write_artifact(run, model, test, config, trained)
 
 

@@ -74,7 +74,9 @@ def task_of(pairs: Pairs, beams: int, alpha: float, few: bool = False) -> Task:
     return Task(pairs.source, score, beams, alpha)
 
 
-def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, command: str) -> Card:
+def write_artifact(
+    run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, commands: Sequence[str]
+) -> Card:
     """Write `artifact/` into a run: every format, compared on the test split, with its card.
 
     Args:
@@ -82,7 +84,7 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
         model: what it trained.
         pairs: the test split.
         config: the run's flags.
-        command: that trained it.
+        commands: that trained it, the last one itself.
     """
     from gru_zoo.artifacts.folder import publish
     from gru_zoo.artifacts.translator import translator_goldens, translator_parts
@@ -90,7 +92,7 @@ def write_artifact(run: RunFolder, model: Seq2Seq, pairs: Pairs, config: Any, co
     task = task_of(pairs, config.beams, config.alpha)
     return publish(
         run.path / "artifact",
-        _about(run, model, config, command),
+        _about(run, model, config, commands),
         model,
         **translator_parts(model, task),
         goldens=translator_goldens(model, pairs.source[:GOLDENS], task),
@@ -155,7 +157,7 @@ def rewrite_preset(name: str) -> Card:
     return publish_again(folder, model, **parts)
 
 
-def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
+def _about(run: RunFolder, model: Seq2Seq, config: Any, commands: Sequence[str]) -> About:
     from gru_zoo.artifacts.card import About, Section
     from gru_zoo.artifacts.translator import translator_configuration
 
@@ -190,7 +192,7 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, command: str) -> About:
         scored_on=metrics["scored_on"],
         scores=[score_of(run)],
         shipped_seed=run.config["seed"],
-        commands=[command],
+        commands=list(commands),
         configuration={
             **translator_configuration(model),
             "corpus": OWN if config.csv else config.corpus,

@@ -10,6 +10,8 @@ import numpy as np
 from gru_zoo.data.pairs import Pairs, groups, split_by_groups
 from gru_zoo.data.source import Source
 from gru_zoo.files import sha256
+from gru_zoo.training.runs import RunFolder
+from recipes.shared.publishing import is_run
 from recipes.shared.table import rows
 from recipes.translation_flags import CORPORA, Train
 
@@ -44,6 +46,32 @@ def require_encodable(subwords: Subwords, config: Train) -> None:
         for part in _parts_of(config)[0].values():
             for texts in part:
                 subwords.encode(texts)
+
+
+def require_same_parts(config: Train, source: Source) -> None:
+    """Raise unless the runs that are trained further here split the same table in the same way.
+
+    What another share holds out for the test may be what they were trained on.
+
+    Args:
+        config: the flags.
+        source: the record of the table.
+
+    Raises:
+        ValueError: one of them split it otherwise.
+    """
+    start, seen = config.start, set(source.sha256.values())
+    while start and is_run(start):
+        run = RunFolder.open(Path(start))
+        if run.config.get("csv") and set(run.data()["sha256"].values()) == seen:
+            for name in ("held_out", "source_column", "target_column"):
+                before, now = run.config[name], getattr(config, name)
+                if before != now:
+                    raise ValueError(
+                        f"{name} must be {before!r}, as in {run.path}, so that its training data "
+                        f"from {config.csv} is not tested on; got {now!r}."
+                    )
+        start = run.config.get("start", "")
 
 
 def _parts_of(config: Train) -> tuple[dict[str, Pairs], Source]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
 from gru_zoo.data import multi30k, tatoeba
 from gru_zoo.data.pairs import languages
+from gru_zoo.training.runs import RunFolder
 from recipes.shared.flags import ExportFlags, OneRun, PublishFlags, check_left_alone
+from recipes.shared.publishing import is_run
 from recipes.shared.starting import RunFlags, check_flags
 
 RUNS = Path("runs/translation")
@@ -19,7 +21,18 @@ PRESET = "translation_multi30k_de_en_gru_small"
 CORPORA = {"multi30k": multi30k, "tatoeba": tatoeba}
 # The direction that a corpus is translated in by default.
 _USUAL = {"multi30k": "de-en", "tatoeba": "fr-en"}
-_OF_A_TABLE = ("source_column", "target_column", "held_out")
+_OF_A_TABLE = ("start", "source_column", "target_column", "held_out")
+# Flags of the model's form, which a loaded model brings along.
+_FORM = (
+    "vocabulary_size",
+    "cell",
+    "parameters",
+    "dim",
+    "units",
+    "num_layers",
+    "heads",
+    "dropout",
+)
 _PAIR = re.compile(r"[a-z]{2,3}-[a-z]{2,3}")
 
 
@@ -35,6 +48,8 @@ class Train(RunFlags):
     """Image captions in de, en and fr, or everyday sentences in fr and en."""
     pair: str = ""
     """Source and target language, as in de-en; by default de-en, or fr-en for tatoeba."""
+    start: Annotated[str, tyro.conf.arg(aliases=["--from"])] = ""
+    """Model to fine-tune on --csv: a zoo name or a run folder."""
     csv: str = ""
     """Your own sentences instead: a UTF-8 CSV file with a sentence and its translation per row."""
     source_column: str = "source"
@@ -123,10 +138,29 @@ Config = TypeVar("Config", bound=Train)
 
 
 def with_pair(config: Config) -> Config:
-    """Return the flags with the languages named: a run keeps them, whatever is usual later."""
+    """Return the flags with the languages named: a run keeps them, whatever is usual later.
+
+    Raises:
+        ValueError: they are not those of the model to fine-tune.
+        FileNotFoundError: there is no such model.
+    """
+    if config.start:
+        known = _pair_of(config.start)
+        if config.pair not in ("", known):
+            raise ValueError(f"pair must be {known!r}, as of {config.start}; got {config.pair!r}.")
+        return dataclasses.replace(config, pair=known)
     if config.pair or config.csv:
         return config
     return dataclasses.replace(config, pair=_USUAL[config.corpus])
+
+
+def _pair_of(start: str) -> str:
+    """Return the languages of a run or a preset; "" of what is no translator."""
+    from gru_zoo.zoo import card
+
+    if is_run(start):
+        return RunFolder.open(Path(start)).config.get("pair", "")
+    return card(start).configuration.get("pair", "")
 
 
 def check(config: Train) -> None:
@@ -141,6 +175,8 @@ def check(config: Train) -> None:
         languages(config.pair, CORPORA[config.corpus].LANGUAGES)
         return
     check_left_alone(config, ("corpus", "limit"), "with --csv, which is read as a whole")
+    if config.start:
+        check_left_alone(config, _FORM, "with --from, whose model has its own")
     if not _PAIR.fullmatch(config.pair):
         raise ValueError(
             "pair must be the languages of --csv, from and to, by codes of two or three letters, "

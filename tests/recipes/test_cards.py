@@ -176,7 +176,7 @@ def test_a_translators_card_counts_its_captions(finished, monkeypatch):
     run = finished(shipped.data, "bleu", signature="none", scored_on="all")
     for limit, captions in ((0, "29,000"), (2000, "2,000"), (40_000, "29,000")):
         config = translation.Train(pair="de-en", limit=limit)
-        about = translation_artifact._about(run, None, config, "a command")
+        about = translation_artifact._about(run, None, config, ["a command"])
         assert list(about.published) == shipped.published
         # What files are compared on when they are written again.
         assert about.configuration.get("limit", 0) == limit
@@ -192,7 +192,7 @@ def test_a_translators_card_is_of_what_it_learnt_from(finished, monkeypatch):
     run = finished(data, "bleu", signature="none", scored_on="all")
 
     def about(**flags):
-        return translation_artifact._about(run, None, translation.Train(**flags), "a command")
+        return translation_artifact._about(run, None, translation.Train(**flags), ["a command"])
 
     english = about(corpus="tatoeba", pair="fr-en")
     assert english.summary == "Translates everyday French sentences into English."

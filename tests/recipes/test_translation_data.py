@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 
 import keras
+import numpy as np
 import pytest
 
 pytest.importorskip("tokenizers")
@@ -12,7 +14,11 @@ pytest.importorskip("sacrebleu")
 from gru_zoo.data import multi30k, tatoeba  # noqa: E402
 from gru_zoo.data.pairs import Pairs  # noqa: E402
 from gru_zoo.data.source import Source  # noqa: E402
+from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
+from gru_zoo.training.runs import RunFolder  # noqa: E402
 from recipes import translation, translation_data  # noqa: E402
+from recipes.shared import models  # noqa: E402
+from recipes.shared.publishing import before  # noqa: E402
 from recipes.translation_flags import Train, check, with_pair  # noqa: E402
 from tests.small_data import small_captions, small_sentences  # noqa: E402
 
@@ -76,12 +82,34 @@ def test_a_table_is_split_whole_and_its_white_space_made_one(table):
     assert record["splits"]["test"]["size"] == 7
 
 
-def test_a_translator_of_a_table_is_trained_and_evaluated(table, tmp_path, monkeypatch, capsys):
+def test_a_translator_of_a_table_is_trained_evaluated_and_trained_further(
+    table, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
-    arguments = ["train", "--csv", str(table), "--pair", "fr-en", "--name", "mine"]
-    arguments += ["--runs", str(tmp_path / "runs"), "--held-out", "0.2", *SMALL]
+    runs = ["--runs", str(tmp_path / "runs"), "--csv", str(table)]
+    arguments = ["train", *runs, "--pair", "fr-en", "--name", "mine", "--held-out", "0.2", *SMALL]
     assert translation.main(arguments) == 0, capsys.readouterr().err
     run = tmp_path / "runs" / "mine"
+    further = ["train", "--from", str(run), *runs, "--batch-size", "4", "--epochs", "1"]
+    further += ["--beams", "2", "--no-export", "--learning-rate", "1e-9", "--name", "further"]
+    for flags, message in (
+        (["--held-out", "0.3"], "held_out must be 0.2, as in .* is not tested on; got 0.3"),
+        (["--pair", "en-fr"], "pair must be 'fr-en', as of .*; got 'en-fr'"),
+        (["--units", "9"], "units must keep its default with --from"),
+    ):
+        assert translation.main([*further, *flags]) == 2
+        assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "runs" / "further").exists()
+    assert translation.main([*further, "--held-out", "0.2"]) == 0, capsys.readouterr().err
+    # At that rate what it began with is what it ends with.
+    first, second = (
+        models.of_run(RunFolder.open(tmp_path / "runs" / name), Seq2Seq)
+        for name in ("mine", "further")
+    )
+    for one, other in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6)
+    commands = before(RunFolder.open(tmp_path / "runs" / "further"))
+    assert len(commands) == 1 and "--name mine " in commands[0] and "--pair fr-en " in commands[0]
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["scored_on"].startswith("7 sentences, fr-en: 7 sentences of mine.csv")
     assert len((run / "translations.txt").read_text().splitlines()) == 7
