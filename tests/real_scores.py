@@ -52,16 +52,17 @@ def tagging(about: Card) -> Figures:
 
 
 def translation(about: Card) -> Figures:
-    """SacreBLEU of the Keras model and of the int8 files on Multi30k's test split of 2016."""
+    """SacreBLEU of the Keras model and of the int8 files on the test split."""
     import sacrebleu
 
-    from gru_zoo.data import multi30k
-    from gru_zoo.decoding.translating import translate
+    from gru_zoo.decoding.translating import translations
+    from recipes.translation_flags import CORPORA
 
-    pairs, source = multi30k.load("test", "-".join(about.language))
+    corpus = CORPORA[about.configuration.get("corpus", "multi30k")]
+    pairs, source = corpus.load("test", "-".join(about.language))
     assert about.data["sha256"] == source.sha256
     model = load(about.name)
-    found = [model.subwords.decode(best[0].ids) for best in translate(model, pairs.source)]
+    found = translations(model, pairs.source)
     bleu = sacrebleu.BLEU()
     yield "model.keras", about.value, bleu.corpus_score(found, [list(pairs.target)]).score
     lite = load(about.name, format="tflite", variant="int8").translate(pairs.source)

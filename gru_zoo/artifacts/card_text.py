@@ -203,28 +203,64 @@ def _limits(card: Card) -> str:
     )
 
 
+_SENTENCES = {
+    "de": "Ein Hund rennt durch den Schnee.",
+    "en": "A dog is running through the snow.",
+    "fr": "Un chien court dans la neige.",
+}
+# Hugging Face's name of a task -> what is called with the model, and what with a file.
+_CALLS = {
+    "text-classification": (
+        ['model.predict(["A quiet, wonderful film."])  # [texts, labels]'],
+        ['lite.predict(["A quiet, wonderful film."])'],
+    ),
+    "token-classification": (
+        ['model.tag([["A", "quiet", "film", "."]])'],
+        ['lite.tag([["A", "quiet", "film", "."]])'],
+    ),
+    "question-answering": (
+        [],
+        ['lite.answer(["Mary went to the garden."], "Where is Mary?")'],
+    ),
+    "text-generation": (
+        [],
+        ["lite.read(1)  # an id of lite.tokenizer in, the probabilities [tokens] of the next out"],
+    ),
+    "tabular-classification": (
+        ["model.predict(samples[None])  # [1, time, channels]: after every sample"],
+        ['lite.push(sample)["outputs"]  # one sample of a stream, [channels]'],
+    ),
+}
+
+
 def _use(card: Card) -> str:
+    of_model, of_lite = _calls(card)
+    lines = ["from gru_zoo import load\n", f'model = load("{_place(card)}")', *of_model]
     lite = [e["variant"] for e in card.exports if e["file"].endswith(".tflite")]
-    lines = [
-        "from gru_zoo import load\n",
-        f'model = load("{_place(card)}")',
-    ]
-    if card.task == "text-classification":
-        lines.append('model.predict(["A quiet, wonderful film."])')
-    if card.task == "token-classification":
-        lines.append('model.tag([["A", "quiet", "film", "."]])')
     if lite:
         variant = "int8" if "int8" in lite else lite[0]
         lines.append(f'lite = load("{_place(card)}", format="tflite", variant="{variant}")')
-    if card.metric == "nll":
-        lines.insert(
-            2, "model.predict(frames[None])  # [1, time, features], 0 or 1: the next frames"
-        )
-        lines.append('lite.push(frame)["outputs"]  # one frame of a stream, [features]')
-    if card.task == "tabular-classification":
-        lines.insert(2, "model.predict(samples[None])  # [1, time, channels]: after every sample")
-        lines.append('lite.push(sample)["outputs"]  # one sample of a stream, [channels]')
+        lines += of_lite
     return "\n".join(["## Use", "", "```python", *lines, "```", ""])
+
+
+def _calls(card: Card) -> tuple[list[str], list[str]]:
+    """Return what is called with the model, and what with a file."""
+    if card.metric == "nll":
+        return (
+            ["model.predict(frames[None])  # [1, time, features], 0 or 1: the next frames"],
+            ['lite.push(frame)["outputs"]  # one frame of a stream, [features]'],
+        )
+    if card.task == "translation":
+        sentence = _SENTENCES.get(card.language[0], "...")
+        return (
+            [
+                "from gru_zoo.decoding.translating import translations\n",
+                f'translations(model, ["{sentence}"])',
+            ],
+            [f'lite.translate(["{sentence}"])'],
+        )
+    return _CALLS.get(card.task, ([], []))
 
 
 def _place(card: Card) -> str:

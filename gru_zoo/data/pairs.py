@@ -1,8 +1,8 @@
 """Sentences and their translations; and splits that keep a sentence on one side.
 
-    "Va !"  --  "Go."          "Go." has two translations and "Fire!" shares one of its own with
-    "Bouge !" -- "Go."         "Shoot!": what hangs together by equal sentences is one group, and a
-    "Tire !"  -- "Shoot!"      split holds whole groups
+    "Va !"    - "Go."          "Go." has two translations, and "Move!" shares one of them: what
+    "Bouge !" - "Go."          hangs together by equal sentences is one group, and a split holds
+    "Bouge !" - "Move!"        whole groups
 
 Without that a model is tested on sentences that it has learnt, with another translation.
 """

@@ -76,6 +76,21 @@ def translate(
     return [results[i] for i in range(len(rows))]
 
 
+def translations(
+    model: Any, texts: Sequence[str], *, beams: int = 6, alpha: float = 1.0
+) -> list[str]:
+    """Return the best translation of each text; arguments and errors of `translate`.
+
+    Example:
+        >>> from gru_zoo.text.subwords import Subwords
+        >>> model = Seq2Seq(Subwords.fit(["ein Haus"], 20, 10), dim=4, units=6, heads=2)
+        >>> len(translations(model, ["Haus", "ein Haus"], beams=2))
+        2
+    """
+    found = translate(model, texts, beams=beams, alpha=alpha)
+    return [model.subwords.decode(best[0].ids) for best in found]
+
+
 def translate_greedily(model: Seq2Seq, texts: Sequence[str], batch_size: int = 256) -> list[str]:
     """Return one translation of each text, the likeliest subword chosen at every step.
 

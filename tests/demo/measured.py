@@ -75,15 +75,15 @@ def classifier_records(browser: Chromium) -> Iterator[dict[str, Any]]:
 
 def translator_records(browser: Chromium) -> Iterator[dict[str, Any]]:
     """Yield a record for both files of a variant of each translator, on its test split."""
-    from gru_zoo.decoding.translating import translate
+    from gru_zoo.decoding.translating import translations
 
     for name in (name for name in list_models() if card(name).task == "translation"):
         model = load(name)
         known = model.card.configuration
         corpus = known.get("corpus", Train.corpus)
         pairs, _ = translation_data.load("test", Train(corpus=corpus, pair=known["pair"]))
-        best = translate(model, pairs.source, beams=known["beams"], alpha=known["alpha"])
-        wanted = [model.subwords.decode(found[0].ids) for found in best]
+        search = {"beams": known["beams"], "alpha": known["alpha"]}
+        wanted = translations(model, pairs.source, **search)
         for variant in _variants(browser, "translators.json", name):
             browser.evaluate(OPEN_TRANSLATOR.format(name=name, variant=variant))
             rows = _asked(browser, TRANSLATE, pairs.source, f"{name}, {variant}")
