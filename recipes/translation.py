@@ -18,6 +18,7 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gru_zoo.files import atomic_write
@@ -26,7 +27,7 @@ from gru_zoo.training.runs import RunFolder
 from recipes import translation_artifact, translation_data
 from recipes.shared import attention_figure, cli, models, origins, report
 from recipes.shared.lines import read_lines
-from recipes.shared.publishing import before, command, open_run, pretrained, to_zoo
+from recipes.shared.publishing import before, command, is_run, open_run, to_zoo
 from recipes.shared.starting import flags_of, start_run
 from recipes.translation_artifact import bleu
 from recipes.translation_flags import (
@@ -57,7 +58,7 @@ def train(config: Train) -> None:
     translation_artifact.new_bleu()  # A missing package is reported before training.
     training, source = translation_data.load("train", config)  # A bad table leaves no run behind.
     translation_data.require_same_parts(config, source)
-    loaded = _loaded(config.start) if config.start else None
+    loaded = _loaded(config) if config.start else None
     with start_run(config) as run:
         _train(config, run, training, source, loaded)
 
@@ -95,7 +96,7 @@ def _train(
     )
     save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
-    card = _export(run, model) if config.export and config.cell == "gru" else None
+    card = _export(run, model) if config.export and model.cell == "gru" else None
     report.print_run("translation", run, card)
 
 
@@ -168,11 +169,19 @@ def publish(config: Publish) -> None:
     to_zoo("translation", config.finished, config.preset, Train(), write)
 
 
-def _loaded(start: str) -> Seq2Seq:
+def _loaded(config: Train) -> Seq2Seq:
     """Return the model of a run or a preset, to be trained further."""
-    from gru_zoo.models.seq2seq import Seq2Seq
-
-    return models.require_kind("from", start, pretrained(start), Seq2Seq)
+    start = config.start
+    if is_run(start, "from"):
+        model = _load(RunFolder.open(Path(start)), "from")
+    else:
+        model = _of_zoo("from", start)
+    if config.export and model.cell != "gru":
+        raise ValueError(
+            f"from must name a model with cell 'gru' to be exported; {start} has {model.cell!r}, "
+            "which can be trained with --no-export."
+        )
+    return model
 
 
 def _subwords(config: Train, training: Pairs) -> Subwords:
@@ -216,10 +225,10 @@ def _translate(model: Seq2Seq, texts: Sequence[str], beams: int, alpha: float) -
     return [found[0] for found in translate(model, texts, beams=beams, alpha=alpha)]
 
 
-def _load(run: RunFolder) -> Seq2Seq:
+def _load(run: RunFolder, flag: str = "run") -> Seq2Seq:
     from gru_zoo.models.seq2seq import Seq2Seq
 
-    return models.of_run(run, Seq2Seq)
+    return models.of_run(run, Seq2Seq, flag)
 
 
 def _of_zoo(flag: str, name: str) -> Seq2Seq:

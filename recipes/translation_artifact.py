@@ -200,8 +200,9 @@ def _about(run: RunFolder, model: Seq2Seq, config: Any, commands: Sequence[str])
             "beams": config.beams,
             "alpha": config.alpha,
             **({"limit": config.limit} if config.limit else {}),
+            **({"held_out": config.held_out} if config.csv else {}),
         },
         published=words.published,
         measured=[Section("Learning curve", columns, history, text)],
-        limits=list(words.limits),
+        limits=[*words.limits, *translation_data.learnt_before(config.start)],
     )

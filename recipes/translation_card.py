@@ -73,7 +73,10 @@ def words_of(config: Train, trained_on: int) -> Words:
             "Sentences like those of the table it was trained on, translated on a device.",
             Path(config.csv).name,
             (),
-            (_spelt(f"{trained_on:,} sentences"), _ALONE),
+            (
+                _spelt(f"{trained_on:,} sentences") if not config.start else _further(trained_on),
+                _ALONE,
+            ),
         )
     if config.corpus == "tatoeba":
         return Words(
@@ -114,3 +117,7 @@ def _spelt(what: str) -> str:
         f"It was trained on {what}: words that do not occur in them are spelt from subwords, often "
         "wrongly."
     )
+
+
+def _further(trained_on: int) -> str:
+    return f"It was trained further on {trained_on:,} sentences, and is for others like them."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gru_zoo.data.pairs import Pairs, groups, split_by_groups
 from gru_zoo.data.source import Source
-from gru_zoo.files import sha256
+from gru_zoo.data.split import checksum, digests
 from gru_zoo.training.runs import RunFolder
 from recipes.shared.publishing import is_run
 from recipes.shared.table import rows
@@ -42,41 +43,95 @@ def require_encodable(subwords: Subwords, config: Train) -> None:
 
     A corpus' test split is left alone until it is read for the report.
     """
-    if config.csv:
-        for part in _parts_of(config)[0].values():
-            for texts in part:
-                subwords.encode(texts)
+    if not config.csv:
+        return
+    pairs, lines = _read(Path(config.csv), config)
+    for column, texts in zip((config.source_column, config.target_column), pairs, strict=True):
+        try:
+            subwords.encode(texts, lines)
+        except ValueError as error:
+            raise ValueError(f"{config.csv}, {column}, numbered by line: {error}") from error
 
 
 def require_same_parts(config: Train, source: Source) -> None:
-    """Raise unless the runs that are trained further here split the same table in the same way.
+    """Raise unless what is trained further here was trained on the same splits of the table.
 
-    What another share holds out for the test may be what they were trained on.
+    What another share holds out for the test may be what it was trained on. Of another table,
+    which may have rows of this one, another share is noted.
 
     Args:
         config: the flags.
         source: the record of the table.
 
     Raises:
-        ValueError: one of them split it otherwise.
+        ValueError: it was trained on other splits.
     """
-    start, seen = config.start, set(source.sha256.values())
-    while start and is_run(start):
-        run = RunFolder.open(Path(start))
-        if run.config.get("csv") and set(run.data()["sha256"].values()) == seen:
-            for name in ("held_out", "source_column", "target_column"):
-                before, now = run.config[name], getattr(config, name)
-                if before != now:
-                    raise ValueError(
-                        f"{name} must be {before!r}, as in {run.path}, so that its training data "
-                        f"from {config.csv} is not tested on; got {now!r}."
-                    )
-        start = run.config.get("start", "")
+    seen = set(source.sha256.values())
+    for place, data, before in _earlier(config.start):
+        if before == config.held_out:
+            continue
+        if set(data["sha256"].values()) == seen:
+            raise ValueError(
+                f"held_out must be {before!r}, as in {place}, so that its training data from "
+                f"{config.csv} is not tested on; got {config.held_out!r}."
+            )
+        print(
+            f"note: {place} was trained on another table with --held-out {before}; rows of it "
+            f"that {config.csv} has too may be tested on."
+        )
+
+
+def learnt_before(start: str) -> list[str]:
+    """Return a sentence on the data of what is trained further, which have their own terms.
+
+    Args:
+        start: a run or a preset; "" gives none.
+    """
+    from gru_zoo.zoo import card
+
+    if not start:
+        return []
+    run = is_run(start, "from")
+    data = RunFolder.open(Path(start)).data() if run else card(start).data
+    earlier = RunFolder.open(Path(start)).config.get("start", "") if run else ""
+    name = Path(start).name if run else start
+    return [
+        f"It is {name} trained further, which has learnt from {data['name']} {data['version']} "
+        f"({data['licence']}): its subwords are of those data, and their terms apply too.",
+        *learnt_before(earlier),
+    ]
+
+
+def _earlier(start: str) -> Iterator[tuple[str, dict[str, Any], float]]:
+    """Yield the runs and the preset that are trained further and learnt from a table.
+
+    Returns:
+        place, record of the table, and share that was held out of it; the last one first.
+    """
+    from gru_zoo.zoo import card, list_models
+
+    known: set[str] = set()
+    while start and start not in known:
+        known.add(start)
+        if (Path(start) / "config.json").exists():
+            run = RunFolder.open(Path(start))
+            if run.config.get("csv") and (run.path / "data.json").exists():
+                yield start, run.data(), run.config["held_out"]
+            start = run.config.get("start", "")
+            continue
+        if start in list_models() and "held_out" in card(start).configuration:
+            yield start, card(start).data, card(start).configuration["held_out"]
+        return
 
 
 def _parts_of(config: Train) -> tuple[dict[str, Pairs], Source]:
     path = Path(config.csv)
-    pairs = _read(path, config)
+    read, _ = _read(path, config)
+    # In an order that is not the table's: the same rows in another one have the same splits.
+    rows_of = sorted(
+        zip(*read, strict=True), key=lambda pair: digests(["\n".join(pair).encode()])[0]
+    )
+    pairs = Pairs(*map(list, zip(*rows_of, strict=True)))
     count = len(np.unique(groups(pairs)))
     held = int(count * config.held_out)
     if not held or count <= 2 * held:
@@ -89,22 +144,21 @@ def _parts_of(config: Train) -> tuple[dict[str, Pairs], Source]:
         name: (len(part.source), f"{len(part.source):,} sentences of {path.name}, by a fixed hash")
         for name, part in parts.items()
     }
-    checksum = {path.name: sha256(path)}
-    return parts, Source(
-        path.name, "own", "a table of the user's", "the user's own", splits, checksum
-    )
+    known = {path.name: checksum(["\n".join(pair).encode() for pair in rows_of])}
+    return parts, Source(path.name, "own", "a table of the user's", "the user's own", splits, known)
 
 
-def _read(path: Path, config: Train) -> Pairs:
-    """Return every row of a table."""
+def _read(path: Path, config: Train) -> tuple[Pairs, list[int]]:
+    """Return every row of a table, and the line where it begins."""
     columns = [(config.source_column, "source-column"), (config.target_column, "target-column")]
-    read = []
+    read, lines = [], []
     for line, values in rows("csv", path, columns):
         for (name, _), value in zip(columns, values, strict=True):
             if not value.strip():
                 raise ValueError(f"{path}, line {line}: {name} must not be empty; it is.")
         # A translation is one line, and all white space in it one kind.
         read.append([" ".join(value.split()) for value in values])
+        lines.append(line)
     if not read:
         raise ValueError(f"{path} must have rows below its header; it has none.")
-    return Pairs(*map(list, zip(*read, strict=True)))
+    return Pairs(*map(list, zip(*read, strict=True))), lines

@@ -21,7 +21,7 @@ PRESET = "translation_multi30k_de_en_gru_small"
 CORPORA = {"multi30k": multi30k, "tatoeba": tatoeba}
 # The direction that a corpus is translated in by default.
 _USUAL = {"multi30k": "de-en", "tatoeba": "fr-en"}
-_OF_A_TABLE = ("start", "source_column", "target_column", "held_out")
+_OF_A_TABLE = ("source_column", "target_column", "held_out")
 # Flags of the model's form, which a loaded model brings along.
 _FORM = (
     "vocabulary_size",
@@ -141,7 +141,7 @@ def with_pair(config: Config) -> Config:
     """Return the flags with the languages named: a run keeps them, whatever is usual later.
 
     Raises:
-        ValueError: they are not those of the model to fine-tune.
+        ValueError: they are not those of the model to fine-tune, or that is no translator.
         FileNotFoundError: there is no such model.
     """
     if config.start:
@@ -155,12 +155,14 @@ def with_pair(config: Config) -> Config:
 
 
 def _pair_of(start: str) -> str:
-    """Return the languages of a run or a preset; "" of what is no translator."""
+    """Return the languages of a run or a preset."""
     from gru_zoo.zoo import card
 
-    if is_run(start):
-        return RunFolder.open(Path(start)).config.get("pair", "")
-    return card(start).configuration.get("pair", "")
+    run = is_run(start, "from")
+    known = RunFolder.open(Path(start)).config if run else card(start).configuration
+    if "pair" not in known:
+        raise ValueError(f"from must name a translator, a preset or a run; {start} is none.")
+    return known["pair"]
 
 
 def check(config: Train) -> None:
@@ -170,6 +172,8 @@ def check(config: Train) -> None:
         config: of `with_pair`.
     """
     check_flags(config)
+    if config.start and not config.csv:
+        raise ValueError("from must be used with --csv, your sentences; got --from alone.")
     if not config.csv:
         check_left_alone(config, _OF_A_TABLE, "without --csv, which it is about")
         languages(config.pair, CORPORA[config.corpus].LANGUAGES)
@@ -177,10 +181,11 @@ def check(config: Train) -> None:
     check_left_alone(config, ("corpus", "limit"), "with --csv, which is read as a whole")
     if config.start:
         check_left_alone(config, _FORM, "with --from, whose model has its own")
-    if not _PAIR.fullmatch(config.pair):
+    one, _, other = config.pair.partition("-")
+    if not _PAIR.fullmatch(config.pair) or one == other:
         raise ValueError(
-            "pair must be the languages of --csv, from and to, by codes of two or three letters, "
-            f"such as fr-en; got {config.pair!r}."
+            "pair must be the two languages of --csv, from and to, by codes of two or three "
+            f"letters, such as fr-en; got {config.pair!r}."
         )
     if config.source_column == config.target_column:
         raise ValueError(

@@ -52,6 +52,19 @@ def test_a_translators_parts_have_their_own_sizes(made):
     }
 
 
+def test_what_a_page_translates_is_of_both_files(tmp_path, monkeypatch):
+    card = {"name": "mine", "task": "translation", "metric": "bleu"}
+    record = {"model": "mine", "variant": "int8", "same_as_keras": 0.875, "score": 41.5, "ms": 20}
+    (tmp_path / "browser.json").write_text(json.dumps({"records": [record]}))
+    monkeypatch.setattr(device_table, "RESULTS", tmp_path)
+    sizes = {"saved_model": 9000, "encoder int8": 1500, "decoder int8": 2500}
+    (row,) = device_table._in_browser(card, {**sizes, "encoder float32": 4000})
+    assert row[1:] == (
+        *("int8", "LiteRT.js in Chromium", "4 KB", "20.00 ms per sentence"),
+        *("87.5 % of the texts are the same", "41.50"),
+    )
+
+
 def test_what_is_written_is_not_stale(made, tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_bytes((device_table.ROOT / "README.md").read_bytes())

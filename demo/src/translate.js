@@ -21,39 +21,50 @@ const SAMPLES = {
   fr: "Où est la gare la plus proche ? J'ai perdu mon billet.",
 };
 
+// What ends with a point and no sentence: a title, an initial, "M." too, but "I."
+const ABBREVIATION = /(?:^|[\s("'«„“-])(?:(?!I)\p{Lu}|Mr|Mrs|Ms|Dr|Prof|St|vs|MM|Mme|Mlle|Hr|Fr|Nr|ca|bzw|z\.\s?B)\.\s*$/u;
+
 const text = byId("text");
 
 let choice;
 let model = null; // an open Translator
 let languages = []; // from, to
 let known = new Map(); // sentence -> its translations, of the open model
+let sample = null; // what the page itself has put there; null before it has
 let times = [];
 
 const openChosen = opener(open, forget, () => choice.file);
 
 const translate = latestOnly(async (wanted) => {
   await openChosen();
-  const found = new Map();
+  const parts = sentences(text.value);
+  const results = [];
   let written = "";
-  for (const { sentence, gap } of sentences(text.value)) {
-    // Of a long text that is edited at its end, nothing but the end is translated again.
-    const result = sentence && (known.get(sentence) ?? (await timed(sentence, wanted)));
-    if (result === null) return;
-    if (result) {
+  for (const { before, sentence, after } of parts) {
+    let translated = sentence;
+    if (sentence) {
+      // Of a long text that is edited at its end, nothing but the end is translated again.
+      const result = known.get(sentence) ?? (await timed(sentence, wanted));
+      if (!result) return;
       known.set(sentence, result);
-      found.set(sentence, result);
+      results.push(result);
+      translated = result.texts[0] ?? sentence;
     }
-    written += (result?.texts?.[0] ?? sentence) + gap;
+    written += before + translated + after;
     byId("translation").textContent = written;
   }
-  known = found;
-  show([...found.values()], written);
+  const kept = new Set(parts.map(({ sentence }) => sentence));
+  known = new Map([...known].filter(([sentence]) => kept.has(sentence)));
+  show(results, written);
   byId("problem").hidden = true;
 });
 
 async function timed(sentence, wanted) {
   const start = performance.now();
-  const result = await model.translate(sentence, wanted);
+  const result = await model.translate(sentence, wanted).catch((error) => {
+    hideOthers(); // They are of an older text.
+    throw error;
+  });
   if (result?.texts.length) times = [...times, performance.now() - start].slice(-RECENT);
   return result;
 }
@@ -70,9 +81,8 @@ async function open(file, signal) {
   byId("to").textContent = `Translation into ${to}`;
   [text.lang, byId("translation").lang] = languages;
   byId("others").lang = languages[1];
-  // What the page itself has put there is no text of the user's.
-  const samples = Object.values(SAMPLES);
-  if (!text.value || samples.includes(text.value)) text.value = SAMPLES[languages[0]] ?? "";
+  // What the page itself has put there is no text of the user's; an empty one may be.
+  if (text.value === (sample ?? "")) text.value = sample = SAMPLES[languages[0]] ?? "";
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
   byId("score").textContent = `${file.score?.toFixed(2) ?? "not measured"} on ${file.scored_on}`;
 }
@@ -83,41 +93,65 @@ function forget() {
   known = new Map();
   times = [];
   for (const id of ["translation", "latency", "size", "score"]) byId(id).textContent = "";
-  byId("others").replaceChildren();
+  [byId("from").textContent, byId("to").textContent] = ["Text", "Translation"];
+  hideOthers();
 }
 
-/** The sentences of a text, and the white space behind each: one at a time is what it has learnt. */
-function sentences(typed) {
+function hideOthers() {
+  byId("others").replaceChildren();
+  byId("more").hidden = true;
+}
+
+/**
+ * The sentences of a text, and the white space around each: one at a time is what it has learnt.
+ *
+ * @param {string} typed
+ * @returns {{before: string, sentence: string, after: string}[]}
+ */
+export function sentences(typed) {
   const found = new Intl.Segmenter(languages[0], { granularity: "sentence" }).segment(typed);
-  return Array.from(found, ({ segment }) => {
-    const sentence = segment.trimEnd();
-    return { sentence, gap: segment.slice(sentence.length) };
+  const joined = [];
+  for (const { segment } of found) {
+    const last = joined.at(-1);
+    if (last && ABBREVIATION.test(last) && !/\n\s*$/.test(last)) {
+      joined[joined.length - 1] += segment;
+    } else {
+      joined.push(segment);
+    }
+  }
+  return joined.map((part) => {
+    const sentence = part.trim();
+    const start = sentence ? part.indexOf(sentence) : part.length;
+    return { before: part.slice(0, start), sentence, after: part.slice(start + sentence.length) };
   });
 }
 
 function show(results, written) {
   byId("translation").textContent = written;
-  const [last] = results.slice(-1);
-  const others = last?.texts.slice(1) ?? [];
-  byId("others").replaceChildren(...others.map((other) => element("li", other)));
+  const others = results.at(-1)?.texts.slice(1) ?? [];
+  byId("others").replaceChildren(
+    ...others.map((other) => Object.assign(element("li", other), { dir: "auto" })),
+  );
   byId("more").hidden = !others.length;
-  byId("note").textContent = noteOn(results);
+  const warning = warningOn(results);
+  const count = `${results.length} ${results.length === 1 ? "sentence" : "sentences"}`;
+  byId("note").textContent = results.length ? [count, ...warning].join("; ") : "No text";
   if (times.length) {
     const median = [...times].sort((a, b) => a - b)[times.length >> 1];
     const runs = times.length > 1 ? ` (median of ${times.length})` : "";
     byId("latency").textContent = `${median.toFixed(0)} ms a sentence${runs}`;
   }
-  speak(written.trim() || "No text");
+  speak([written.trim() || "No text", ...warning].join(". "));
 }
 
-function noteOn(results) {
+/** What the translation does not tell of itself. */
+function warningOn(results) {
   const strange = results.filter(({ texts }) => !texts.length).length;
   const long = results.filter(({ cut }) => cut).length;
   return [
-    results.length ? `${results.length} ${results.length === 1 ? "sentence" : "sentences"}` : "No text",
-    strange ? `, ${strange} without a character that the model knows, left as it is` : "",
-    long ? `; ${long} too long: the end is not read` : "",
-  ].join("");
+    strange ? `${strange} without a character that the model knows, left as it is` : "",
+    long ? `${long} too long: the end is not read` : "",
+  ].filter(Boolean);
 }
 
 async function start() {

@@ -9,7 +9,7 @@ Without that a model is tested on sentences that it has learnt, with another tra
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -18,7 +18,17 @@ import numpy as np
 from gru_zoo.arguments import one_of
 from gru_zoo.data.split import digests
 
-_LETTERS = re.compile(r"\w+")
+
+class _Letters(dict[int, str]):
+    """For `str.translate`: a letter, its mark or a digit stays, anything else is a space."""
+
+    def __missing__(self, code: int) -> str:
+        kept = unicodedata.category(chr(code))[0] in "LMN"
+        self[code] = chr(code) if kept else " "
+        return self[code]
+
+
+_LETTERS = _Letters()
 
 
 class Pairs(NamedTuple):
@@ -71,10 +81,15 @@ def groups(pairs: Pairs) -> np.ndarray:
     for place, both in enumerate(zip(*pairs, strict=True)):
         for side, text in enumerate(both):
             # A sentence without a letter is equal to itself alone.
-            letters = " ".join(_LETTERS.findall(text.casefold())) or text
+            letters = " ".join(_composed(text).translate(_LETTERS).split()) or text
             one, other = top(place), top(first.setdefault((side, letters), place))
             above[max(one, other)] = min(one, other)
     return np.array([top(place) for place in range(len(above))], np.int64)
+
+
+def _composed(text: str) -> str:
+    """Return a text without its case; however its letters were composed, they are the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def split_by_groups(pairs: Pairs, test: int, validation: int) -> dict[str, Pairs]:

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=keras.Model)
 
 
-def of_run(run: RunFolder, kind: type[Model]) -> Model:
+def of_run(run: RunFolder, kind: type[Model], flag: str = "run") -> Model:
     """Return what a run has trained.
+
+    Args:
+        run: of any recipe.
+        kind: of model.
+        flag: that named the run, for the error's message.
 
     Raises:
         ValueError: a model of another kind.
@@ -23,8 +28,8 @@ def of_run(run: RunFolder, kind: type[Model]) -> Model:
 
     path = run.path / "model.keras"
     if not path.exists():
-        raise FileNotFoundError(f"run must be finished; {run.path} has no {path.name}.")
-    return require_kind("run", str(run.path), load_keras_file(path), kind)
+        raise FileNotFoundError(f"{flag} must be finished; {run.path} has no {path.name}.")
+    return require_kind(flag, str(run.path), load_keras_file(path), kind)
 
 
 def of_zoo(flag: str, name: str, kind: type[Model]) -> Model:

@@ -97,8 +97,12 @@ def _kept(defaults: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(defaults), default=str))
 
 
-def is_run(place: str) -> bool:
+def is_run(place: str, flag: str = "run") -> bool:
     """Return whether a flag names a run's folder; False where it names a preset of the zoo.
+
+    Args:
+        place: what it names.
+        flag: its own name, for the error's message.
 
     Raises:
         FileNotFoundError: neither.
@@ -111,7 +115,7 @@ def is_run(place: str) -> bool:
         return False
     presets = ", ".join(list_models())
     raise FileNotFoundError(
-        f"run must be a folder with a config.json, or one of {presets}; got {place!r}."
+        f"{flag} must be a folder with a config.json, or one of {presets}; got {place!r}."
     )
 
 

@@ -19,6 +19,13 @@ def test_what_shares_a_sentence_is_one_group_whatever_case_and_marks():
     assert groups(joined).tolist() == [0, 1, 0, 0, 0, 5, 5, 0]
 
 
+def test_letters_are_the_same_however_they_are_composed():
+    assert groups(Pairs(["caf\u00e9 noir", "cafe\u0301 noir"], ["a", "b"])).tolist() == [0, 0]
+    # A mark tells words apart.
+    hindi = ["\u0930\u093e\u092e \u0915\u093e", "\u0930\u093e\u092e \u0915\u0940"]
+    assert groups(Pairs(hindi, ["a", "b"])).tolist() == [0, 1]
+
+
 def test_a_sentence_is_not_joined_to_its_like_in_the_other_language():
     assert groups(Pairs(["chat", "parler"], ["cat", "chat"])).tolist() == [0, 1]
 

@@ -6,6 +6,7 @@ import pytest
 
 from gru_zoo.data import manual, network, tatoeba
 from gru_zoo.data.pairs import groups
+from gru_zoo.data.split import checksum
 from tests.real_data import needs_tfds, tfds_folder
 from tests.small_data import small_sentences
 
@@ -91,6 +92,9 @@ def test_the_real_splits(monkeypatch):
         "validation": 2_000,
         "test": 4_000,
     }
+    # Other splits would test a preset on what it was trained on.
+    digest = checksum(["\n".join(pair).encode() for pair in zip(*parts["test"], strict=True)])
+    assert digest == "67a1780ada8a36acc0134551aee7c67b421b176e46f68ce6ba01094d85f02ba7"
     held = [*parts["validation"].source, *parts["test"].source]
     assert len(set(held)) == 6_000
     # Put together, no held-out pair hangs together with one that is trained on.

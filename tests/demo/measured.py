@@ -12,8 +12,7 @@ import numpy as np
 from gru_zoo import list_models, load
 from gru_zoo.data import imdb
 from gru_zoo.zoo import card
-from recipes import translation_artifact, translation_data
-from recipes.translation_flags import Train
+from recipes import translation_artifact
 from tests.demo.chromium import Chromium
 
 CLASSIFIER = "sentiment_imdb_gru_small"
@@ -80,8 +79,7 @@ def translator_records(browser: Chromium) -> Iterator[dict[str, Any]]:
     for name in (name for name in list_models() if card(name).task == "translation"):
         model = load(name)
         known = model.card.configuration
-        corpus = known.get("corpus", Train.corpus)
-        pairs, _ = translation_data.load("test", Train(corpus=corpus, pair=known["pair"]))
+        pairs = translation_artifact.test_of(model)
         search = {"beams": known["beams"], "alpha": known["alpha"]}
         wanted = translations(model, pairs.source, **search)
         for variant in _variants(browser, "translators.json", name):

@@ -105,8 +105,9 @@ def test_what_cannot_be_translated_stays_and_is_said(page, zoo):
     enter(page, "Ein Hund. \u65e5\u672c\u8a9e\u3002")
     translated = expected(zoo, THERE, "float32", "Ein Hund.")[0]
     assert shown(page) == f"{translated} \u65e5\u672c\u8a9e\u3002"
-    lack = "2 sentences, 1 without a character that the model knows, left as it is"
-    assert shown(page, "note") == lack
+    lack = "1 without a character that the model knows, left as it is"
+    assert shown(page, "note") == f"2 sentences; {lack}"
+    page.wait(f"document.getElementById('spoken').textContent.endsWith({lack!r})")
     enter(page, "Haus " * 400)
     assert shown(page, "note") == "1 sentence; 1 too long: the end is not read"
     # Of what is read, twenty subwords, it is the translation.
@@ -121,6 +122,101 @@ def test_what_cannot_be_translated_stays_and_is_said(page, zoo):
     enter(page, "")
     assert (shown(page), shown(page, "note")) == ("", "No text")
     assert page.evaluate("document.getElementById('more').hidden")
+
+
+def test_another_models_translation_takes_the_place_of_the_last(page, zoo):
+    text = "Ein Hund jagt die Katze."
+    choose(page, THERE, "float32")
+    enter(page, text)
+    first = expected(zoo, THERE, "float32", text)
+    second = expected(zoo, BACK, "float32", text)
+    assert shown(page) == first[0] != second[0]
+    choose(page, BACK, "float32")
+    assert shown(page) == second[0] and others(page) == second[1:]
+    assert "median" not in shown(page, "latency")  # of one sentence
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("Mr. White is here. So am I. Go.", ["Mr. White is here.", "So am I.", "Go."]),
+        ("M. Dupont et Mme. Curie sont l\u00e0.", ["M. Dupont et Mme. Curie sont l\u00e0."]),
+        ("It is J. S. Bach.\nDr. No is not.", ["It is J. S. Bach.", "Dr. No is not."]),
+        ("No. Yes. Stop!", ["No.", "Yes.", "Stop!"]),
+        ("Here lives Dr.\nWho is it?", ["Here lives Dr.", "Who is it?"]),
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(page, typed, wanted):
+    choose(page, BACK, "int8")
+    given = page.evaluate(f"""import("./src/translate.js").then(({{ sentences }}) =>
+        sentences({json.dumps(typed)}))""")
+    assert [part["sentence"] for part in given] == wanted
+    assert "".join(p["before"] + p["sentence"] + p["after"] for p in given) == typed
+
+
+def test_white_space_stays_where_it_is(page):
+    choose(page, THERE, "float32")
+    enter(page, "    Ein Hund.\n\n    Ein Mann.\n")
+    parts = shown(page).split("\n")
+    assert parts[0].startswith("    ") and parts[1] == "" and parts[2].startswith("    ")
+    assert parts[3:] == [""]
+
+
+def test_what_is_cleared_stays_empty(page):
+    page.open(page.evaluate("location.href"))
+    choose(page, THERE, "float32")
+    enter(page, "")
+    choose(page, THERE, "int8")
+    assert page.evaluate("document.getElementById('text').value") == ""
+
+
+def test_nothing_stays_behind_in_the_runtime(page, zoo):
+    """Of tensors and models that are made, as many are deleted: also where a search is ended."""
+    choose(page, THERE, "float32")
+    page.evaluate("""(async () => {
+        const { Tensor } = await import("./src/runtime.js");
+        const { compile } = await import("./src/runtime.js");
+        const { Translator } = await import("./src/translator.js");
+        const model = await compile(new Uint8Array(await (await fetch(
+            "models/captions_there/encoder_int8.tflite")).arrayBuffer()));
+        globalThis.alive = 0;
+        for (const kind of [Tensor, model.constructor]) {
+            const remove = kind.prototype.delete;
+            kind.prototype.delete = function (...given) {
+                alive -= 1;
+                return remove.apply(this, given);
+            };
+        }
+        globalThis.Made = Translator;
+        model.delete();
+        globalThis.alive = 0;
+    })()""")
+    per_text = []
+    for text in ("Ein Hund.", "Ein Mann malt ein Haus."):
+        page.evaluate("globalThis.alive = 0")
+        enter(page, text)
+        per_text.append(-page.evaluate("alive"))
+    # Two models, and for each step the ids, two states and what comes out.
+    steps = [(count - 2 - 1 - 2) / 6 for count in per_text]
+    assert all(step == int(step) >= 1 for step in steps), per_text
+
+
+@pytest.mark.parametrize("blocked", ["encoder_float32.tflite", "decoder_float32.tflite", ".wasm"])
+def test_what_does_not_come_is_told_and_fetched_again(page, zoo, blocked):
+    page.send("Network.setBlockedURLs", urls=[f"*{blocked}"])
+    page.send("Network.setCacheDisabled", cacheDisabled=True)
+    try:
+        page.open(page.evaluate("location.href"))
+        page.wait("!document.getElementById('problem').hidden")
+        assert page.evaluate("document.getElementById('more').hidden")
+        assert shown(page) == shown(page, "score") == ""
+        assert shown(page, "from") == "Text"
+    finally:
+        page.send("Network.setBlockedURLs", urls=[])
+    page.evaluate("document.getElementById('again').click()")
+    page.wait("document.getElementById('translation').textContent.length > 0")
+    assert page.evaluate("document.getElementById('problem').hidden")
+    page.problems.clear()
 
 
 def test_languages_are_named_and_the_example_is_the_models(page):

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from gru_zoo.data import multi30k, universal_dependencies
+from gru_zoo.data import multi30k, tatoeba, universal_dependencies
 from gru_zoo.data.babi import TASKS, Question
+from gru_zoo.data.pairs import Pairs
+from gru_zoo.data.source import Source
 from gru_zoo.files import write_json
 from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card, load
@@ -156,11 +158,19 @@ def test_a_part_of_the_data_is_read_again_where_a_preset_is_of_a_part(monkeypatc
 
     monkeypatch.setattr(universal_dependencies, "load", small_treebank.load)
     monkeypatch.setattr(multi30k, "load", small_captions.load)
+    numbers = Pairs(["un", "deux", "trois"], ["one", "two", "three"])
+    monkeypatch.setattr(
+        tatoeba, "load", lambda split, pair: (numbers, Source("", "", "", "", {}, {}))
+    )
     for limit, known in ((2, {"limit": 2}), (0, {})):
         tagged = of(treebank="en_ewt", **known)
         found = pos_tagging_artifact.test_of(tagged)
         assert found == small_treebank.sentences("test")[: limit or None]
         pairs = translation_artifact.test_of(of(pair="de-en", **known))
+        other = of(pair="fr-en", corpus="tatoeba", **known)
+        assert (
+            translation_artifact.test_of(other).source == ["un", "deux", "trois"][: limit or None]
+        )
         assert pairs.source == small_captions.pairs("test").source[: limit or None]
         assert pairs.target == small_captions.pairs("test").target[: limit or None]
 

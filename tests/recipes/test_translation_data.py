@@ -2,7 +2,10 @@
 
 import csv
 import json
+import random
 import re
+import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -34,6 +37,10 @@ def write(path, rows, header=("source", "target")):
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     return path
+
+
+def rows_of(path):
+    return [*csv.reader(path.read_text(encoding="utf-8").splitlines())][1:]
 
 
 @pytest.fixture
@@ -82,23 +89,37 @@ def test_a_table_is_split_whole_and_its_white_space_made_one(table):
     assert record["splits"]["test"]["size"] == 7
 
 
-def test_a_translator_of_a_table_is_trained_evaluated_and_trained_further(
-    table, tmp_path, monkeypatch, capsys
-):
+@pytest.fixture
+def training(monkeypatch):
+    """Let trainings leave this process' random state as a user's would be found."""
     monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
+
+
+def failure(arguments, capsys) -> str:
+    assert translation.main(arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_a_translator_of_a_table_is_trained_evaluated_and_trained_further(
+    table, tmp_path, training, capsys
+):
     runs = ["--runs", str(tmp_path / "runs"), "--csv", str(table)]
     arguments = ["train", *runs, "--pair", "fr-en", "--name", "mine", "--held-out", "0.2", *SMALL]
     assert translation.main(arguments) == 0, capsys.readouterr().err
     run = tmp_path / "runs" / "mine"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["scored_on"].startswith("7 sentences, fr-en: 7 sentences of mine.csv")
+    assert len((run / "translations.txt").read_text().splitlines()) == 7
+    assert translation.main(["predict", "Je vois l\u2019eau.", "--run", str(run)]) == 0
     further = ["train", "--from", str(run), *runs, "--batch-size", "4", "--epochs", "1"]
     further += ["--beams", "2", "--no-export", "--learning-rate", "1e-9", "--name", "further"]
     for flags, message in (
         (["--held-out", "0.3"], "held_out must be 0.2, as in .* is not tested on; got 0.3"),
         (["--pair", "en-fr"], "pair must be 'fr-en', as of .*; got 'en-fr'"),
         (["--units", "9"], "units must keep its default with --from"),
+        (["--cell", "lstm"], "cell must keep its default with --from"),
     ):
-        assert translation.main([*further, *flags]) == 2
-        assert re.search(message, capsys.readouterr().err)
+        assert re.search(message, failure([*further, *flags], capsys))
     assert not (tmp_path / "runs" / "further").exists()
     assert translation.main([*further, "--held-out", "0.2"]) == 0, capsys.readouterr().err
     # At that rate what it began with is what it ends with.
@@ -110,15 +131,64 @@ def test_a_translator_of_a_table_is_trained_evaluated_and_trained_further(
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6)
     commands = before(RunFolder.open(tmp_path / "runs" / "further"))
     assert len(commands) == 1 and "--name mine " in commands[0] and "--pair fr-en " in commands[0]
-    metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["scored_on"].startswith("7 sentences, fr-en: 7 sentences of mine.csv")
-    assert len((run / "translations.txt").read_text().splitlines()) == 7
-    assert translation.main(["predict", "Je vois l\u2019eau.", "--run", str(run)]) == 0
-    # Another table in its place is not what the run was trained on.
-    write(table, [("Un mot.", "A word."), ("Un lit.", "A bed."), ("Un nom.", "A name.")])
-    capsys.readouterr()
-    assert translation.main(["evaluate", "--run", str(run)]) == 2
-    assert "error: " in capsys.readouterr().err
+    (told,) = translation_data.learnt_before(str(run))
+    assert "It is mine trained further, which has learnt from mine.csv own" in told
+    # Its ancestors count too, whatever the order of the rows and the name of the table.
+    turned = write(tmp_path / "turned.csv", rows_of(table)[::-1])
+    again = ["train", "--from", str(tmp_path / "runs" / "further"), "--csv", str(turned)]
+    assert "held_out must be 0.2" in failure([*again, "--held-out", "0.3"], capsys)
+
+
+def test_a_table_that_has_changed_is_not_evaluated_on(table, tmp_path, training, capsys):
+    arguments = ["train", "--csv", str(table), "--pair", "fr-en", "--name", "mine", *SMALL]
+    assert translation.main([*arguments, "--runs", str(tmp_path / "runs")]) == 0
+    rows = rows_of(table)
+    write(table, [(source, f"{target} Yes.") for source, target in rows])
+    evaluate = ["evaluate", "--run", str(tmp_path / "runs" / "mine")]
+    assert "mine.csv" in failure(evaluate, capsys)
+
+
+def test_what_a_model_began_with_stays_as_it_was(table, tmp_path, training, capsys):
+    runs = ["--runs", str(tmp_path / "runs"), "--csv", str(table), "--held-out", "0.2"]
+    base = tmp_path / "runs" / "base"
+    for seed, name in ((0, "base"), (1, "other")):
+        begin = ["train", *runs, "--pair", "fr-en", "--name", name, "--seed", str(seed), *SMALL]
+        assert translation.main(begin) == 0, capsys.readouterr().err
+    further = ["train", "--from", str(base), *runs, "--batch-size", "4", "--epochs", "1"]
+    further += ["--beams", "2", "--no-export", "--name", "further"]
+    assert translation.main(further) == 0, capsys.readouterr().err
+    shutil.copy(base.with_name("other") / "model.keras", base / "model.keras")
+    message = failure([*further, "--resume"], capsys)
+    assert "must be what the run in" in message and "another model.keras" in message
+
+
+def test_a_preset_of_the_same_table_counts_as_a_run_does(table, monkeypatch, capsys):
+    config = Train(csv=str(table), pair="fr-en", start="mine_own", held_out=0.3)
+    _, source = translation_data.load("train", config)
+    about = SimpleNamespace(configuration={"held_out": 0.1}, data=source.as_dict())
+    monkeypatch.setattr("gru_zoo.zoo.list_models", lambda: ["mine_own"])
+    monkeypatch.setattr("gru_zoo.zoo.card", lambda name: about)
+    with pytest.raises(ValueError, match="held_out must be 0.1, as in mine_own, so that"):
+        translation_data.require_same_parts(config, source)
+    about.data["sha256"] = {"another.csv": "9f"}
+    translation_data.require_same_parts(config, source)
+    assert (
+        "note: mine_own was trained on another table with --held-out 0.1" in capsys.readouterr().out
+    )
+
+
+def test_the_same_rows_in_another_order_are_the_same_splits(table, tmp_path):
+    rows = rows_of(table)
+    draw = random.Random(3)
+    config = Train(csv=str(table), pair="fr-en", held_out=0.2)
+    for _ in range(5):
+        draw.shuffle(rows)
+        other = Train(csv=str(write(tmp_path / "mine.csv", rows)), pair="fr-en", held_out=0.2)
+        for split in tatoeba.SPLITS:
+            (pairs, source), (again, same) = (
+                translation_data.load(split, one) for one in (config, other)
+            )
+            assert again == pairs and same.sha256 == source.sha256
 
 
 @pytest.mark.parametrize(
@@ -141,19 +211,48 @@ def test_a_half_for_the_test_leaves_nothing_to_train_on(table):
         translation_data.load("train", Train(csv=str(table), pair="fr-en", held_out=0.5))
 
 
-def test_a_tables_test_sentence_that_is_too_long_is_said_before_training(
-    tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("9 " * 100, "9"), "source, numbered by line: texts must have at most 95 .* 21 has"),
+        (("9", "9 " * 100), "target, numbered by line: texts must have at most 95 .* 21 has"),
+    ],
+)
+def test_a_sentence_that_is_too_long_is_said_before_training(
+    tmp_path, training, capsys, row, message
 ):
-    monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
     rows = [(f"{i} " * 4, f"{i} " * 4) for i in range(30)]
-    path = write(tmp_path / "mine.csv", rows)
-    test = translation_data.load("test", Train(csv=str(path), pair="fr-en"))[0].source[0]
-    longer = [((f"{test} " * 100 if f"{s} ".startswith(f"{test} ") else s), t) for s, t in rows]
-    path = write(tmp_path / "long.csv", longer)
+    path = write(tmp_path / "long.csv", [*rows[:19], row, *rows[19:]])
     arguments = ["train", "--csv", str(path), "--pair", "fr-en", "--runs", str(tmp_path / "runs")]
-    assert translation.main([*arguments, *SMALL]) == 2
-    assert "texts must have at most 95 subwords; number " in capsys.readouterr().err
+    assert re.search(message, failure([*arguments, *SMALL], capsys))
     assert not list((tmp_path / "runs").iterdir())
+
+
+def test_another_cell_is_not_trained_before_it_cannot_be_exported(
+    table, tmp_path, training, capsys
+):
+    runs = ["--runs", str(tmp_path / "runs"), "--csv", str(table)]
+    begin = ["train", *runs, "--pair", "fr-en", "--name", "lstm", "--cell", "lstm", *SMALL]
+    assert translation.main(begin) == 0, capsys.readouterr().err
+    message = failure(["train", *runs, "--from", str(tmp_path / "runs" / "lstm")], capsys)
+    assert "from must name a model with cell 'gru' to be exported; " in message
+    assert "has 'lstm', which can be trained with --no-export" in message
+
+
+def test_what_cannot_be_trained_further_is_named(table, tmp_path, capsys):
+    unfinished = tmp_path / "runs" / "unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "config.json").write_text(json.dumps({"pair": "fr-en"}))
+    for start, message in (
+        ("sentiment_imdb_gru_small", "from must name a translator, a preset or a run; sentiment"),
+        (str(tmp_path / "nowhere"), "from must be a folder with a config.json, or one of"),
+        (str(unfinished), "from must be finished; .* has no model.keras"),
+    ):
+        arguments = ["train", "--csv", str(table), "--from", start]
+        assert re.search(message, failure(arguments, capsys))
+    assert "from must be used with --csv" in failure(
+        ["train", "--from", "translation_multi30k_de_en_gru_small"], capsys
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,8 +261,9 @@ def test_a_tables_test_sentence_that_is_too_long_is_said_before_training(
         ({"corpus": "tatoeba", "pair": "de-en"}, "pair must be one of 'en-fr', 'fr-en'; got 'de"),
         ({"pair": "de-es"}, "pair must be one of 'de-en', 'de-fr'"),
         ({"held_out": 0.2}, "held_out must keep its default without --csv"),
-        ({"csv": "a.csv"}, "pair must be the languages of --csv, .* such as fr-en; got ''"),
-        ({"csv": "a.csv", "pair": "French"}, "pair must be the languages of --csv"),
+        ({"csv": "a.csv"}, "pair must be the two languages of --csv, .* such as fr-en; got ''"),
+        ({"csv": "a.csv", "pair": "French"}, "pair must be the two languages of --csv"),
+        ({"csv": "a.csv", "pair": "fr-fr"}, "pair must be the two languages of --csv"),
         ({"csv": "a.csv", "pair": "fr-en", "limit": 3}, "limit must keep its default with --csv"),
         (
             {"csv": "a.csv", "pair": "fr-en", "corpus": "tatoeba"},
