@@ -10,6 +10,10 @@ from recipes.translation_flags import Train
 
 NAMES = {"de": "German", "en": "English", "fr": "French"}
 _ALONE = "It translates one sentence at a time, without context."
+_PICKED = (
+    "Where English does not say whether one or several people are addressed, of which gender, or "
+    "how familiarly, it picks one.",
+)
 # https://github.com/bentrevett/pytorch-seq2seq: its own tokens, not sacreBLEU's. Cards of every
 # direction have them.
 _OF_CAPTIONS = tuple(
@@ -91,8 +95,7 @@ def words_of(config: Train, trained_on: int) -> Words:
                 "Sentences of Tatoeba resemble each other (Tom and Mary are in many): one that is "
                 "in the test split has none equal to it in training, but some like it, and other "
                 "texts are translated worse than the score says.",
-                "Where English does not say whether one or several people are addressed, of which "
-                "gender, or how familiarly, it picks one.",
+                *(_PICKED if config.pair == "en-fr" else ()),
                 _ALONE,
                 "The sentences are written by volunteers, and the model reproduces their biases.",
             ),

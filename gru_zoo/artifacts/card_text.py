@@ -235,7 +235,10 @@ _CALLS = {
 
 def _use(card: Card) -> str:
     of_model, of_lite = _calls(card)
-    lines = ["from gru_zoo import load\n", f'model = load("{_place(card)}")', *of_model]
+    imports = ["from gru_zoo import load"]
+    if card.task == "translation":
+        imports.append("from gru_zoo.decoding.translating import translations")
+    lines = [*imports, "", f'model = load("{_place(card)}")', *of_model]
     lite = [e["variant"] for e in card.exports if e["file"].endswith(".tflite")]
     if lite:
         variant = "int8" if "int8" in lite else lite[0]
@@ -254,10 +257,7 @@ def _calls(card: Card) -> tuple[list[str], list[str]]:
     if card.task == "translation":
         sentence = _SENTENCES.get(card.language[0], "...")
         return (
-            [
-                "from gru_zoo.decoding.translating import translations\n",
-                f'translations(model, ["{sentence}"])',
-            ],
+            [f'translations(model, ["{sentence}"])'],
             [f'lite.translate(["{sentence}"])'],
         )
     return _CALLS.get(card.task, ([], []))

@@ -109,7 +109,7 @@ def split_by_groups(pairs: Pairs, test: int, validation: int) -> dict[str, Pairs
     Example:
         >>> pairs = Pairs(["Va !", "Tire !", "Bouge !"], ["Go.", "Shoot!", "Go."])
         >>> split_by_groups(pairs, test=1, validation=0)["test"]
-        Pairs(source=['Tire !'], target=['Shoot!'])
+        Pairs(source=['Va !'], target=['Go.'])
     """
     of_pair = groups(pairs)
     firsts = np.unique(of_pair)

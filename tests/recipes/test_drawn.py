@@ -135,7 +135,9 @@ def test_beams_and_alpha_reach_the_search_and_each_split_has_its_own_score(
     monkeypatch.setattr(multi30k, "load", small_captions.load)
     monkeypatch.setattr(translation, "_load", lambda run: Stub(known))
     monkeypatch.setattr("recipes.shared.attention_figure.draw", lambda *_: None)
-    with start_run(translation.Train(runs=tmp_path, name="run", beams=3, alpha=0.4)) as run:
+    with start_run(
+        translation.Train(runs=tmp_path, name="run", pair="de-en", beams=3, alpha=0.4)
+    ) as run:
         run.history.append({"epoch": 1, "val_bleu": 1.0, "seconds": 2.0})
         run.save_checkpoint({})
     place = ["--run", str(run.path)]
