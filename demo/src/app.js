@@ -6,6 +6,7 @@ import {
   byId,
   Choice,
   element,
+  Latency,
   latestOnly,
   listen,
   MODELS,
@@ -15,14 +16,12 @@ import {
   withLiteRt,
 } from "./page.js";
 
-const RECENT = 25; // runs that the latency is the median of
-
 const text = byId("text");
 const map = new HeatMap(byId("map"));
 
 let choice;
 let model = null; // an open Classifier
-let times = [];
+let latency = new Latency();
 let shown = null; // tokens and steps of the gates on the page
 
 const openChosen = opener(open, forget, () => choice.file);
@@ -33,7 +32,7 @@ const answer = latestOnly(async (wanted) => {
   const lack = lackOf(encoded, text.value);
   byId("note").textContent = lack || noteOn(encoded);
   const { probabilities, milliseconds } = await model.classify(encoded.ids);
-  times = [...times, milliseconds].slice(-RECENT);
+  latency.add(milliseconds);
   showAnswer(probabilities, lack);
   if (model.stream) await showGates(encoded, wanted);
   byId("problem").hidden = true;
@@ -42,7 +41,7 @@ const answer = latestOnly(async (wanted) => {
 async function open(file, signal) {
   const { Classifier } = await withLiteRt("./classifier.js");
   model = await Classifier.open(file, MODELS, signal);
-  times = [];
+  latency = new Latency();
   await model.classify(model.tokenizer.encode(text.value).ids); // the first run sets up kernels
   byId("size").textContent = `${(file.bytes / 1e6).toFixed(2)} MB, ${file.variant}`;
   byId("accuracy").textContent = `${file.score === null ? "not measured" : `${(100 * file.score).toFixed(2)} %`} on ${file.scored_on}`;
@@ -93,9 +92,7 @@ function showAnswer(probabilities, lack) {
       return row;
     }),
   );
-  const median = [...times].sort((a, b) => a - b)[times.length >> 1];
-  const runs = times.length > 1 ? ` (median of ${times.length})` : "";
-  byId("latency").textContent = `${median.toFixed(1)} ms${runs}`;
+  latency.show(1);
   speak(lack || `${model.labels[first]}, ${Math.round(100 * probabilities[first])} percent`);
 }
 

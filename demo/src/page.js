@@ -146,6 +146,27 @@ export function replace(start, end, words) {
 /** A module, or one that it imports, did not load. */
 class Unloaded extends Error {}
 
+const RECENT = 25; // runs that a latency is the median of
+
+/** How long a model takes: the median of its last runs. */
+export class Latency {
+  times = [];
+
+  /** Take down a run. @param {number} milliseconds */
+  add(milliseconds) {
+    this.times = [...this.times, milliseconds].slice(-RECENT);
+  }
+
+  /** Write it onto the page, if there was a run. @param {string} unit of one run, "" for none */
+  show(decimals, unit = "") {
+    const { times } = this;
+    if (!times.length) return;
+    const median = [...times].sort((a, b) => a - b)[times.length >> 1].toFixed(decimals);
+    const runs = times.length > 1 ? ` (median of ${times.length})` : "";
+    byId("latency").textContent = `${median} ms${unit}${runs}`;
+  }
+}
+
 /** Import a module that needs LiteRT.js. */
 export function withLiteRt(module) {
   return import(module).catch((error) => {

@@ -5,6 +5,7 @@ import {
   byId,
   Choice,
   element,
+  Latency,
   latestOnly,
   listen,
   MODELS,
@@ -13,7 +14,6 @@ import {
   withLiteRt,
 } from "./page.js";
 
-const RECENT = 25; // sentences that the latency is the median of
 const WARM = "a";
 const SAMPLES = {
   de: "Zwei Hunde spielen im Schnee.",
@@ -31,7 +31,7 @@ let model = null; // an open Translator
 let languages = []; // from, to
 let known = new Map(); // sentence -> its translations, of the open model
 let sample = null; // what the page itself has put there; null before it has
-let times = [];
+let latency = new Latency();
 
 const openChosen = opener(open, forget, () => choice.file);
 
@@ -65,7 +65,7 @@ async function timed(sentence, wanted) {
     hideOthers(); // They are of an older text.
     throw error;
   });
-  if (result?.texts.length) times = [...times, performance.now() - start].slice(-RECENT);
+  if (result?.texts.length) latency.add(performance.now() - start);
   return result;
 }
 
@@ -91,7 +91,7 @@ async function open(file, signal) {
 function forget() {
   model = null;
   known = new Map();
-  times = [];
+  latency = new Latency();
   for (const id of ["translation", "latency", "size", "score"]) byId(id).textContent = "";
   [byId("from").textContent, byId("to").textContent] = ["Text", "Translation"];
   hideOthers();
@@ -136,11 +136,7 @@ function show(results, written) {
   const warning = warningOn(results);
   const count = `${results.length} ${results.length === 1 ? "sentence" : "sentences"}`;
   byId("note").textContent = results.length ? [count, ...warning].join("; ") : "No text";
-  if (times.length) {
-    const median = [...times].sort((a, b) => a - b)[times.length >> 1];
-    const runs = times.length > 1 ? ` (median of ${times.length})` : "";
-    byId("latency").textContent = `${median.toFixed(0)} ms a sentence${runs}`;
-  }
+  latency.show(0, " a sentence");
   speak([written.trim() || "No text", ...warning].join(". "));
 }
 

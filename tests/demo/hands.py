@@ -37,3 +37,13 @@ def shown(page: Chromium) -> list[float]:
     """Return the probabilities on the page."""
     rows = "[...document.querySelectorAll('#answer div')]"
     return page.evaluate(f"{rows}.map((row) => Number(row.dataset.probability))")
+
+
+def told(page: Chromium) -> set[tuple[str, str]]:
+    """Return role and name of all that assistive technology is told of."""
+    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
+    return {
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored")
+    }

@@ -44,18 +44,17 @@ PICTURES = {
 }
 
 
-def take(chromium: Chromium, address: str, folder: Path) -> None:
-    """Save a picture of the whole page for each of `PICTURES`."""
-    for name, picture in PICTURES.items():
-        chromium.resize(picture.size, picture.scale)
-        chromium.prefer(prefers_color_scheme=picture.scheme)
-        chromium.open(f"{address}{picture.page}")
-        choose(chromium, picture.model, "int8")
-        for _ in range(25):  # runs that the latency shown is the median of
-            enter(chromium, "")  # what is translated already is not translated again
-            enter(chromium, picture.text)
-        chromium.evaluate("document.activeElement.blur()")
-        chromium.screenshot(folder / f"{name}.png")
+def take(chromium: Chromium, address: str, picture: Picture, path: Path) -> None:
+    """Save a picture of a whole page."""
+    chromium.resize(picture.size, picture.scale)
+    chromium.prefer(prefers_color_scheme=picture.scheme)
+    chromium.open(f"{address}{picture.page}")
+    choose(chromium, picture.model, "int8")
+    for _ in range(25):  # runs that the latency shown is the median of
+        enter(chromium, "")  # what is translated already is not translated again
+        enter(chromium, picture.text)
+    chromium.evaluate("document.activeElement.blur()")
+    chromium.screenshot(path)
 
 
 if __name__ == "__main__":
@@ -63,4 +62,6 @@ if __name__ == "__main__":
         sys.exit(f"error: {why_not()}")
     with tempfile.TemporaryDirectory() as profile, Chromium(Path(profile)) as browser:
         with running(demo.Server(0)) as server:
-            take(browser, server.address, demo.PAGE / "screenshots")
+            for name, picture in PICTURES.items():
+                path = demo.PAGE / "screenshots" / f"{name}.png"
+                take(browser, server.address, picture, path)

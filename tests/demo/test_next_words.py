@@ -9,7 +9,7 @@ from gru_zoo import demo
 from tests.demo import small_zoo
 from tests.demo.chromium import DESKTOP, PHONE
 from tests.demo.conftest import running
-from tests.demo.hands import choose, enter, settle
+from tests.demo.hands import choose, enter, settle, told
 from tests.demo.small_zoo import NEXT_WORDS, VOCABULARY
 
 pytestmark = pytest.mark.slow
@@ -229,15 +229,10 @@ def test_what_assistive_technology_is_told(page):
     words = list(suggested(page))
     heard = f"Suggestions: {', '.join(words)}"
     page.wait(f"document.getElementById('spoken').textContent === '{heard}'")
-    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
-    told = {
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored")
-    }
-    assert {("heading", "Next words"), ("textbox", "Text"), ("region", "Suggestions")} <= told
-    assert {("button", word) for word in words} <= told
-    assert any(role == "status" for role, _ in told)
+    heard_of = told(page)
+    assert {("heading", "Next words"), ("textbox", "Text"), ("region", "Suggestions")} <= heard_of
+    assert {("button", word) for word in words} <= heard_of
+    assert any(role == "status" for role, _ in heard_of)
 
 
 def test_keys_that_change_nothing_are_not_spoken(page):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.demo.chromium import PHONE
-from tests.demo.hands import choose, enter, settle
+from tests.demo.hands import choose, enter, settle, told
 from tests.demo.small_zoo import BOTH_WAYS, FORWARDS
 from tests.export.conftest import LABELS
 
@@ -15,12 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_what_assistive_technology_is_told(page):
-    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
-    told = {
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored")
-    }
+    heard_of = told(page)
     assert {
         ("heading", "GRU Zoo"),
         ("combobox", "Model"),
@@ -31,9 +26,11 @@ def test_what_assistive_technology_is_told(page):
         ("button", "Clear"),
         ("region", "Answer"),
         ("region", "What the gates do"),
-    } <= told
-    assert any(role == "status" for role, _ in told)
-    assert not [role for role, name in told if role in ("radio", "textbox", "button") and not name]
+    } <= heard_of
+    assert any(role == "status" for role, _ in heard_of)
+    assert not [
+        role for role, name in heard_of if role in ("radio", "textbox", "button") and not name
+    ]
     page.evaluate("document.getElementById('numbers').open = true")
     page.wait("document.querySelectorAll('#rows tr').length > 1")
     nodes = page.send("Accessibility.getFullAXTree")["nodes"]

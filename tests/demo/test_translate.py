@@ -13,7 +13,7 @@ from gru_zoo.zoo import card, models_folder  # noqa: E402
 from tests.demo import small_zoo  # noqa: E402
 from tests.demo.chromium import DESKTOP, PHONE  # noqa: E402
 from tests.demo.conftest import running  # noqa: E402
-from tests.demo.hands import choose, enter  # noqa: E402
+from tests.demo.hands import choose, enter, told  # noqa: E402
 from tests.demo.small_zoo import BACK, THERE  # noqa: E402
 from tests.nasty_texts import NASTY, known_characters, random_texts  # noqa: E402
 from tests.small_data import small_captions  # noqa: E402
@@ -244,19 +244,14 @@ def test_what_assistive_technology_is_told(page, zoo):
     enter(page, "Ein Hund.")
     heard = json.dumps(expected(zoo, THERE, "float32", "Ein Hund.")[0].strip())
     page.wait(f"document.getElementById('spoken').textContent === {heard}")
-    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
-    told = {
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored")
-    }
+    heard_of = told(page)
     assert {
         ("heading", "Translation"),
         ("combobox", "Model"),
         ("textbox", "Text in German"),
         ("region", "Translation into English"),
-    } <= told
-    assert any(role == "status" for role, _ in told)
+    } <= heard_of
+    assert any(role == "status" for role, _ in heard_of)
 
 
 def test_it_fits_a_narrow_screen(page):
