@@ -66,7 +66,7 @@ def train(config: Train) -> None:
 def _train(
     config: Train, run: RunFolder, training: Pairs, source: Source, loaded: Seq2Seq | None
 ) -> None:
-    from gru_zoo.models.keras_file import save_keras_file
+    from gru_zoo.models.keras_file import round_to_half, save_keras_file
     from gru_zoo.training.fitting import fit, seed_everything
     from gru_zoo.training.sentence_pairs import PairBatches, Validation
     from gru_zoo.training.teacher_forcing import TeacherForcing
@@ -94,6 +94,8 @@ def _train(
         patience=config.patience,
         monitor="bleu",
     )
+    if config.half:
+        round_to_half(model)
     save_keras_file(model, run.path / "model.keras")
     _evaluate(run, model)
     card = _export(run, model) if config.export and model.cell == "gru" else None

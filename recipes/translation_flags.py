@@ -90,6 +90,8 @@ class Train(RunFlags):
     """Batch size in sentences."""
     learning_rate: float = 3e-3
     """Initial learning rate (Adam)."""
+    half: bool = False
+    """Round the weights to float16 at the end, which halves the Keras model's file."""
 
     # Search.
     beams: int = 6

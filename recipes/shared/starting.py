@@ -16,8 +16,9 @@ from gru_zoo.training.runs import RunFolder, newest_run
 
 # Flags that say where a run is and how it is reached, not what it computes.
 PLACE = ("name", "runs", "resume", "export", "opinions")
-# A resumed run may end sooner or later than was meant; what it computed until then stays.
-_MAY_CHANGE = ("stop_after",)
+# A resumed run may end sooner or later than was meant, or otherwise; what it computed until then
+# stays.
+_MAY_CHANGE = ("half", "stop_after")
 # What `check_flags` asks of the flags of these names, whichever recipe they are of.
 _POSITIVE = frozenset(
     "affix_dim batch_size beams dim embedding_dim epochs heads hops longest max_tokens num_layers "
