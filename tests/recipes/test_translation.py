@@ -1,9 +1,11 @@
 """The recipe in smoke size, on captions written for the tests."""
 
 import json
+import shutil
 import sys
 
 import keras
+import numpy as np
 import pytest
 
 pytest.importorskip("tokenizers")
@@ -12,6 +14,7 @@ pytest.importorskip("sacrebleu")
 from gru_zoo import load, verify  # noqa: E402
 from gru_zoo.artifacts import translator as artifact_of_translator  # noqa: E402
 from gru_zoo.data import multi30k  # noqa: E402
+from gru_zoo.models.keras_file import load_keras_file  # noqa: E402
 from recipes import translation
 from tests.recipes.running import (  # noqa: E402
     check_same_weights,
@@ -58,6 +61,20 @@ def test_it_learns_and_leaves_its_files(trained):
     assert "val_bleu" in (trained / "history.csv").read_text().splitlines()[0]
     for number in (1, 2, 3):
         assert (trained / f"attention_{number}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_finished_run_is_rounded_when_it_is_asked_for(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(multi30k, "load", small_captions.load)
+    monkeypatch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
+    shutil.copytree(trained, tmp_path / "small")
+    arguments = ["train", "--name", "small", "--runs", str(tmp_path), *SMALL, "--resume", "--half"]
+    assert translation.main(arguments) == 0
+    files = [folder / "small" / "model.keras" for folder in (trained.parent, tmp_path)]
+    before, after = (load_keras_file(file).get_weights() for file in files)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(other, one.astype(np.float16).astype(np.float32))
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+    assert json.loads((tmp_path / "small" / "config.json").read_text())["half"]
 
 
 @pytest.mark.slow
