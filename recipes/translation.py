@@ -97,6 +97,7 @@ def _train(
     if config.half:
         round_to_half(model)
     save_keras_file(model, run.path / "model.keras")
+    run.keep_flags()  # A finished run that is rounded trains no more.
     _evaluate(run, model)
     card = _export(run, model) if config.export and model.cell == "gru" else None
     report.print_run("translation", run, card)

@@ -195,13 +195,17 @@ class RunFolder:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        if self._changed:
-            write_json(self.path / "config.json", self.config)
-            self._changed = False
+        self.keep_flags()
         history = np.frombuffer(json.dumps(self.history).encode(), np.uint8)
         with atomic_write(self.path / _CHECKPOINT) as partial, open(partial, "wb") as file:
             np.savez(file, history=history, **arrays)
         self._write_history()
+
+    def keep_flags(self) -> None:
+        """Write down the flags that may change and have: from now on the run's model is of them."""
+        if self._changed:
+            write_json(self.path / "config.json", self.config)
+            self._changed = False
 
     def load_checkpoint(self) -> dict[str, np.ndarray] | None:
         """Return the arrays of the last checkpoint, or None before the first one.
