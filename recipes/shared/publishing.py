@@ -309,7 +309,7 @@ def to_zoo(
         paths: folders of runs that differ in their seed only.
         preset: the name that they are given.
         defaults: an instance of the recipe's flags.
-        export: writes a run's artifact, where it has none yet.
+        export: writes a run's artifact, where it has none yet of its model.
         change: gives the card that is published, from the one with every run's score.
 
     Raises:
@@ -322,15 +322,25 @@ def to_zoo(
 
     folder = folder_to_publish(preset)
     found = together(recipe, paths, defaults, preset)
-    path = found.best.path / "artifact" / "card.json"
-    if not path.exists():
+    if not has_artifact(found.best):
         export(found.best)
+    path = found.best.path / "artifact" / "card.json"
     commands = [*before(found.best), *found.commands]
     about = {"name": preset, "scores": found.scores, "commands": commands}
     card = change(dataclasses.replace(Card.from_json(path), **about))
     require_same_task(preset, card)
     republish(path.parent, folder, card)
     print(f"published {preset}: {card.spread()} on {card.scored_on}")
+
+
+def has_artifact(run: RunFolder) -> bool:
+    """Return whether a run has an artifact of its model: one that was resumed may have another."""
+    from gru_zoo.models.keras_file import weights_checksum
+
+    if not (run.path / "artifact" / "card.json").exists():
+        return False
+    own, exported = run.path / "model.keras", run.path / "artifact" / "model.keras"
+    return weights_checksum(own) == weights_checksum(exported)
 
 
 def _require_all_data(runs: Sequence[RunFolder], preset: str) -> None:

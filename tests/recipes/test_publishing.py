@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import pytest
 
 from gru_zoo.data.source import Source
 from gru_zoo.files import write_json
+from gru_zoo.models.keras_file import save_keras_file
 from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import card, list_models, models_folder, own_models_folder, registry
 from recipes import (
@@ -27,6 +29,7 @@ from recipes import (
 from recipes.shared.publishing import (
     before,
     command,
+    has_artifact,
     require_same_data,
     require_same_task,
     require_seen,
@@ -163,6 +166,22 @@ def test_the_best_on_validation_is_shipped_and_every_command_kept(finished):
         f"python -m recipes.some train --name b --seed 1 {rest}",
         "python -m recipes.some publish runs/some/a runs/some/b --preset task_data_gru_small",
     ]
+
+
+def test_an_artifact_of_an_older_model_is_none(finished):
+    run = RunFolder.open(finished("a", 0, 0.9, 0.9))
+    assert not has_artifact(run)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    folder = run.path / "artifact"
+    folder.mkdir()
+    for path in (run.path, folder):
+        save_keras_file(model, path / "model.keras")
+    assert not has_artifact(run)  # half of one
+    write_json(folder / "card.json", {})
+    assert has_artifact(run)
+    model.layers[0].kernel.assign_add([[0.1, 0.0]] * 3)
+    save_keras_file(model, run.path / "model.keras")
+    assert not has_artifact(run)
 
 
 def test_the_runs_before_it_are_made_first(tmp_path, monkeypatch):
