@@ -10,6 +10,7 @@ import {
   listen,
   MODELS,
   opener,
+  replace,
   speak,
   withLiteRt,
 } from "./page.js";
@@ -87,11 +88,29 @@ async function open(file, signal) {
   byId("score").textContent = `${file.score?.toFixed(2) ?? "not measured"} on ${file.scored_on}`;
 }
 
+/** The model that translates the other way round than the chosen one, if there is one. */
+function reverse() {
+  const [from, to] = choice.preset.language;
+  return choice.presets.find(({ language }) => language[0] === to && language[1] === from);
+}
+
+/** Translate back: the other model, and what has been written is what it reads. */
+function swap() {
+  const { name } = reverse();
+  // Half a translation would take the place of a whole text.
+  const whole = byId("form").dataset.state === "done";
+  const written = byId("translation").textContent.trim();
+  byId("preset").value = name;
+  byId("preset").dispatchEvent(new Event("input", { bubbles: true }));
+  if (whole && written) replace(0, text.value.length, written);
+}
+
 /** What is open, and on the page, is another model than the one that is chosen. */
 function forget() {
   model = null;
   known = new Map();
   latency = new Latency();
+  byId("swap").hidden = !reverse();
   for (const id of ["translation", "latency", "size", "score"]) byId(id).textContent = "";
   [byId("from").textContent, byId("to").textContent] = ["Text", "Translation"];
   hideOthers();
@@ -152,6 +171,7 @@ function warningOn(results) {
 
 async function start() {
   choice = await Choice.of("translators.json");
+  byId("swap").addEventListener("click", swap);
   listen(translate);
   await translate();
 }

@@ -13,7 +13,7 @@ from gru_zoo.zoo import card, models_folder  # noqa: E402
 from tests.demo import small_zoo  # noqa: E402
 from tests.demo.chromium import DESKTOP, PHONE  # noqa: E402
 from tests.demo.conftest import running  # noqa: E402
-from tests.demo.hands import choose, enter, told  # noqa: E402
+from tests.demo.hands import choose, enter, settle, told  # noqa: E402
 from tests.demo.small_zoo import BACK, THERE  # noqa: E402
 from tests.nasty_texts import NASTY, known_characters, random_texts  # noqa: E402
 from tests.small_data import small_captions  # noqa: E402
@@ -233,6 +233,43 @@ def test_languages_are_named_and_the_example_is_the_models(page):
     enter(page, "My own.")
     choose(page, THERE, "int8")
     assert page.evaluate(value) == "My own."
+
+
+def test_swapped_languages_translate_back(page, zoo):
+    choose(page, THERE, "float32")
+    text = "Ein Hund jagt die Katze."
+    enter(page, text)
+    there = expected(zoo, THERE, "float32", text)[0]
+    page.evaluate("document.getElementById('swap').click()")
+    page.wait("document.getElementById('size').textContent.length > 0")
+    settle(page)
+    value = "document.getElementById('text').value"
+    assert page.evaluate(value) == there.strip()
+    assert shown(page, "from") == "Text in English"
+    assert shown(page) == expected(zoo, BACK, "float32", there.strip())[0]
+    # What was typed is not lost: the browser can undo.
+    page.evaluate("document.execCommand('undo')")
+    assert page.evaluate(value) == text
+    settle(page)
+    # There is nothing to put in the place of a text that has no translation.
+    enter(page, "")
+    page.evaluate("document.getElementById('swap').click()")
+    settle(page)
+    assert shown(page, "from") == "Text in German" and shown(page, "note") == "No text"
+
+
+def test_without_a_model_back_languages_are_not_swapped(page, zoo, tmp_path):
+    hidden = "document.getElementById('swap').hidden"
+    choose(page, THERE, "int8")
+    assert not page.evaluate(hidden)
+    (zoo / BACK).rename(tmp_path / BACK)
+    try:
+        page.open(page.evaluate("location.href"))
+        choose(page, THERE, "int8")
+        assert page.evaluate(hidden)
+    finally:
+        (tmp_path / BACK).rename(zoo / BACK)
+    page.open(page.evaluate("location.href"))
 
 
 def test_what_assistive_technology_is_told(page, zoo):
