@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gru_zoo.files import write_json
+from gru_zoo.training.runs import RunFolder
 from recipes import activity_recognition_artifact as artifact
 from recipes import activity_recognition_folds as folds_of
 from recipes.activity_recognition_data import (
@@ -45,10 +46,11 @@ if TYPE_CHECKING:
     import keras
 
     from gru_zoo.artifacts.card import Card
-    from gru_zoo.training.runs import RunFolder
 
 # What a run's model takes and gives: the keys `predict` needs of a preset's configuration.
 _FORM = "form.json"
+# Where in a run's folder the second training keeps its checkpoint.
+_REFIT = "refit"
 
 
 def train(config: Train) -> None:
@@ -64,13 +66,38 @@ def train(config: Train) -> None:
 
 def _train(config: Train, run: RunFolder, data: Dataset, training: Recordings) -> None:
     from gru_zoo.models.keras_file import save_keras_file
+
+    source = training.source
+    run.pin_data(source.as_dict())
+    print(f"data: {source.name} {source.version}, {source.splits['train'][1]}")
+    validation = data.load("validation", config.fold)
+    model = _learn(config, run, data, training, config.epochs, validation)
+    if config.refit:
+        epochs = int(_best(run)["epoch"])
+        print(f"anew for {epochs} epochs, on {', '.join(validation.people)} too")
+        begun = (run.path / _REFIT / "config.json").exists()
+        again = RunFolder(run.path / _REFIT, run.config, resume=begun)
+        model = _learn(config, again, data, training.joined(validation), epochs)
+    write_json(run.path / _FORM, artifact.form(data))
+    save_keras_file(model, run.path / "model.keras")
+    _evaluate(run, model, data)
+    card = _export(run, model, data) if config.export and config.cell == "gru" else None
+    report.print_run("activity_recognition", run, card)
+
+
+def _learn(
+    config: Train,
+    run: RunFolder,
+    data: Dataset,
+    training: Recordings,
+    epochs: int,
+    validation: Recordings | None = None,
+) -> keras.Model:
+    """Train a model, which is that of its best epoch if there are people to validate it on."""
     from gru_zoo.training import signal_windows
     from gru_zoo.training.fitting import fit, seed_everything
 
     seed_everything(config.seed)
-    source = training.source
-    run.pin_data(source.as_dict())
-    print(f"data: {source.name} {source.version}, {source.splits['train'][1]}")
     batches = signal_windows.WindowBatches(
         training.signals,
         training.labels,
@@ -83,25 +110,21 @@ def _train(config: Train, run: RunFolder, data: Dataset, training: Recordings) -
         mirror=config.mirror,
         angular=data.angular,
     )
-    validation = data.load("validation", config.fold).windows(config.sequence_length)
     model = _model(config, data, training)
     print(f"model: {config.cell}, {model.count_params():,} parameters")
     _compile(model, config, len(batches))
+    windows = validation.windows(config.sequence_length) if validation else ()
     fit(
         model,
         train=batches.dataset,
         steps_per_epoch=len(batches),
-        validate=lambda: signal_windows.window_figures(model, *validation),
+        validate=(lambda: signal_windows.window_figures(model, *windows)) if validation else None,
         run=run,
-        epochs=config.epochs,
+        epochs=epochs,
         patience=config.patience,
         monitor="loss",
     )
-    write_json(run.path / _FORM, artifact.form(data))
-    save_keras_file(model, run.path / "model.keras")
-    _evaluate(run, model, data)
-    card = _export(run, model, data) if config.export and config.cell == "gru" else None
-    report.print_run("activity_recognition", run, card)
+    return model
 
 
 def evaluate(config: Evaluate) -> None:
@@ -172,6 +195,11 @@ def publish(config: Publish) -> None:
     to_zoo("activity_recognition", *given)
 
 
+def _best(run: RunFolder) -> dict[str, float]:
+    """Return the row of a run's history with the best validation."""
+    return min(run.history, key=lambda row: row["val_loss"])
+
+
 def _model(config: Train, data: Dataset, training: Recordings) -> keras.Model:
     import numpy as np
 
@@ -222,8 +250,8 @@ def _evaluate(run: RunFolder, model: keras.Model, data: Dataset) -> None:
     run.pin_data(test.source.as_dict())
     windows, labels = test.windows(config.sequence_length)
     figures = window_figures(model, windows, labels)
-    best = min(run.history, key=lambda row: row["val_loss"])
-    seconds = [row["seconds"] for row in run.history]
+    last = RunFolder.open(run.path / _REFIT).history if config.refit else []
+    seconds = [row["seconds"] for row in (*run.history, *last)]
     people = ", ".join(test.people)
     span = f"{config.sequence_length / data.rate:g} s"
     run.write_metrics(
@@ -233,10 +261,10 @@ def _evaluate(run: RunFolder, model: keras.Model, data: Dataset) -> None:
                 model, test.signals, test.labels, config.sequence_length
             ),
             "scored_on": f"{len(labels):,} windows of {span}, subjects {people}, never trained on",
-            "validation_accuracy": best["val_accuracy"],
+            "validation_accuracy": _best(run)["val_accuracy"],
             "folds": data.folds,
             "parameters": model.count_params(),
-            "epochs": len(seconds),
+            "epochs": len(last or run.history),
             "train_seconds": sum(seconds),
             "seconds_per_epoch": statistics.median(seconds),
             "data": test.source.as_dict(),

@@ -24,6 +24,11 @@ DATASET = "watch_exercises"
 SUMMARY = "Names the shoulder exercise that a smartwatch's wearer does, after every sample."
 SUMMARY_OF_A_TABLE = "Names what is done, after every sample of a sensor."
 USES_OF_A_TABLE = "Samples of a sensor in, what is done out, one after the other, on a device."
+# Of a model that was trained with `refit`.
+REFIT = (
+    "Its validation figures are those of a first training, which chose the number of epochs; then "
+    "it was trained anew for as many, on the people of validation too."
+)
 LIMITS_OF_A_TABLE = (
     "It always names one of its labels, also where something else is done or nothing.",
     "It expects samples as often, and in the units, as in the table it was trained on.",
@@ -52,7 +57,7 @@ LIMITS = (
     "It expects 50 samples a second in the units of the recordings. Their authors name none; by "
     "what they read, they are g and radians per second.",
     "Settings, unlike weights, were chosen on people whom other folds test, these two among them, "
-    "and the test people were read twice (docs/activity_recognition.md).",
+    "and the test people were read three times (docs/activity_recognition.md).",
 )
 # Training windows that integers are calibrated on, test windows that are kept as goldens.
 REPRESENTATIVE, GOLDENS = 40, 8
@@ -209,5 +214,8 @@ def _about(run: RunFolder, model: keras.Model, data: Dataset, config: Train, com
         },
         published=published if of_watch else [],
         measured=[],
-        limits=LIMITS if of_watch else LIMITS_OF_A_TABLE,
+        limits=[
+            *(LIMITS if of_watch else LIMITS_OF_A_TABLE),
+            *([REFIT] if config.refit else []),
+        ],
     )

@@ -40,6 +40,15 @@ class Recordings:
     people: tuple[str, ...]
     source: Source
 
+    def joined(self, other: Recordings) -> Recordings:
+        """Return these recordings and then those of other people."""
+        return Recordings(
+            self.signals + other.signals,
+            self.labels + other.labels,
+            self.people + other.people,
+            self.source,
+        )
+
     def windows(self, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Return every window, the next one from the middle of the last, and the labels."""
         from gru_zoo.training.signal_windows import windows

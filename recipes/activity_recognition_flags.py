@@ -78,6 +78,8 @@ class Train(RunFlags):
     """Batch size in windows."""
     learning_rate: float = 3e-3
     """Initial learning rate (Adam)."""
+    refit: bool = True
+    """Once the best epoch is known, train anew until it on the people of validation as well."""
 
     # Export.
     export: bool = True

@@ -34,7 +34,7 @@ def fit(
     model: keras.Model,
     train: Callable[[int, int], tf.data.Dataset],
     steps_per_epoch: int,
-    validate: Callable[[], dict[str, float]],
+    validate: Callable[[], dict[str, float]] | None,
     run: RunFolder,
     epochs: int,
     patience: int,
@@ -54,7 +54,8 @@ def fit(
         model: compiled.
         train: `train(first_epoch, epochs)` gives the batches of those epochs, in order.
         steps_per_epoch: batches of one epoch.
-        validate: gives {"loss": ..., and others} on validation data, after each epoch.
+        validate: gives {"loss": ..., and others} on validation data, after each epoch. None
+            where everything is trained on: then the last epoch counts as the best.
         run: where checkpoints go and come from.
         epochs: at most so many.
         patience: epochs in a row without a better validation that end training; 0 is as 1.
@@ -89,7 +90,7 @@ class _Keeper(keras.callbacks.Callback):
     def __init__(
         self,
         run: RunFolder,
-        validate: Callable[[], dict[str, float]],
+        validate: Callable[[], dict[str, float]] | None,
         patience: int,
         monitor: str,
     ) -> None:
@@ -101,6 +102,8 @@ class _Keeper(keras.callbacks.Callback):
     @property
     def best_epoch(self) -> int:
         """Index of the epoch with the best validation, the first one of equals."""
+        if self.validate is None:
+            return len(self.run.history) - 1
         figures = np.array([row[f"val_{self.monitor}"] for row in self.run.history])
         return int(np.argmax(-figures if self.monitor == "loss" else figures))
 
@@ -120,15 +123,7 @@ class _Keeper(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(f"loss must stay finite; epoch {epoch + 1} gave {logs}.")
         with _averaged(self.model):
-            figures = self.validate()
-            one_of("monitor", self.monitor, figures)
-            for name, value in figures.items():
-                if not math.isfinite(value):
-                    raise FloatingPointError(
-                        f"{name} must stay finite; validation after epoch {epoch + 1} gave "
-                        f"{figures}."
-                    )
-            validation = {f"val_{name}": value for name, value in figures.items()}
+            validation = self._figures(epoch)
             weights = [np.array(weight) for weight in self.model.weights]
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         took = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
@@ -144,13 +139,27 @@ class _Keeper(keras.callbacks.Callback):
         )
         self.model.stop_training = self.exhausted
 
+    def _figures(self, epoch: int) -> dict[str, float]:
+        """Validate, if there is something to validate on."""
+        if self.validate is None:
+            return {}
+        figures = self.validate()
+        one_of("monitor", self.monitor, figures)
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} must stay finite; validation after epoch {epoch + 1} gave {figures}."
+                )
+        return {f"val_{name}": value for name, value in figures.items()}
+
     def restore(self, model: keras.Model) -> int:
         """Load the last checkpoint, if any; return the number of epochs it has seen."""
         arrays = self.run.load_checkpoint()
         if arrays is None:
             return 0
-        figures = self.run.history[-1]
-        one_of("monitor", self.monitor, [name[4:] for name in figures if name.startswith("val_")])
+        if self.validate is not None:
+            figures = [name[4:] for name in self.run.history[-1] if name.startswith("val_")]
+            one_of("monitor", self.monitor, figures)
         _assign(_variables(model), _collect("variable", arrays))
         self.best = _collect("best", arrays)
         return len(self.run.history)

@@ -240,7 +240,7 @@ class RunFolder:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        metrics = [name[4:] for name in self.history[0] if name.startswith("val_")]
+        metrics = [name[4:] for name in self.history[0] if name.startswith("val_")] or ["loss"]
         figure = Figure(figsize=(4 * len(metrics), 3.2), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, len(metrics), squeeze=False)[0]

@@ -11,6 +11,7 @@ from gru_zoo import load
 from gru_zoo.artifacts import signals
 from gru_zoo.data import watch_exercises as data
 from gru_zoo.files import write_json
+from gru_zoo.training.runs import RunFolder
 from gru_zoo.zoo import models_folder
 from gru_zoo.zoo.__main__ import main as zoo_main
 from recipes import activity_recognition, activity_recognition_artifact
@@ -48,7 +49,7 @@ def trained(tmp_path_factory):
         # What it does beyond seeding is for good.
         patch.setattr("gru_zoo.training.fitting.seed_everything", keras.utils.set_random_seed)
         runs = tmp_path_factory.mktemp("runs")
-        arguments = ["train", "--name", "small", "--runs", str(runs), "--no-export"]
+        arguments = ["train", "--name", "small", "--runs", str(runs), "--no-export", "--no-refit"]
         assert activity_recognition.main([*arguments, *SMALL.split()]) == 0
     return runs / "small"
 
@@ -112,7 +113,48 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     assert done.returncode == 0, done.stderr
     kill_and_resume("activity_recognition", tmp_path, *train, "killed", first=SMALL_DATA)
     folder = tmp_path / "runs" / "activity_recognition"
-    check_same_weights(folder / "killed", folder / "whole")
+    for part in ("", "refit"):
+        check_same_weights(folder / "killed" / part, folder / "whole" / part)
+
+
+@pytest.mark.slow
+def test_it_is_trained_anew_on_the_people_of_validation_too(tmp_path, monkeypatch, capsys):
+    """And goes on with that where it was interrupted, to the same model."""
+    flags = "--units 5 --epochs 4 --batch-size 8 --sequence-length 20 --no-export --seed 2"
+    train = ["train", "--runs", str(tmp_path), *flags.split(), "--name"]
+    assert activity_recognition.main([*train, "whole"]) == 0
+    run = RunFolder.open(tmp_path / "whole")
+    best = int(min(run.history, key=lambda row: row["val_loss"])["epoch"])
+    again = RunFolder.open(run.path / "refit").history
+    assert 2 <= best == len(again) and "val_loss" not in again[0]
+    assert f"anew for {best} epochs, on 3, 4 too" in capsys.readouterr().out
+    metrics = run.metrics()
+    assert metrics["epochs"] == best
+    seconds = [row["seconds"] for row in run.history + again]
+    assert metrics["train_seconds"] == pytest.approx(sum(seconds))
+    model = keras.saving.load_model(run.path / "model.keras")
+    learnt = [each for split in ("train", "validation") for each in small_watch.load(split)[0]]
+    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
+    values = np.concatenate([each.signal for each in learnt])
+    np.testing.assert_allclose(np.ravel(norm.variance), values.var(axis=0), rtol=1e-3)
+
+    save = RunFolder.save_checkpoint
+
+    def interrupted(self, arrays):
+        save(self, arrays)
+        if self.path.name == "refit":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "save_checkpoint", interrupted)
+    assert activity_recognition.main([*train, "killed"]) != 0
+    monkeypatch.setattr(RunFolder, "save_checkpoint", save)
+    assert activity_recognition.main([*train, "killed", "--resume"]) == 0
+    check_same_weights(tmp_path / "killed" / "refit", run.path / "refit")
+    assert RunFolder.open(tmp_path / "killed").metrics()["metric"] == metrics["metric"]
+    # Evaluating again reads the same.
+    (run.path / "metrics.json").unlink()
+    assert activity_recognition.main(["evaluate", "--run", str(run.path)]) == 0
+    assert run.metrics() == metrics
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ RATE, MOMENTUM, STEPS, EPOCHS = 0.03, 0.75, 3, 2
 def _trained(path, seen, resume=False, epochs=EPOCHS, broken=None, **average):
     """Fit w of w x = 2 x, from w = 0 with x = 1, 2, 3 in turn; `seen` gets what was validated.
 
-    The validation after epoch `broken` gives no number.
+    The validation after epoch `broken` gives no number; with `seen` None there is no validation.
     """
     keras.utils.clear_session()
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, use_bias=False)])
@@ -30,6 +30,7 @@ def _trained(path, seen, resume=False, epochs=EPOCHS, broken=None, **average):
         return {"loss": np.nan if len(seen) == broken else -len(seen)}  # better each time
 
     run = RunFolder(path, {}, resume)
+    validate = None if seen is None else validate
     fit(model, batches, STEPS, validate, run, epochs, patience=EPOCHS, monitor="loss")
     return float(model.get_weights()[0][0, 0])
 
@@ -61,6 +62,19 @@ def test_a_moving_average_survives_an_interruption(tmp_path):
     _trained(tmp_path / "run", seen, epochs=1, **average)
     _trained(tmp_path / "run", seen, resume=True, **average)
     np.testing.assert_allclose(seen, _by_hand()[:, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_without_validation_the_last_epoch_is_kept(tmp_path, averaged):
+    average = {"use_ema": True, "ema_momentum": MOMENTUM} if averaged else {}
+    wanted = _by_hand()[:, int(averaged)]
+    first = _trained(tmp_path / "run", None, epochs=1, **average)
+    second = _trained(tmp_path / "run", None, resume=True, **average)
+    np.testing.assert_allclose([first, second], wanted, rtol=1e-5)
+    assert set(RunFolder.open(tmp_path / "run").history[1]) == {
+        *("epoch", "loss", "seconds", "cpu_seconds")
+    }
+    assert (tmp_path / "run" / "curves.png").exists()
 
 
 def test_a_figure_that_is_not_finite_ends_a_training(tmp_path):
