@@ -78,12 +78,23 @@ def integer_step(
     sequences = streams(model, checked(model, representative))
     state_class = FloatQuotientState if for_micro else IntegerState
     graph = step_graph(model, gates=gates, state_class=state_class)
+    _require_integer_layers(model, variant)
     samples = rollouts(graph, sequences)
     in_float = ("FLOOR_DIV",) if for_micro else ()
     content = calibrated(
         graph, samples, variant, name=model.name, in_float=in_float, seconds=seconds
     )
     return narrow_tables(content) if for_micro else content
+
+
+def _require_integer_layers(model: keras.Model, variant: str) -> None:
+    """Raise for a layer that the calibration would find no integer form of in the end."""
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.LayerNormalization:
+            raise ConversionFailed(
+                f"layer {layer.name!r} (LayerNormalization) has no integer form for variant "
+                f"{variant!r}. Layer normalization inside gru_zoo.GRU(layer_norm=True) has one."
+            )
 
 
 def rollouts(

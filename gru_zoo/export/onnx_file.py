@@ -18,6 +18,7 @@ import keras
 
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.export.checks.probes import probes
+from gru_zoo.export.write_errors import judged, require_new
 from gru_zoo.files import atomic_write
 from gru_zoo.imports import require_extra
 
@@ -58,8 +59,7 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
         (3, 7)
     """
     require_extra("onnx", "export.onnx")
-    if Path(path).exists() and not overwrite:
-        raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
+    require_new("path", path, overwrite)
     from gru_zoo.export.onnx_writer.model import make_model
 
     proto = make_model(model)
@@ -69,7 +69,8 @@ def onnx(model: keras.Model, path: str | os.PathLike, *, overwrite: bool = False
         except OSError as error:
             message = f"path {os.fspath(path)!r} could not be written: {error.strerror}"
             raise OSError(error.errno, message) from error
-        return _compare(partial, model)
+        with judged(partial, path):
+            return _compare(partial, model)
 
 
 def _compare(path: Path, model: keras.Model) -> float:

@@ -31,7 +31,7 @@ from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.plain_loops import run_plain
 from gru_zoo.export.graphs.programs import require_open_batch
-from gru_zoo.export.write_errors import writing
+from gru_zoo.export.write_errors import judged, require_new, writing
 from gru_zoo.files import atomic_write
 from gru_zoo.models.classifier import SequenceClassifier
 from gru_zoo.text.wordpiece import WordPieceTokenizer
@@ -125,8 +125,9 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
 
     Raises:
         FileExistsError: `folder` exists, or was written meanwhile.
+        NotADirectoryError: it is a file.
         ValueError: a model that cannot be exported, with the reason; a classifier of word pieces is
-            one.
+            one. Or `folder` has a "[" in it, from where TensorFlow cannot load a SavedModel.
         export.Refused: what was written differs from the model, or holds a Python function.
         OSError: it could not be written.
 
@@ -138,10 +139,8 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
         >>> tf.saved_model.load("fine")(["a fine film"])["label"].shape
         TensorShape([1])
     """
-    if Path(folder).exists() and not overwrite:
-        raise FileExistsError(
-            f"folder must be new, or overwrite=True; {os.fspath(folder)!r} exists."
-        )
+    require_new("folder", folder, overwrite)
+    _require_folder(Path(folder))
     if isinstance(model, SequenceClassifier):
         classifier_check.exportable(model)
         _require_graph(model)
@@ -152,9 +151,21 @@ def saved_model(model: keras.Model, folder: str | os.PathLike, *, overwrite: boo
     with atomic_write(folder, overwrite=overwrite) as partial:
         with writing("folder", folder):
             _save(server, partial)
-        if isinstance(model, SequenceClassifier):
-            return classifier_check.compare(partial, reference, "saved_model")
-        return _compare(partial, model)
+        with judged(partial, folder):
+            if isinstance(model, SequenceClassifier):
+                return classifier_check.compare(partial, reference, "saved_model")
+            return _compare(partial, model)
+
+
+def _require_folder(folder: Path) -> None:
+    """Raise unless a SavedModel may stand at a path, and be loaded from it."""
+    if folder.is_file():
+        raise NotADirectoryError(f"folder must be a folder, or new; {str(folder)!r} is a file.")
+    if "[" in os.path.abspath(folder):
+        raise ValueError(
+            "folder must be a path without '[', which TensorFlow takes for a pattern when it "
+            f"loads the SavedModel; got {os.path.abspath(folder)!r}."
+        )
 
 
 def _save(server: TextServer | ArrayServer, folder: Path) -> None:

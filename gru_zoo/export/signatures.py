@@ -62,11 +62,16 @@ def _converted(converter: Any, weights: str) -> bytes:
     try:
         content = converter.convert()
     except Exception as error:  # The converter raises its own private types.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ValueError(
-            f"model cannot be converted to TFLite's builtin operators: {reason}"
+            f"model cannot be converted to TFLite's builtin operators: {_reason(error)}"
         ) from error
     return separate_look_ups(content) if weights == "float16" else content
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of the converter's error that says why; the others say where."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line for line in lines if "error:" in line), lines[-1]).strip()
 
 
 def named(content: bytes, length: int, lengths: Mapping[str, int | None] | None = None) -> bytes:

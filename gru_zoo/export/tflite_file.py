@@ -29,6 +29,7 @@ from gru_zoo.export.flatbuffer.metadata import attach
 from gru_zoo.export.flatbuffer.packing import slim
 from gru_zoo.export.flatbuffer.tied import QuantizedRows, share_rows
 from gru_zoo.export.graphs.network import Network
+from gru_zoo.export.graphs.precision import require_unquantized
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.graphs.step_graph import StepGraph
 from gru_zoo.export.integer_step import integer_step
@@ -37,7 +38,7 @@ from gru_zoo.export.runners.lite_language_model import tokenizer_files
 from gru_zoo.export.signatures import convert, named, to_builtins
 from gru_zoo.export.variants import VARIANTS
 from gru_zoo.export.workers.isolated import require_seconds
-from gru_zoo.export.write_errors import writing
+from gru_zoo.export.write_errors import judged, require_new, writing
 from gru_zoo.files import atomic_write
 from gru_zoo.imports import require_extra
 from gru_zoo.models.classifier import SequenceClassifier
@@ -46,6 +47,7 @@ from gru_zoo.text.tokenizers import WordTokenizer
 
 # Steps that a file is made for where the model leaves them open.
 LENGTH = 1000
+MOST = 2**31 - 1
 # The first runtime that knows int8 matrices with one scale a row in float32 products.
 PER_ROW = (2, 17, 0)
 
@@ -107,10 +109,14 @@ def tflite(
     """
     spec = VARIANTS[one_of("variant", variant, VARIANTS)]
     require_seconds(seconds)
-    if Path(path).exists() and not overwrite:
-        raise FileExistsError(f"path must be new, or overwrite=True; {os.fspath(path)!r} exists.")
+    require_new("path", path, overwrite)
     if sequence_length is not None:
         positive_int("sequence_length", sequence_length)
+        if sequence_length > MOST:
+            raise ValueError(
+                f"sequence_length must be at most {MOST:,}, as sizes in a file are; got "
+                f"{sequence_length}."
+            )
         if isinstance(model, SequenceClassifier):
             model = mediapipe.resized(model, sequence_length)
     old = min_runtime is not None and _version(min_runtime) < PER_ROW
@@ -133,14 +139,27 @@ def tflite(
                 content = share_rows(content) if tied else content
             partial.write_bytes(_closed(slim(content), model, spec.layout, thresholds))
         _require_runtime(partial, min_runtime)
-        differences = []
-        if isinstance(model, SequenceClassifier) and spec.layout != "step":
-            given = classifier_check.probe_texts(model) if texts is None else texts
-            reference = classifier_check.Reference.of(model, given)
-            differences.append(classifier_check.compare(partial, reference, variant))
-        if spec.layout != "flat":
-            compare = arrays.compare_integers if spec.integer_only else arrays.compare
-            differences.append(compare(partial, model, variant, length, sequences))
+        with judged(partial, path):
+            return _compare(partial, model, variant, length, sequences, texts)
+
+
+def _compare(
+    path: Path,
+    model: keras.Model,
+    variant: str,
+    length: int,
+    sequences: Sequence[Mapping[str, Any]] | None,
+    texts: Sequence[str] | None,
+) -> float:
+    """Return the largest difference of a file from the model, or raise Refused."""
+    spec, differences = VARIANTS[variant], []
+    if isinstance(model, SequenceClassifier) and spec.layout != "step":
+        given = classifier_check.probe_texts(model) if texts is None else texts
+        reference = classifier_check.Reference.of(model, given)
+        differences.append(classifier_check.compare(path, reference, variant))
+    if spec.layout != "flat":
+        compare = arrays.compare_integers if spec.integer_only else arrays.compare
+        differences.append(compare(path, model, variant, length, sequences))
     return max(differences)
 
 
@@ -148,6 +167,9 @@ def _network(model: keras.Model, tied: bool) -> Network:
     """Return a model as a network, or raise if no variant can be had."""
     if isinstance(model, SequenceClassifier):
         classifier_check.exportable(model)
+    if isinstance(model, keras.Model):
+        for layer in model._flatten_layers():
+            require_unquantized(layer, "TFLite")
     if not tied:
         return Network(model)
     look_up = QuantizedRows(model.embedding.embeddings.numpy())
@@ -265,6 +287,8 @@ def _version(text: str) -> tuple[int, ...]:
     """Return a version as three numbers."""
     try:
         numbers = [int(number) for number in text.split(".")]
+        if min(numbers) < 0:
+            raise ValueError
     except (ValueError, AttributeError):
         raise ValueError(
             f"min_runtime must be a version such as '2.17', or None; got {text!r}."

@@ -97,9 +97,8 @@ class AttentionGRU(keras.layers.Layer):
             from gru_zoo.layers.attention_passes import attention_sequence
 
             weights = [ops.convert_to_tensor(weight) for weight in self.weights]
-            return kernels.outside_of_branches(
-                lambda: attention_sequence(inputs, gate, initial_state, *weights)
-            )
+            arrays = inputs, gate, initial_state, *weights
+            return kernels.outside_of_branches(attention_sequence, *arrays)
         return self._loop(inputs, gate, initial_state)
 
     def project(self, inputs: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from gru_zoo.layers.fused_layout import loop
+from gru_zoo.layers.islands import island
 
 _LENGTHS = [2**n for n in range(3, 31)]  # a program is compiled for each that is met
 
@@ -64,7 +65,7 @@ def attention_sequence(
         @tf.custom_gradient
         def gradient(upstream: tf.Tensor, *given: tf.Tensor) -> Any:
             slope = tf.stop_gradient(upstream)
-            first = _backward(count, slope, tuple(map(tf.stop_gradient, given)), saved)
+            first = _backward_program(count, slope, tuple(map(tf.stop_gradient, given)), saved)
             return first, lambda *seconds: _second(count, (upstream, *given), seconds)
 
         return last, lambda upstream: gradient(upstream, *given)
@@ -110,10 +111,6 @@ def _forward(
     return last, *saved
 
 
-_forward_program = tf.function(_forward, jit_compile=True, autograph=False)
-
-
-@tf.function(jit_compile=True, autograph=False)
 def _backward(
     count: tf.Tensor, upstream: tf.Tensor, arguments: tuple[tf.Tensor, ...], saved: list[tf.Tensor]
 ) -> list[tf.Tensor]:
@@ -148,3 +145,6 @@ def _backward(
         tf.einsum("tbs,tbu->su", h, by_h),
         tf.stack([tf.reduce_sum(by_x, [0, 1]), tf.reduce_sum(by_h, [0, 1])]),
     ]
+
+
+_forward_program, _backward_program = island(_forward), island(_backward)

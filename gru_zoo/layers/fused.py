@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from gru_zoo.layers.fused_gradients import input_gradient
 from gru_zoo.layers.fused_passes import Context, Convention, backward, forward
+from gru_zoo.layers.islands import island
 
 _FEWEST_ROWS = 16  # below that, half a batch takes about as long as all of it
 _MOST_PARTS = 4
@@ -251,12 +252,14 @@ def _second(
     Returns:
         The gradients of `given`, in its shapes.
     """
-    return _second_program(convention)(context, given, upstream)
+    # A trace outside of XLA is none for inside, and a graph does not say which it is.
+    make = _second_program if tf.executing_eagerly() else _second_program.__wrapped__
+    return make(convention)(context, given, upstream)
 
 
 @functools.cache
 def _second_program(convention: Convention) -> Any:
-    """Return the program of `_second`.
+    """Return the program of `_second`, traced for each graph that it is in.
 
     A graph and `tf.gradients`, because forward-mode differentiation (`tf.autodiff`) comes here with
     every tape stopped, where tapes would give zeros.
@@ -275,13 +278,8 @@ def _second_program(convention: Convention) -> Any:
 @functools.cache
 def _islands(convention: Convention, save: bool) -> tuple[Any, Any, Any]:
     """Return one convention's programs: forward, backward, and the gradient of the inputs."""
-
-    def compiled(function: Callable[..., Any], **options: Any) -> Any:
-        function = functools.partial(function, **options)
-        return tf.function(function, jit_compile=True, autograph=False)
-
     return (
-        compiled(forward, convention=convention, save=save),
-        compiled(backward, convention=convention),
-        compiled(input_gradient),
+        island(forward, convention=convention, save=save),
+        island(backward, convention=convention),
+        island(input_gradient),
     )

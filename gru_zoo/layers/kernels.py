@@ -358,27 +358,31 @@ def fused(
         arrays.append(ops.convert_to_tensor(cell.gain))
         options["epsilon"] = NORM_EPSILON
 
-    return outside_of_branches(lambda: gru_sequence(*arrays, **options))
+    return outside_of_branches(gru_sequence, *arrays, **options)
 
 
-def outside_of_branches(run: Callable[[], Any]) -> Any:
+def outside_of_branches(run: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
     """Return what a function with a custom gradient gives, from inside a branch or a loop too.
 
-    There such a gradient cannot reach the tensors it was given; inside a function it can.
+    There such a gradient cannot reach the tensors it was given; inside a function it can, if they
+    are the function's arguments: from a branch within a branch it would not find what it captures.
 
     Args:
-        run: takes nothing, and returns tensors.
+        run: of arrays or None; returns tensors.
+        *arrays: that it is differentiated in.
+        **options: of `run`.
 
     Example:
-        >>> int(outside_of_branches(lambda: ops.ones((), "int32")))
-        1
+        >>> int(outside_of_branches(ops.negative, ops.ones((), "int32")))
+        -1
     """
     import tensorflow as tf
 
     graph = type(tf.compat.v1.get_default_graph()).__name__
     if not tf.executing_eagerly() and graph in ("CondBranchFuncGraph", "WhileBodyFuncGraph"):
-        return tf.function(run, autograph=False)()
-    return run()
+        tensors = [None if array is None else tf.convert_to_tensor(array) for array in arrays]
+        return tf.function(lambda *given: run(*given, **options), autograph=False)(*tensors)
+    return run(*arrays, **options)
 
 
 def shown_steps(mask: Any, go_backwards: bool, zero_output_for_mask: bool) -> Any:

@@ -55,9 +55,17 @@ def load_keras_file(path: str | os.PathLike, argument: str = "path") -> keras.Mo
         # also raises ValueError of a whole file with a Lambda, or with a class that is not known.
         damaged = isinstance(error, _DAMAGED) or not zipfile.is_zipfile(path)
         what = "is corrupt" if damaged else "could not be read"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        message = f"{argument} must be a whole .keras file; {path} {what}: {reason}"
+        message = f"{argument} must be a whole .keras file; {path} {what}: {_reason(path, error)}"
         raise ValueError(message) from error
+
+
+def _reason(path: str | os.PathLike, error: Exception) -> str:
+    """Return the line of Keras' error that says what is wrong with a file."""
+    if not zipfile.is_zipfile(path):
+        return "it is no zip archive, as Keras' files are."
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # A class that is not known is named behind the whole model that it is in.
+    return next((line for line in lines if "Could not locate" in line), lines[0])
 
 
 def save_keras_file(model: keras.Model, path: str | os.PathLike) -> None:

@@ -388,12 +388,3 @@ def test_zeros_alone_end_no_process_and_leave_nothing(tmp_path, variant):
     with pytest.raises(ConversionFailed, match="zero throughout the representative data"):
         export.tflite(model, tmp_path / "m.tflite", variant, representative=ids)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_saved_model_of_another_shape_is_told_by_its_shape(tmp_path):
-    # Keras' TimeDistributed loses steps where neither batch nor time is known.
-    model = sequential(
-        layers.GRU(7, return_sequences=True), layers.TimeDistributed(layers.Dense(3))
-    )
-    with pytest.raises(Refused, match=r"output 'outputs' has shape \(3, 3, 3\), .*\(3, 6, 3\)"):
-        export.saved_model(model, tmp_path / "m")

@@ -229,3 +229,15 @@ def test_padding_in_front_is_no_ground_to_refuse_a_file(tmp_path):
     model = behind(keras.layers.Masking(), GRU(7, bias_initializer="uniform"))
     shake(model, 3)
     assert tflite(model, tmp_path / "m.tflite", representative=padded(0)) < 1e-5
+
+
+def test_a_vector_is_the_same_at_every_step():
+    x, v = keras.Input((None, 3), name="x"), keras.Input((2,), name="v")
+    both = keras.layers.Concatenate()([keras.layers.GRU(4)(x), v])
+    model = keras.Model([x, v], keras.layers.Dense(2)(both))
+    steps, vector = np.ones((5, 3), "float32"), np.array([1, 2], "float32")
+    for given in (vector, vector[None], np.tile(vector, (5, 1))):
+        (item,) = checked(model, [{"x": steps, "v": given}])
+        np.testing.assert_array_equal(item["v"], np.tile(vector, (5, 1)))
+    with pytest.raises(ValueError, match=r"representative\[0\]\['v'\] must have shape \[time, 2\]"):
+        checked(model, [{"x": steps, "v": np.ones(3, "float32")}])

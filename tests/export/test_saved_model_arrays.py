@@ -201,8 +201,6 @@ def test_numbers_keep_the_models_own_type(dtype, shape, tmp_path):
     words = layers.Input((None,), dtype="int32", name="words")
     read = [GRU(U)(read) if len(shape) > 1 else read, GRU(U)(layers.Embedding(IDS, 6)(words))]
     model = keras.Model([samples, words], layers.Concatenate()(read))
-    if shape == (D,) and dtype != "bool":  # Two axes of integers are ids.
-        dtype = "int32"
     saved_model(model, tmp_path / "model")
     served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
     _, specs = served.structured_input_signature

@@ -68,6 +68,25 @@ def compare(
         >>> compare("tiny.tflite", model, "float32", 20) < 1e-5
         True
     """
+    try:
+        return _compared(path, model, variant, longest, sequences)
+    except Refused as error:
+        if sequences is None and variant not in ("float32", "float16"):
+            raise Refused(
+                f"{error} It was compared on random numbers, which the model may never have met: "
+                "give it `representative` sequences."
+            ) from error
+        raise
+
+
+def _compared(
+    path: str | os.PathLike,
+    model: keras.Model,
+    variant: str,
+    longest: int,
+    sequences: Sequence[Mapping[str, np.ndarray]] | None,
+) -> float:
+    """Compare a file, see `compare`."""
     known = list(interpreter(path).get_signature_list())
     network, worst = Network(model), 0.0
     if variant == "float32" and in_half_precision(model):

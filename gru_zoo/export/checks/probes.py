@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -99,15 +99,33 @@ def probes(model: keras.Model) -> Iterator[Probe]:
     # In half precision the model itself is as far off.
     limit = LIMITS["float16"].difference if in_half_precision(model) else LIMIT
     random, masked = np.random.default_rng(0), padding(model, network.inputs)
-    for batch, time in ((1, 1), (3, 6 + total_reach(model))):
-        inputs = {
+
+    def draw(batch: int, time: int) -> dict[str, np.ndarray]:
+        return {
             name: _random(random, given, min(rows, default=1), batch, time)
             for name, given in network.inputs.items()
         }
+
+    shortest = _shortest(model, network, draw)
+    for batch, time in ((1, shortest), (3, 5 + shortest + total_reach(model))):
+        inputs = draw(batch, time)
         for number, (name, array) in enumerate(inputs.items()):
             if batch > 1 and network.inputs[name].kind != "vector":
                 _pad(array, masked.get(name, [0]), number)
         yield Probe(inputs, answers(model, network, inputs), limit)
+
+
+def _shortest(
+    model: keras.Model, network: Network, draw: Callable[[int, int], dict[str, np.ndarray]]
+) -> int:
+    """Return a number of steps that a model can read: pooling and strides need more than one."""
+    for time in (2**power for power in range(9)):
+        try:
+            answers(model, network, draw(1, time))
+            return time
+        except (ValueError, tf.errors.OpError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    raise ValueError(f"model must take a sequence of {time} steps or fewer; it does not: {reason}")
 
 
 def in_half_precision(model: keras.Model) -> bool:

@@ -23,7 +23,8 @@ def checked(model: keras.Model, representative: Sequence[Any]) -> list[dict[str,
     Args:
         model: the model that will be converted.
         representative: sequences: ids [time] of an integer type, or [time, features] of a float
-            type; for a model of several inputs name -> such an array, all of one length.
+            type; for a model of several inputs name -> such an array, all of one length, or
+            [features] of an input [batch, features], the same at every step.
 
     Returns:
         For every sequence, name -> [time] int32 or [time, features] float32.
@@ -146,14 +147,19 @@ def _checked_item(
     if set(item) != set(inputs):
         names = ", ".join(map(repr, inputs))
         raise ValueError(f"{where} must have the names {names}; got {sorted(item)}.")
-    arrays = {
-        name: _array(where, item[name], about, words.get(name)) for name, about in inputs.items()
-    }
+    arrays = {}
+    for name, about in inputs.items():
+        place = where if len(inputs) == 1 else f"{where}[{name!r}]"
+        arrays[name] = _array(place, item[name], about, words.get(name))
+    # Of vectors there is one for a whole sequence.
+    sequences = [name for name, about in inputs.items() if about.kind != "vector"]
+    steps = max((len(arrays[name]) for name in sequences), default=1)
+    for name in inputs.keys() - set(sequences):
+        if len(arrays[name]) == 1:
+            arrays[name] = np.repeat(arrays[name], steps, axis=0)
     lengths = {len(x) for x in arrays.values()}
     if len(lengths) > 1:
         raise ValueError(f"{where} must have inputs of one length; got {sorted(lengths)}.")
-    # Of vectors there is one for a whole sequence.
-    sequences = [name for name, about in inputs.items() if about.kind != "vector"]
     if not sequences or not padding.keys() >= set(sequences):
         return arrays
     padded = [_masked(arrays[name], padding[name]) for name in sequences]
@@ -234,6 +240,8 @@ def _array(where: str, value: Any, about: Given, words: int | None) -> np.ndarra
     except ValueError:  # rows of different lengths
         raise ValueError(f"{where} must be one array; got rows of different lengths.") from None
     ids = about.kind == "ids"
+    if about.kind == "vector" and array.shape == about.shape:
+        array = array[None]
     if array.dtype.kind not in ("iu" if ids else "f"):
         allowed = "an integer" if ids else "a float"
         raise ValueError(f"{where} must be of {allowed} type; got {array.dtype}.")

@@ -1,13 +1,19 @@
-"""GRU layers as plain loops: what a graph may hold that runs on any device."""
+"""GRU layers as plain loops: what a graph may hold that runs on any device.
+
+Keras' TimeDistributed loses steps in a graph where neither batch nor time is known, so it runs all
+steps of all sequences as one batch here.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+from keras import ops
 
 from gru_zoo.layers import kernels
 
@@ -25,17 +31,38 @@ def plain_loops(model: keras.Model) -> Iterator[None]:
         ...     model.layers[0].use_cudnn
         False
     """
-    may = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    every = model._flatten_layers()
+    may = [layer for layer in every if hasattr(layer, "use_cudnn")]
+    stepwise = [layer for layer in every if type(layer) is keras.layers.TimeDistributed]
     with _CHANGED:
         before = [layer.use_cudnn for layer in may]
         try:
             for layer in may:
                 layer.use_cudnn = False
+            for layer in stepwise:
+                layer.call = functools.partial(_all_steps, layer)
             with kernels.forced("loop"):
                 yield
         finally:
             for layer, value in zip(may, before, strict=True):
                 layer.use_cudnn = value
+            for layer in stepwise:
+                if "call" in vars(layer):
+                    del layer.call
+
+
+def _all_steps(
+    layer: keras.layers.TimeDistributed, inputs: Any, training: bool | None = None, mask: Any = None
+) -> Any:
+    """Do what a TimeDistributed does to inputs [batch, time, ...], all steps as one batch."""
+    inner, options = layer.layer, {}
+    sizes = ops.shape(inputs)[:2]
+    if mask is not None and inner._call_has_mask_arg:
+        options["mask"] = ops.reshape(mask, (-1, *ops.shape(mask)[2:]))
+    if inner._call_has_training_arg:
+        options["training"] = training
+    outputs = inner.call(ops.reshape(inputs, (-1, *inputs.shape[2:])), **options)
+    return ops.reshape(outputs, (*sizes, *outputs.shape[1:]))
 
 
 def run_plain(model: keras.Model, call: Callable[..., Any], *inputs: Any) -> Any:

@@ -293,7 +293,8 @@ def _different(names: list[str]) -> list[str]:
 def _argument(name: str) -> str:
     """Return an input's name as TensorFlow's signatures have it: letters, digits, underscores."""
     plain = re.sub(r"\W", "_", name)
-    return plain if plain[0].isalpha() else f"arg_{plain}"
+    # "self" is what TensorFlow's own function has before the inputs.
+    return plain if plain[0].isalpha() and plain != "self" else f"arg_{plain}"
 
 
 def _own_masks(node: Any) -> list[Any]:
@@ -323,7 +324,9 @@ def _inputs(function: Any) -> dict[str, Given]:
         name = tensor.name
         numbers = "float32" if "float" in tensor.dtype else tensor.dtype
         looked_up = any(isinstance(layer, layers.Embedding) for layer in readers(tensor))
-        if len(tensor.shape) == 2 and (looked_up or "int" in tensor.dtype):
+        # Whole numbers of a known length that nothing looks up are features.
+        numbered = "int" in tensor.dtype and tensor.shape[-1] is None
+        if len(tensor.shape) == 2 and (looked_up or numbered):
             given = Given("ids", (), tensor.shape[1])
         elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
             given = Given("steps", (tensor.shape[2],), tensor.shape[1], numbers)
@@ -335,10 +338,10 @@ def _inputs(function: Any) -> dict[str, Given]:
                 f"features] or [batch, features] with known features; got {tensor.shape}."
             )
         argument = _argument(name)
-        if argument in found:
+        if argument.casefold() in {other.casefold() for other in found}:
             raise ValueError(
-                f"inputs must have names that differ in letters and digits; got {name!r} beside "
-                "another that is the same in them."
+                f"inputs must have names that differ in more than case and signs; got {name!r} "
+                "beside another that does not."
             )
         found[argument] = given
     if len(found) == 1:

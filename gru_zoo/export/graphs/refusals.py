@@ -15,12 +15,21 @@ def not_alike(operation: Any) -> ValueError:
         Traceback (most recent call last):
         ValueError: layer 'memory' (LSTM) must be a GRU, a convolution or pooling over ...
     """
-    kind = "layer" if isinstance(operation, layers.Layer) else "operation"
     return ValueError(
-        f"{kind} {operation.name!r} ({type(operation).__name__}) must be a GRU, a convolution or "
-        "pooling over all steps, or something that treats every time step alike; it is not known "
-        f"to.{remedy(operation)}"
+        f"{kind(operation)} {operation.name!r} ({type(operation).__name__}) must be a GRU, a "
+        "convolution or pooling over all steps, or something that treats every time step alike; it "
+        f"is not known to.{remedy(operation)}"
     )
+
+
+def kind(operation: Any) -> str:
+    """Return whether a layer is meant, or what `keras.ops` and a tensor's own operators make.
+
+    Example:
+        >>> kind(layers.Dense(2))
+        'layer'
+    """
+    return "layer" if isinstance(operation, layers.Layer) else "operation"
 
 
 def remedy(operation: Any) -> str:
@@ -34,4 +43,6 @@ def remedy(operation: Any) -> str:
         return " It must be keras.layers.GRU itself, not a class derived from it."
     if type(operation).__name__ == "GetItem":  # Keras does not export the class.
         return " For the last step, use return_sequences=False instead of x[:, -1]."
+    if kind(operation) == "operation" and hasattr(layers, type(operation).__name__):
+        return f" keras.layers.{type(operation).__name__} may do instead."
     return ""

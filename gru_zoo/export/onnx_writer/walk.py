@@ -12,7 +12,7 @@ from keras.src.models.functional import Functional
 from gru_zoo.export.graphs.convolution import CONVOLUTIONS
 from gru_zoo.export.graphs.network import IDLE
 from gru_zoo.export.graphs.programs import matched, positional
-from gru_zoo.export.graphs.refusals import remedy
+from gru_zoo.export.graphs.refusals import kind, remedy
 from gru_zoo.export.onnx_writer import layers as onnx_layers
 from gru_zoo.export.onnx_writer import recurrent as onnx_recurrent
 from gru_zoo.export.onnx_writer.convolution import convolution
@@ -148,7 +148,7 @@ def _write_layer(graph: Graph, layer: Any, args: Sequence[Any], kwargs: dict[str
     if writer is None:
         inside = f" of {layer.layer.__class__.__name__}" if hasattr(layer, "layer") else ""
         raise ValueError(
-            f"model must have layers that ONNX export knows; layer {layer.name!r} is a "
+            f"model must have layers that ONNX export knows; {kind(layer)} {layer.name!r} is a "
             f"{type(layer).__name__}{inside}.{remedy(layer)}"
         )
     if layer.compute_dtype != "float32":
