@@ -130,7 +130,7 @@ def _learn(
 def evaluate(config: Evaluate) -> None:
     """Evaluate on the test split again."""
     run = open_run(config.run, RUNS)
-    _evaluate(run, _load(run), dataset(flags_of(run, Train)))
+    _evaluate(run, _load(run), dataset(_flags(run)))
     report.print_run("activity_recognition", run)
 
 
@@ -171,7 +171,7 @@ def export(config: Export) -> None:
         artifact.write_preset_files(config.preset, config.out, config.overwrite)
         return
     run = open_run(config.run, RUNS)
-    flags = flags_of(run, Train)
+    flags = _flags(run)
     data = dataset(flags)
     if config.out:
         artifact.require_gru(run, flags)
@@ -185,7 +185,7 @@ def publish(config: Publish) -> None:
     """Copy the best run's artifact into the zoo, with every run's score in its card."""
 
     def write(run: RunFolder) -> None:
-        _export(run, _load(run), dataset(flags_of(run, Train)))
+        _export(run, _load(run), dataset(_flags(run)))
 
     def with_folds(card: Card) -> Card:
         return folds_of.in_card(card, found, config.finished, config.folds) if found else card
@@ -193,6 +193,12 @@ def publish(config: Publish) -> None:
     found = folds_of.read_with(config.finished, config.folds) if config.folds else None
     given = config.finished, config.preset, Train(), write, with_folds
     to_zoo("activity_recognition", *given)
+
+
+def _flags(run: RunFolder) -> Train:
+    """Return a run's flags; from before there was a second training it has had none."""
+    run.config.setdefault("refit", False)
+    return flags_of(run, Train)
 
 
 def _best(run: RunFolder) -> dict[str, float]:
@@ -237,7 +243,7 @@ def _load(run: RunFolder) -> keras.Model:
     """Return what a run of this recipe has trained."""
     import keras
 
-    flags_of(run, Train)  # Every recipe's model is a Keras model: another's flags tell its runs.
+    _flags(run)  # Every recipe's model is a Keras model: another's flags tell its runs.
     return models.of_run(run, keras.Model)
 
 
@@ -245,7 +251,7 @@ def _evaluate(run: RunFolder, model: keras.Model, data: Dataset) -> None:
     """Read the test split, and write `metrics.json`."""
     from gru_zoo.training.signal_windows import streamed_accuracy, window_figures
 
-    config = flags_of(run, Train)
+    config = _flags(run)
     test = data.load("test", config.fold)
     run.pin_data(test.source.as_dict())
     windows, labels = test.windows(config.sequence_length)
@@ -273,7 +279,7 @@ def _evaluate(run: RunFolder, model: keras.Model, data: Dataset) -> None:
 
 
 def _export(run: RunFolder, model: keras.Model, data: Dataset) -> Card:
-    flags = flags_of(run, Train)
+    flags = _flags(run)
     artifact.require_gru(run, flags)
     trained = command("activity_recognition", run, Train())
     return artifact.write_artifact(run, model, data, flags, trained)

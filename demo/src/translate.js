@@ -96,11 +96,12 @@ function reverse() {
 
 /** Translate back: the other model, and what has been written is what it reads. */
 function swap() {
-  const { name } = reverse();
+  const back = reverse();
+  if (!back) return; // Another model was chosen a moment ago.
   // Half a translation would take the place of a whole text.
-  const whole = byId("form").dataset.state === "done";
+  const whole = byId("form").dataset.state === "done" && byId("problem").hidden;
   const written = byId("translation").textContent.trim();
-  byId("preset").value = name;
+  byId("preset").value = back.name;
   byId("preset").dispatchEvent(new Event("input", { bubbles: true }));
   if (whole && written) replace(0, text.value.length, written);
 }

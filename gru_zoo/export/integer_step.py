@@ -90,7 +90,8 @@ def integer_step(
 def _require_integer_layers(model: keras.Model, variant: str) -> None:
     """Raise for a layer that the calibration would find no integer form of in the end."""
     for layer in model._flatten_layers():
-        if type(layer) is keras.layers.LayerNormalization:
+        centred = not getattr(layer, "rms_scaling", False)
+        if type(layer) is keras.layers.LayerNormalization and centred:
             raise ConversionFailed(
                 f"layer {layer.name!r} (LayerNormalization) has no integer form for variant "
                 f"{variant!r}. Layer normalization inside gru_zoo.GRU(layer_norm=True) has one."

@@ -30,7 +30,7 @@ from gru_zoo.export.checks.probes import probes
 from gru_zoo.export.checks.saved_signature import open_signature
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.plain_loops import run_plain
-from gru_zoo.export.graphs.programs import require_open_batch
+from gru_zoo.export.graphs.programs import require_names, require_open_batch
 from gru_zoo.export.write_errors import judged, require_new, writing
 from gru_zoo.files import atomic_write
 from gru_zoo.models.classifier import SequenceClassifier
@@ -87,6 +87,7 @@ class ArrayServer(tf.Module):
         super().__init__()
         network = Network(model)
         require_open_batch(model)
+        require_names(network.inputs)
         self.model_variables = [variable.value for variable in model.variables]
         # Of layers that look numbers or words up; they are no variables.
         self.tables = [
@@ -161,10 +162,11 @@ def _require_folder(folder: Path) -> None:
     """Raise unless a SavedModel may stand at a path, and be loaded from it."""
     if folder.is_file():
         raise NotADirectoryError(f"folder must be a folder, or new; {str(folder)!r} is a file.")
-    if "[" in os.path.abspath(folder):
+    whole = os.path.abspath(folder)
+    if "[" in whole or (os.sep == "/" and "\\" in whole):
         raise ValueError(
-            "folder must be a path without '[', which TensorFlow takes for a pattern when it "
-            f"loads the SavedModel; got {os.path.abspath(folder)!r}."
+            "folder must be a path without '[' and '\\', which TensorFlow takes for a pattern "
+            f"when it loads the SavedModel; got {whole}."
         )
 
 

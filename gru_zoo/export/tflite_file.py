@@ -30,6 +30,7 @@ from gru_zoo.export.flatbuffer.packing import slim
 from gru_zoo.export.flatbuffer.tied import QuantizedRows, share_rows
 from gru_zoo.export.graphs.network import Network
 from gru_zoo.export.graphs.precision import require_unquantized
+from gru_zoo.export.graphs.programs import require_names
 from gru_zoo.export.graphs.sequence_graph import SequenceGraph
 from gru_zoo.export.graphs.step_graph import StepGraph
 from gru_zoo.export.integer_step import integer_step
@@ -170,10 +171,12 @@ def _network(model: keras.Model, tied: bool) -> Network:
     if isinstance(model, keras.Model):
         for layer in model._flatten_layers():
             require_unquantized(layer, "TFLite")
-    if not tied:
-        return Network(model)
-    look_up = QuantizedRows(model.embedding.embeddings.numpy())
-    return Network(model, {model.embedding.name: look_up})
+    look_ups = None
+    if tied:
+        look_ups = {model.embedding.name: QuantizedRows(model.embedding.embeddings.numpy())}
+    network = Network(model, look_ups)
+    require_names(network.inputs)
+    return network
 
 
 def _refuse(

@@ -66,14 +66,16 @@ def attention_sequence(
         def gradient(upstream: tf.Tensor, *given: tf.Tensor) -> Any:
             slope = tf.stop_gradient(upstream)
             first = _backward_program(count, slope, tuple(map(tf.stop_gradient, given)), saved)
-            return first, lambda *seconds: _second(count, (upstream, *given), seconds)
+            # A trace outside of XLA is none for inside, and a graph does not say which it is.
+            eager = tf.executing_eagerly()
+            second = _second_program if eager else tf.function(_second, autograph=False)
+            return first, lambda *seconds: second(count, (upstream, *given), seconds)
 
         return last, lambda upstream: gradient(upstream, *given)
 
     return tf.cast(run(*arguments), inputs.dtype)
 
 
-@tf.function(autograph=False)
 def _second(
     count: tf.Tensor, given: tuple[tf.Tensor, ...], upstream: tuple[tf.Tensor, ...]
 ) -> list[tf.Tensor]:
@@ -148,3 +150,4 @@ def _backward(
 
 
 _forward_program, _backward_program = island(_forward), island(_backward)
+_second_program = tf.function(_second, autograph=False)

@@ -295,6 +295,15 @@ def test_other_models(kind, variant):
     assert error[-100:].mean() < 1.5 * error[50:150].mean() + 1e-4
 
 
+@pytest.mark.slow
+def test_a_normalization_without_a_mean_has_an_integer_form(tmp_path):
+    with pytest.warns(UserWarning, match="deprecated"):
+        norm = keras.layers.LayerNormalization(rms_scaling=True)
+    model = keras.Sequential([keras.Input((None, 4)), GRU(7, return_sequences=True), norm, GRU(5)])
+    steps = np.random.default_rng(0).normal(size=(3, 30, 4)).astype(np.float32)
+    assert len(integer_step(model, "int8_full", steps)) > 1_000
+
+
 def test_layer_without_an_integer_form_is_named():
     norm = keras.layers.LayerNormalization(name="norm")
     model = keras.Sequential([keras.Input((None, 4)), GRU(7, return_sequences=True), norm, GRU(5)])

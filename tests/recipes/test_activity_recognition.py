@@ -118,6 +118,20 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_from_before_there_was_a_second_training(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "old", ignore=shutil.ignore_patterns("artifact"))
+    flags = json.loads((trained / "config.json").read_text())
+    write_json(tmp_path / "old" / "config.json", {k: v for k, v in flags.items() if k != "refit"})
+    run = str(tmp_path / "old")
+    before = RunFolder.open(run).metrics()
+    for words in (["evaluate", "--run", run], ["export", "--run", run]):
+        assert activity_recognition.main(words) == 0
+    assert RunFolder.open(run).metrics() == before
+    limits = json.loads((tmp_path / "old" / "artifact" / "card.json").read_text())["limits"]
+    assert limits == list(activity_recognition_artifact.LIMITS)
+
+
+@pytest.mark.slow
 def test_it_is_trained_anew_on_the_people_of_validation_too(tmp_path, monkeypatch, capsys):
     """And goes on with that where it was interrupted, to the same model."""
     flags = "--units 5 --epochs 4 --batch-size 8 --sequence-length 20 --no-export --seed 2"

@@ -1,7 +1,7 @@
 """GRU layers as plain loops: what a graph may hold that runs on any device.
 
-Keras' TimeDistributed loses steps in a graph where neither batch nor time is known, so it runs all
-steps of all sequences as one batch here.
+Keras' TimeDistributed loses steps in a graph where neither batch nor time is known, so in such a
+graph it runs all steps of all sequences as one batch.
 """
 
 from __future__ import annotations
@@ -31,24 +31,33 @@ def plain_loops(model: keras.Model) -> Iterator[None]:
         ...     model.layers[0].use_cudnn
         False
     """
-    every = model._flatten_layers()
-    may = [layer for layer in every if hasattr(layer, "use_cudnn")]
-    stepwise = [layer for layer in every if type(layer) is keras.layers.TimeDistributed]
+    may = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
     with _CHANGED:
         before = [layer.use_cudnn for layer in may]
         try:
             for layer in may:
                 layer.use_cudnn = False
-            for layer in stepwise:
-                layer.call = functools.partial(_all_steps, layer)
             with kernels.forced("loop"):
                 yield
         finally:
             for layer, value in zip(may, before, strict=True):
                 layer.use_cudnn = value
+
+
+@contextlib.contextmanager
+def _steps_at_once(model: keras.Model) -> Iterator[None]:
+    """Let each TimeDistributed of a model take all steps of all sequences as one batch."""
+    stepwise = [
+        layer for layer in model._flatten_layers() if type(layer) is keras.layers.TimeDistributed
+    ]
+    with _CHANGED:
+        try:
             for layer in stepwise:
-                if "call" in vars(layer):
-                    del layer.call
+                layer.call = functools.partial(_all_steps, layer)
+            yield
+        finally:
+            for layer in stepwise:
+                vars(layer).pop("call", None)
 
 
 def _all_steps(
@@ -78,5 +87,5 @@ def run_plain(model: keras.Model, call: Callable[..., Any], *inputs: Any) -> Any
         >>> run_plain(model, model, keras.ops.ones((2, 5, 4))).shape
         TensorShape([2, 7])
     """
-    with plain_loops(model):
+    with plain_loops(model), _steps_at_once(model):
         return call(*inputs)

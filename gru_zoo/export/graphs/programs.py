@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -316,6 +316,34 @@ def _require_no_strings(tensor: Any) -> None:
     )
 
 
+def _looked_up(tensor: Any, seen: set[int]) -> bool:
+    """Return whether an embedding reads a tensor, or what is made of it."""
+    if id(tensor) in seen:
+        return False
+    seen.add(id(tensor))
+    nodes = tensor._keras_history.operation._outbound_nodes
+    return any(isinstance(layer, layers.Embedding) for layer in readers(tensor)) or any(
+        _looked_up(output, seen) for node in nodes for output in node.outputs
+    )
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Raise ValueError unless TensorFlow's signatures tell the names of inputs apart.
+
+    Example:
+        >>> require_names(["x", "X"])
+        Traceback (most recent call last):
+        ValueError: inputs must have names that differ in more than case for TensorFlow; got 'x'...
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        if (other := known.setdefault(name.casefold(), name)) != name:
+            raise ValueError(
+                f"inputs must have names that differ in more than case for TensorFlow; got "
+                f"{other!r} and {name!r}."
+            )
+
+
 def _inputs(function: Any) -> dict[str, Given]:
     """Return the inputs of a functional model by name."""
     found = {}
@@ -325,8 +353,8 @@ def _inputs(function: Any) -> dict[str, Given]:
         numbers = "float32" if "float" in tensor.dtype else tensor.dtype
         looked_up = any(isinstance(layer, layers.Embedding) for layer in readers(tensor))
         # Whole numbers of a known length that nothing looks up are features.
-        numbered = "int" in tensor.dtype and tensor.shape[-1] is None
-        if len(tensor.shape) == 2 and (looked_up or numbered):
+        whole = "int" in tensor.dtype and (tensor.shape[-1] is None or _looked_up(tensor, set()))
+        if len(tensor.shape) == 2 and (looked_up or whole):
             given = Given("ids", (), tensor.shape[1])
         elif len(tensor.shape) == 3 and tensor.shape[2] is not None:
             given = Given("steps", (tensor.shape[2],), tensor.shape[1], numbers)
@@ -338,10 +366,10 @@ def _inputs(function: Any) -> dict[str, Given]:
                 f"features] or [batch, features] with known features; got {tensor.shape}."
             )
         argument = _argument(name)
-        if argument.casefold() in {other.casefold() for other in found}:
+        if argument in found:
             raise ValueError(
-                f"inputs must have names that differ in more than case and signs; got {name!r} "
-                "beside another that does not."
+                f"inputs must have names that differ in letters and digits; got {name!r} beside "
+                "another that is the same in them."
             )
         found[argument] = given
     if len(found) == 1:
