@@ -296,9 +296,9 @@ def test_other_models(kind, variant):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Keras finds the option deprecated.
 def test_a_normalization_without_a_mean_has_an_integer_form(tmp_path):
-    with pytest.warns(UserWarning, match="deprecated"):
-        norm = keras.layers.LayerNormalization(rms_scaling=True)
+    norm = keras.layers.LayerNormalization(rms_scaling=True)
     model = keras.Sequential([keras.Input((None, 4)), GRU(7, return_sequences=True), norm, GRU(5)])
     steps = np.random.default_rng(0).normal(size=(3, 30, 4)).astype(np.float32)
     assert len(integer_step(model, "int8_full", steps)) > 1_000
