@@ -27,16 +27,18 @@ def served(folder, **inputs):
     return run(**{name: tf.constant(x) for name, x in inputs.items()})["outputs"]
 
 
+LONG = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     "stack",
     [
-        [layers.Conv1D(8, 3, padding="same"), layers.MaxPooling1D(2)],
-        [layers.Conv1D(6, 3)],
-        [layers.Conv1D(6, 4, strides=2)],
-        [layers.AveragePooling1D(3)],
-        [layers.Cropping1D((2, 1))],
+        pytest.param([layers.Conv1D(8, 3, padding="same"), layers.MaxPooling1D(2)], id="pooled"),
+        pytest.param([layers.Conv1D(6, 3)], id="valid", marks=LONG),
+        pytest.param([layers.Conv1D(6, 4, strides=2)], id="strided"),
+        pytest.param([layers.AveragePooling1D(3)], id="averaged", marks=LONG),
+        pytest.param([layers.Cropping1D((2, 1))], id="cropped", marks=LONG),
     ],
-    ids=["pooled", "valid", "strided", "averaged", "cropped"],
 )
 def test_a_saved_model_may_need_several_steps(tmp_path, stack):
     model = sequential(*stack, layers.GRU(4), layers.Dense(2))
@@ -53,7 +55,12 @@ def test_a_model_that_reads_no_sequence_is_told_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "behind", [(), (layers.GlobalAveragePooling1D(),), (layers.GRU(6),)], ids=["", "mean", "gru"]
+    "behind",
+    [
+        pytest.param((), id="nothing", marks=LONG),
+        pytest.param((layers.GlobalAveragePooling1D(),), id="mean"),
+        pytest.param((layers.GRU(6),), id="gru", marks=LONG),
+    ],
 )
 def test_a_saved_model_of_a_layer_at_every_step(tmp_path, behind):
     """Keras' TimeDistributed itself loses steps where neither batch nor time is known."""
@@ -91,8 +98,11 @@ def test_whole_numbers_that_are_no_ids_are_told_what_they_may_be(tmp_path):
 
 @pytest.mark.parametrize(
     "between",
-    [layers.Identity(), layers.Dropout(0.2), lambda ids: keras.ops.minimum(ids, 3)],
-    ids=["identity", "dropout", "minimum"],
+    [
+        pytest.param(layers.Identity(), id="identity"),
+        pytest.param(layers.Dropout(0.2), id="dropout", marks=LONG),
+        pytest.param(lambda ids: keras.ops.minimum(ids, 3), id="minimum", marks=LONG),
+    ],
 )
 def test_ids_that_are_looked_up_behind_something_else(tmp_path, between):
     ids = Input((20,), dtype="int32")

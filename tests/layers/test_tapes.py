@@ -56,7 +56,11 @@ def one_tape(call, x):
     return tape.gradient(loss, x)
 
 
-@pytest.fixture(params=KINDS)
+# What differs least from the others, and takes XLA longest.
+LONG = ("masked", "normalized", "stacked")
+
+
+@pytest.fixture(params=[pytest.param(k, marks=pytest.mark.slow) if k in LONG else k for k in KINDS])
 def call(request):
     return KINDS[request.param]()
 

@@ -106,25 +106,29 @@ def probes(model: keras.Model) -> Iterator[Probe]:
             for name, given in network.inputs.items()
         }
 
-    shortest = _shortest(model, network, draw)
-    for batch, time in ((1, shortest), (3, 5 + shortest + total_reach(model))):
-        inputs = draw(batch, time)
-        for number, (name, array) in enumerate(inputs.items()):
-            if batch > 1 and network.inputs[name].kind != "vector":
-                _pad(array, masked.get(name, [0]), number)
-        yield Probe(inputs, answers(model, network, inputs), limit)
+    time, inputs, outputs = _shortest(model, network, draw)
+    yield Probe(inputs, outputs, limit)
+    inputs = draw(3, 5 + time + total_reach(model))
+    for number, (name, array) in enumerate(inputs.items()):
+        if network.inputs[name].kind != "vector":
+            _pad(array, masked.get(name, [0]), number)
+    yield Probe(inputs, answers(model, network, inputs), limit)
 
 
 def _shortest(
     model: keras.Model, network: Network, draw: Callable[[int, int], dict[str, np.ndarray]]
-) -> int:
-    """Return a number of steps that a model can read: pooling and strides need more than one."""
-    if None not in network.lengths().values():
-        return 1  # It reads what it was made for.
+) -> tuple[int, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return a number of steps that a model can read, and a call of so many.
+
+    Pooling and strides need more than one.
+    """
+    if None not in network.lengths().values():  # It reads what it was made for.
+        inputs = draw(1, 1)
+        return 1, inputs, answers(model, network, inputs)
     for time in (2**power for power in range(9)):
+        inputs = draw(1, time)
         try:
-            answers(model, network, draw(1, time))
-            return time
+            return time, inputs, answers(model, network, inputs)
         except (ValueError, tf.errors.OpError) as error:
             last = error
     reason = (str(last).strip().splitlines() or [type(last).__name__])[0]
