@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # From the bottom up; a module may import its own floor and those before it.
 FLOORS = [
-    {"arguments", "files", "imports", "markdown", "processor", "registered"},
+    {"arguments", "errors", "files", "imports", "markdown", "processor", "registered"},
     {"data"},
     {"text"},
     {"layers"},

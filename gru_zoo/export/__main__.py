@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from gru_zoo.arguments import one_of
+from gru_zoo.errors import lines_of
 from gru_zoo.export.variants import INTEGER_ONLY, VARIANTS, WITH_SEQUENCE, WITH_STEP
 from gru_zoo.files import size_of
 from gru_zoo.imports import import_without_optional, require_extra
@@ -180,7 +181,7 @@ def _representative(path: Path | None, several: bool) -> list[Any] | None:
             one = isinstance(found, np.ndarray)
             arrays = None if one else dict(found)
     except Exception as error:  # Whatever a damaged archive makes of NumPy's loader.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = lines_of(error)[0]
         raise ValueError(f"representative must be a whole {kind} file; {path}: {reason}") from error
     if one != (kind == ".npy"):
         content = "one array, which is a .npy" if one else "an archive, which is a .npz"

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from gru_zoo.errors import lines_of
 from gru_zoo.export.flatbuffer.half_tables import separate_look_ups
 from gru_zoo.export.flatbuffer.packing import packed
 from gru_zoo.export.names import WHOLE
@@ -70,7 +71,7 @@ def _converted(converter: Any, weights: str) -> bytes:
 
 def _reason(error: Exception) -> str:
     """Return the line of the converter's error that says why; the others say where."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = lines_of(error)
     return next((line for line in lines if "error:" in line), lines[-1]).strip()
 
 

@@ -259,7 +259,7 @@ def _second(
 
 @functools.cache
 def _second_program(convention: Convention) -> Any:
-    """Return the program of `_second`, traced for each graph that it is in.
+    """Return the program of `_second`.
 
     A graph and `tf.gradients`, because forward-mode differentiation (`tf.autodiff`) comes here with
     every tape stopped, where tapes would give zeros.

@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from gru_zoo.errors import lines_of
 from gru_zoo.files import atomic_write
 
 # Where a `.keras` archive has its weights, and what the model is made of.
@@ -63,7 +64,7 @@ def _reason(path: str | os.PathLike, error: Exception) -> str:
     """Return the line of Keras' error that says what is wrong with a file."""
     if not zipfile.is_zipfile(path):
         return "it is no zip archive, as Keras' files are."
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = lines_of(error)
     # A class that is not known is named behind the whole model that it is in.
     return next((line for line in lines if "Could not locate" in line), lines[0])
 

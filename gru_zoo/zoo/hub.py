@@ -11,6 +11,7 @@ from typing import Any
 
 from gru_zoo.arguments import string
 from gru_zoo.artifacts.card import Card
+from gru_zoo.errors import lines_of
 from gru_zoo.zoo.registry import card, compare, files_under, folder_of, place
 
 PREFIX = "hf://"
@@ -140,9 +141,8 @@ def _failures(client: ModuleType) -> tuple[type[Exception], ...]:
 
 def _reason(error: Exception) -> str:
     """Return the first line of one of `_failures`, and the way around Xet where that has failed."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     xet = isinstance(error, RuntimeError)
-    return lines[0] + (" (without the client's Xet: HF_HUB_DISABLE_XET=1)" if xet else "")
+    return lines_of(error)[0] + (" (without the client's Xet: HF_HUB_DISABLE_XET=1)" if xet else "")
 
 
 def _client() -> ModuleType:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gru_zoo.errors import lines_of
 from gru_zoo.export.checks.differences import scaled_difference
 from gru_zoo.export.checks.inspection import Refused
 from gru_zoo.export.checks.limits import LIMITS
@@ -131,9 +132,8 @@ def _shortest(
             return time, inputs, answers(model, network, inputs)
         except (ValueError, tf.errors.OpError) as error:
             last = error
-    reason = (str(last).strip().splitlines() or [type(last).__name__])[0]
     raise ValueError(
-        f"model must take a sequence of {time} steps or fewer; it does not: {reason}"
+        f"model must take a sequence of {time} steps or fewer; it does not: {lines_of(last)[0]}"
     ) from last
 
 
