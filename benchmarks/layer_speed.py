@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 CODE = [
     *sorted((ROOT / "gru_zoo" / "layers").glob("fused*.py")),
-    *(ROOT / "gru_zoo" / "layers" / name for name in ("gru.py", "kernels.py")),
+    *(ROOT / "gru_zoo" / "layers" / name for name in ("gru.py", "islands.py", "kernels.py")),
     *(ROOT / "benchmarks" / name for name in ("peers.py", "timing.py")),
 ]
 PACKAGES = ("gru-zoo", "tensorflow", "keras", "torch", "jax", "flax", "onnxruntime", "numpy")

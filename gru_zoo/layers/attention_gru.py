@@ -95,10 +95,11 @@ class AttentionGRU(keras.layers.Layer):
             gate = ops.where(mask, gate, ops.zeros((), gate.dtype))
         if keras.backend.backend() == "tensorflow" and kernels.may_compile():
             from gru_zoo.layers.attention_passes import attention_sequence
+            from gru_zoo.layers.islands import within_a_function
 
             weights = [ops.convert_to_tensor(weight) for weight in self.weights]
             arrays = inputs, gate, initial_state, *weights
-            return kernels.outside_of_branches(attention_sequence, *arrays)
+            return within_a_function(attention_sequence, *arrays)
         return self._loop(inputs, gate, initial_state)
 
     def project(self, inputs: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from gru_zoo.layers.fused_layout import loop
-from gru_zoo.layers.islands import island
+from gru_zoo.layers.islands import island, with_all_it_reads
 
 _LENGTHS = [2**n for n in range(3, 31)]  # a program is compiled for each that is met
 
@@ -62,18 +62,22 @@ def attention_sequence(
         arguments = tuple(map(tf.stop_gradient, given))
         last, *saved = _forward_program(count, *arguments)
 
-        @tf.custom_gradient
-        def gradient(upstream: tf.Tensor, *given: tf.Tensor) -> Any:
-            slope = tf.stop_gradient(upstream)
-            first = _backward_program(count, slope, tuple(map(tf.stop_gradient, given)), saved)
-            # A trace outside of XLA is none for inside, and a graph does not say which it is.
-            eager = tf.executing_eagerly()
-            second = _second_program if eager else tf.function(_second, autograph=False)
-            return first, lambda *seconds: second(count, (upstream, *given), seconds)
+        def gradient(upstream: tf.Tensor) -> Any:
+            return with_all_it_reads(_first, (count, saved), upstream, *given)
 
-        return last, lambda upstream: gradient(upstream, *given)
+        return last, gradient
 
     return tf.cast(run(*arguments), inputs.dtype)
+
+
+def _first(read: Any, upstream: tf.Tensor, *given: tf.Tensor) -> Any:
+    """Return the gradients of the arguments, and what makes the gradients of those."""
+    count, saved = read
+    slope = tf.stop_gradient(upstream)
+    first = _backward_program(count, slope, tuple(map(tf.stop_gradient, given)), saved)
+    # A trace outside of XLA is none for inside, and a graph does not say which it is.
+    second = _second_program if tf.executing_eagerly() else tf.function(_second, autograph=False)
+    return first, lambda *seconds: second(count, (upstream, *given), seconds)
 
 
 def _second(

@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from gru_zoo.layers.fused_gradients import input_gradient
 from gru_zoo.layers.fused_passes import Context, Convention, backward, forward
-from gru_zoo.layers.islands import island
+from gru_zoo.layers.islands import island, with_all_it_reads
 
 _FEWEST_ROWS = 16  # below that, half a batch takes about as long as all of it
 _MOST_PARTS = 4
@@ -52,8 +52,8 @@ def gru_sequence(
     """Run a GRU over a sequence and return every state and the last one.
 
     Differentiable in `inputs`, `initial_state`, both kernels, bias and gain, any number of times
-    (the first time fast), and forwards too (`tf.autodiff`) in eager mode: inside a `tf.function`
-    that gives zeros. Half precision is computed in float32.
+    (the first time fast), and forwards too (`tf.autodiff`): in a graph only inside a function of
+    its own, see `islands.within_a_function`. Half precision is computed in float32.
 
     Args:
         inputs: [batch, time, features], float32, float64 or a half type; at least one step.
@@ -199,9 +199,8 @@ def _differentiable(
     The gradient is `first`, by the hand-derived program; that of `first` is `_second`.
     """
     run_forward, run_backward, run_input_gradient = _islands(convention, save)
-    contexts = _divide_context(context, sizes)
 
-    def divided(arguments: tuple[tf.Tensor, ...]) -> list[list[tf.Tensor]]:
+    def divided(sizes: list[Any], arguments: tuple[tf.Tensor, ...]) -> list[list[tf.Tensor]]:
         # Without stop_gradient an eager tape would record the island too.
         inputs, state, *weights = map(tf.stop_gradient, arguments)
         pairs = zip(_divide(inputs, sizes), _divide(state, sizes), strict=True)
@@ -209,28 +208,30 @@ def _differentiable(
 
     @tf.custom_gradient
     def run(*arguments: tf.Tensor) -> Any:
-        parts = divided(arguments)
-        results = [run_forward(c, *part) for c, part in zip(contexts, parts, strict=True)]
+        jobs = zip(_divide_context(context, sizes), divided(sizes, arguments), strict=True)
+        results = [run_forward(part_context, *part) for part_context, part in jobs]
         outputs, last = (_join([r[i] for r in results]) for i in (0, 1))
 
         def gradient(*upstream: tf.Tensor) -> Any:
-            @tf.custom_gradient
-            def first(*given: tf.Tensor) -> Any:
-                (d_outputs, d_last), read = given[:2], given[2:]  # upstream, arguments
-                slopes = [_divide(tf.stop_gradient(d), sizes) for d in (d_outputs, d_last)]
-                jobs = zip(contexts, divided(read), zip(*slopes, strict=True), results, strict=True)
-                found = [run_backward(c, part, d, r[0], r[2:]) for c, part, d, r in jobs]
-                states, *weights = zip(*(but_inputs for but_inputs, _ in found), strict=True)
-                # Programs of their own, so that a graph drops them if nobody asks for the result.
-                kernel = tf.stop_gradient(read[2])
-                inputs = [run_input_gradient(kernel, by_x) for _, by_x in found]
-                weights = [w[0] if len(w) == 1 else tf.add_n(w) for w in weights]
-                gradients = (_join(inputs), _join(states), *weights)
-                return gradients, functools.partial(_second, context, convention, given)
-
-            return first(*upstream, *arguments)
+            return with_all_it_reads(first, (sizes, context, results), *upstream, *arguments)
 
         return (outputs, last), gradient
+
+    def first(read: Any, *given: tf.Tensor) -> Any:
+        sizes, context, results = read
+        (d_outputs, d_last), arguments = given[:2], given[2:]
+        slopes = [_divide(tf.stop_gradient(d), sizes) for d in (d_outputs, d_last)]
+        contexts = _divide_context(context, sizes)
+        parts = divided(sizes, arguments)
+        jobs = zip(contexts, parts, zip(*slopes, strict=True), results, strict=True)
+        found = [run_backward(c, part, d, r[0], r[2:]) for c, part, d, r in jobs]
+        states, *weights = zip(*(but_inputs for but_inputs, _ in found), strict=True)
+        # Programs of their own, so that a graph drops them if nobody asks for the result.
+        kernel = tf.stop_gradient(arguments[2])
+        inputs = [run_input_gradient(kernel, by_x) for _, by_x in found]
+        weights = [w[0] if len(w) == 1 else tf.add_n(w) for w in weights]
+        gradients = (_join(inputs), _join(states), *weights)
+        return gradients, functools.partial(_second, context, convention, given)
 
     return run
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras import ops, tree
@@ -349,6 +349,7 @@ def fused(
         **options: of fused.gru_sequence, beyond the convention.
     """
     from gru_zoo.layers.fused import gru_sequence
+    from gru_zoo.layers.islands import within_a_function
 
     recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
     options |= {"reset_after": cell.reset_after, "update_gate": cell.update_gate}
@@ -358,31 +359,7 @@ def fused(
         arrays.append(ops.convert_to_tensor(cell.gain))
         options["epsilon"] = NORM_EPSILON
 
-    return outside_of_branches(gru_sequence, *arrays, **options)
-
-
-def outside_of_branches(run: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-    """Return what a function with a custom gradient gives, from inside a branch or a loop too.
-
-    There such a gradient cannot reach the tensors it was given; inside a function it can, if they
-    are the function's arguments: from a branch within a branch it would not find what it captures.
-
-    Args:
-        run: of arrays or None; returns tensors.
-        *arrays: that it is differentiated in.
-        **options: of `run`.
-
-    Example:
-        >>> int(outside_of_branches(ops.negative, ops.ones((), "int32")))
-        -1
-    """
-    import tensorflow as tf
-
-    graph = type(tf.compat.v1.get_default_graph()).__name__
-    if not tf.executing_eagerly() and graph in ("CondBranchFuncGraph", "WhileBodyFuncGraph"):
-        tensors = [None if array is None else tf.convert_to_tensor(array) for array in arrays]
-        return tf.function(lambda *given: run(*given, **options), autograph=False)(*tensors)
-    return run(*arrays, **options)
+    return within_a_function(gru_sequence, *arrays, **options)
 
 
 def shown_steps(mask: Any, go_backwards: bool, zero_output_for_mask: bool) -> Any:

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gru_zoo import GRU, StackedGRU
+from gru_zoo.layers import kernels
 from gru_zoo.layers.attention_gru import AttentionGRU
 
 F, U = 3, 5
@@ -56,11 +57,9 @@ def one_tape(call, x):
     return tape.gradient(loss, x)
 
 
-# What differs least from the others, and takes XLA longest.
-LONG = ("masked", "normalized", "stacked")
-
-
-@pytest.fixture(params=[pytest.param(k, marks=pytest.mark.slow) if k in LONG else k for k in KINDS])
+@pytest.fixture(
+    params=["plain", *(pytest.param(k, marks=pytest.mark.slow) for k in list(KINDS)[1:])]
+)
 def call(request):
     return KINDS[request.param]()
 
@@ -139,7 +138,14 @@ def test_a_branch_within_a_loop():
 
 @pytest.mark.parametrize("kind", ["plain", "attention"])
 def test_second_derivatives_outside_of_xla_and_then_inside(kind):
-    call, x = KINDS[kind](), inputs()
+    x, penalty = inputs(), penalty_of(KINDS[kind]())
+    outside = tf.function(penalty)(x)
+    inside = tf.function(penalty, jit_compile=True)(x)
+    np.testing.assert_allclose(outside, inside, rtol=1e-3, atol=1e-4)
+
+
+def penalty_of(call):
+    """Return x -> the gradient of the squared gradient, whose inner tape is around `call`."""
 
     def penalty(x):
         with tf.GradientTape() as outer:
@@ -147,6 +153,94 @@ def test_second_derivatives_outside_of_xla_and_then_inside(kind):
             square = tf.reduce_sum(one_tape(call, x) ** 2)
         return outer.gradient(square, x)
 
-    outside = tf.function(penalty)(x)
-    inside = tf.function(penalty, jit_compile=True)(x)
-    np.testing.assert_allclose(outside, inside, rtol=1e-3, atol=1e-4)
+    return penalty
+
+
+# A mask is one more thing that a gradient reads.
+@pytest.fixture(
+    params=["plain", *(pytest.param(k, marks=pytest.mark.slow) for k in ("masked", "attention"))]
+)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def fast(kind):
+    return KINDS[kind]()
+
+
+def in_a_branch(call):
+    yes = tf.constant(True)
+    return lambda x: tf.cond(yes, lambda: call(x), lambda: 0 * call(x))
+
+
+@pytest.fixture
+def by_the_loop(kind):
+    """The same, with the kernel that everything is compared with."""
+    made = KINDS[kind]()
+
+    def run(x):
+        with kernels.forced("loop"):
+            return made(x)
+
+    return run
+
+
+def test_second_derivatives_around_a_function(fast, by_the_loop):
+    """As a critic that is a `tf.function` gets its gradient penalty."""
+    x = inputs()
+    wanted = tf.function(penalty_of(by_the_loop))(x)
+    penalty = penalty_of(tf.function(fast))
+    for found in (penalty(x), tf.function(penalty)(x)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_second_derivatives_around_and_in_a_branch(fast, by_the_loop):
+    x = inputs()
+    wanted = tf.function(penalty_of(by_the_loop))(x)
+    for penalty in (penalty_of(in_a_branch(fast)), in_a_branch(penalty_of(fast))):
+        np.testing.assert_allclose(tf.function(penalty)(x), wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_second_derivatives_of_any_batch():
+    """Whose parts have sizes that only a graph knows."""
+    made, x = layer(), inputs(40)
+    any_batch = tf.function(made, input_signature=[tf.TensorSpec([None, None, F])])
+    with kernels.forced("loop"):
+        wanted = penalty_of(made)(x)
+    np.testing.assert_allclose(penalty_of(any_batch)(x), wanted, rtol=1e-3, atol=1e-4)
+
+
+def tangent_of(call):
+    def tangent(x):
+        with tf.autodiff.ForwardAccumulator(x, tf.cos(x)) as accumulator:
+            y = call(x)
+        return accumulator.jvp(y)
+
+    return tangent
+
+
+def test_forward_mode_in_and_around_a_function(fast, by_the_loop):
+    x = inputs()
+    wanted = tangent_of(by_the_loop)(x)
+    assert np.abs(wanted).max() > 0.1
+    ways = (
+        tangent_of(fast),
+        tangent_of(tf.function(fast)),
+        tf.function(tangent_of(fast)),
+        tf.function(tangent_of(fast), jit_compile=True),
+        tf.function(tangent_of(in_a_branch(fast))),
+    )
+    for way in ways:
+        np.testing.assert_allclose(way(x), wanted, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_forward_mode_of_a_gradient(fast, by_the_loop):
+    """A Hessian times a vector, the cheap way."""
+    x = inputs()
+    wanted = tangent_of(lambda x: one_tape(by_the_loop, x))(x)
+    found = tf.function(tangent_of(lambda x: one_tape(fast, x)))(x)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
