@@ -1,6 +1,6 @@
 """How much faster does a recipe train? The sentiment recipe's epoch with our layer and Keras'.
 
-    python -m benchmarks.train_speed                  # a whole epoch of each, about ten minutes
+    python -m benchmarks.train_speed                  # a whole epoch of each, three to ten minutes
     python -m benchmarks.train_speed --batches 40     # the first 40 batches
 
 Data, model, batches and optimizer are the recipe's own, and equal but for the recurrent layer. The

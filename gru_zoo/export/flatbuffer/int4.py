@@ -62,7 +62,8 @@ def int4(content: bytes) -> bytes:
             num_bits=BITS,
             algorithm_key=ALGORITHM,
         )
-    result = bytes(job.quantize(enable_progress_report=False).quantized_model)
+    quiet = {"enable_progress_bar": False, "enable_progress_report": False}
+    result = bytes(job.quantize(**quiet).quantized_model)
     if not _holds_int4(result):
         raise ValueError("content must hold float32 matrices or embeddings; got none.")
     return together(result)
