@@ -64,6 +64,7 @@ def call(request):
     return KINDS[request.param]()
 
 
+@pytest.mark.slow
 def test_a_tape_that_is_asked_twice_around_a_function(call):
     x, function = inputs(), tf.function(call)
     wanted = one_tape(call, x)
@@ -91,6 +92,7 @@ def test_two_tapes_around_a_function_and_in_another(call):
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_weights_get_their_gradients_from_both_tapes():
     made, x = layer(), inputs()
     values = [weight.value for weight in made.trainable_variables]
@@ -136,7 +138,7 @@ def test_a_branch_within_a_loop():
     np.testing.assert_allclose(found, one_tape(twice, x), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["plain", "attention"])
+@pytest.mark.parametrize("kind", ["plain", pytest.param("attention", marks=pytest.mark.slow)])
 def test_second_derivatives_outside_of_xla_and_then_inside(kind):
     x, penalty = inputs(), penalty_of(KINDS[kind]())
     outside = tf.function(penalty)(x)

@@ -92,6 +92,7 @@ def test_the_loss_is_label_smoothing(smoothing):
     np.testing.assert_allclose(got, np.mean(losses), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_overfits_and_translates_what_it_learnt():
     keras.utils.set_random_seed(3)
     sources, targets = PAIRS.source[:8], PAIRS.target[:8]

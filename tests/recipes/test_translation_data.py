@@ -148,6 +148,7 @@ def test_a_table_that_has_changed_is_not_evaluated_on(table, tmp_path, training,
     assert "mine.csv" in failure(evaluate, capsys)
 
 
+@pytest.mark.slow
 def test_what_a_model_began_with_stays_as_it_was(table, tmp_path, training, capsys):
     runs = ["--runs", str(tmp_path / "runs"), "--csv", str(table), "--held-out", "0.2"]
     base = tmp_path / "runs" / "base"

@@ -13,6 +13,9 @@ such GATHER becomes one first.
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -62,8 +65,8 @@ def int4(content: bytes) -> bytes:
             num_bits=BITS,
             algorithm_key=ALGORITHM,
         )
-    quiet = {"enable_progress_bar": False, "enable_progress_report": False}
-    result = bytes(job.quantize(**quiet).quantized_model)
+    with contextlib.redirect_stderr(io.StringIO()):  # One of its bars cannot be turned off.
+        result = bytes(job.quantize(enable_progress_report=False).quantized_model)
     if not _holds_int4(result):
         raise ValueError("content must hold float32 matrices or embeddings; got none.")
     return together(result)
