@@ -75,7 +75,7 @@ def with_all_it_reads(function: Callable[..., Any], read: Any, *given: tf.Tensor
         results, gradient = function(_filled(read, fixed), *rest)
         return results, lambda *upstream: [None] * len(fixed) + list(gradient(*upstream))
 
-    if tf.executing_eagerly():  # Or a tape would record what is done with them.
+    if tf.executing_eagerly():  # Stopped, or a tape would record what is done with them.
         return run(*map(tf.stop_gradient, tensors), *given)
     return tf.function(run, autograph=False)(*tensors, *given)
 
@@ -111,6 +111,6 @@ def _tensors(nested: Any) -> list[tf.Tensor]:
 
 
 def _filled(nested: Any, tensors: Iterable[tf.Tensor]) -> Any:
-    """Return `nested` with other tensors; what is none stays as it is."""
+    """Return `nested` with other tensors; what is no tensor stays as it is."""
     others = iter(tensors)
     return tf.nest.map_structure(lambda old: next(others) if tf.is_tensor(old) else old, nested)
