@@ -57,9 +57,12 @@ def one_tape(call, x):
     return tape.gradient(loss, x)
 
 
-@pytest.fixture(
-    params=["plain", *(pytest.param(k, marks=pytest.mark.slow) for k in list(KINDS)[1:])]
-)
+def plain_and(*kinds):
+    """Return parameters of which only the first is no slow test: they differ little."""
+    return ["plain", *(pytest.param(kind, marks=pytest.mark.slow) for kind in kinds)]
+
+
+@pytest.fixture(params=plain_and(*list(KINDS)[1:]))
 def call(request):
     return KINDS[request.param]()
 
@@ -138,14 +141,6 @@ def test_a_branch_within_a_loop():
     np.testing.assert_allclose(found, one_tape(twice, x), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["plain", pytest.param("attention", marks=pytest.mark.slow)])
-def test_second_derivatives_outside_of_xla_and_then_inside(kind):
-    x, penalty = inputs(), penalty_of(KINDS[kind]())
-    outside = tf.function(penalty)(x)
-    inside = tf.function(penalty, jit_compile=True)(x)
-    np.testing.assert_allclose(outside, inside, rtol=1e-3, atol=1e-4)
-
-
 def penalty_of(call):
     """Return x -> the gradient of the squared gradient, whose inner tape is around `call`."""
 
@@ -159,9 +154,7 @@ def penalty_of(call):
 
 
 # A mask is one more thing that a gradient reads.
-@pytest.fixture(
-    params=["plain", *(pytest.param(k, marks=pytest.mark.slow) for k in ("masked", "attention"))]
-)
+@pytest.fixture(params=plain_and("masked", "attention"))
 def kind(request):
     return request.param
 
@@ -186,6 +179,13 @@ def by_the_loop(kind):
             return made(x)
 
     return run
+
+
+def test_second_derivatives_outside_of_xla_and_then_inside(fast):
+    x, penalty = inputs(), penalty_of(fast)
+    outside = tf.function(penalty)(x)
+    inside = tf.function(penalty, jit_compile=True)(x)
+    np.testing.assert_allclose(outside, inside, rtol=1e-3, atol=1e-4)
 
 
 def test_second_derivatives_around_a_function(fast, by_the_loop):
