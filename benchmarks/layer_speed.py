@@ -8,10 +8,10 @@
 
 Forward is what `predict` runs and train what `fit` runs, weight gradients included. The layers
 take turns in one process, in a new order each round, each with the library's own number of threads
-(one per core); a speedup is the median over the rounds of theirs / ours. Peak memory is measured
-in a process of its own. Every finished configuration is kept in the results file with what it was
-measured of. Measured anew are those of another machine, other versions or other code, and those in
-whose rounds a large product was slow: something else had the processor.
+(one per core); a speedup is the median over the rounds of theirs / ours. Peak memory is the median
+of five processes that do nothing else. Every finished configuration is kept in the results file
+with what it was measured of. Measured anew are those of another machine, other versions or other
+code, and those in whose rounds a large product was slow: something else had the processor.
 Needs the extra `bench`, and torch, jax and flax for those peers; a missing one is named.
 """
 
@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import hashlib
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -45,6 +45,7 @@ CODE = [
     *(ROOT / "gru_zoo" / "layers" / name for name in ("gru.py", "islands.py", "kernels.py")),
     *(ROOT / "benchmarks" / name for name in ("peers.py", "timing.py")),
 ]
+PROCESSES = 5  # of which a peak memory is the median: it differs by a tenth between them
 PACKAGES = ("gru-zoo", "tensorflow", "keras", "torch", "jax", "flax", "onnxruntime", "numpy")
 Peer = Literal["keras", "keras_xla", "torch", "jax", "onnx", "gru_zoo_xla", "empty"]
 Variant = Literal["plain", "reset_before", "masked", "bidirectional"]
@@ -135,7 +136,7 @@ def _begin(record: dict[str, Any], config: Config) -> dict[str, Any]:
     """Keep of the record what this code measured here, with these versions and in this way."""
     machine = timing.machine(PACKAGES) | _way(config)
     date = machine.pop("date")
-    machine["code"] = hashlib.sha256(b"".join(path.read_bytes() for path in CODE)).hexdigest()[:16]
+    machine["code"] = records.code_of(CODE)
     if any(record.get(name) != value for name, value in machine.items()):
         record["others"] = _others(record, machine)
         record |= {"cells": {}, "memory": {}, "date": date}
@@ -197,11 +198,11 @@ def _measure(config: Config, record: dict[str, Any]) -> None:
             key = f"{peer}:{batch}:{steps}:{units}"
             if peer in ("onnx", "gru_zoo_xla", "empty") or key in record["memory"]:
                 continue
-            peak = _in_own_process(key, config.features)
-            if peak is None:
+            peaks = [_in_own_process(key, config.features) for _ in range(PROCESSES)]
+            if None in peaks:
                 print(f"peak memory of {key} was not measured", file=sys.stderr)
                 continue
-            record["memory"][key] = peak
+            record["memory"][key] = statistics.median(peaks)
             write_json(config.results, record)
 
 
@@ -223,10 +224,12 @@ def _cell(case: Case, config: Config) -> dict[str, Any]:
         if call is None:
             continue
         calls[name] = call
+    order = random.Random(case.key)  # noqa: S311  no secret
+    for name in order.sample(list(calls), len(calls)):  # the first one loads what others find
         began = time.perf_counter()
-        call()
+        calls[name]()
         compile_seconds[name] = time.perf_counter() - began
-        call()
+        calls[name]()
     square = tf.random.normal([2048, 2048])
     product = tf.function(lambda: tf.linalg.matmul(square, square), autograph=False)
     product()

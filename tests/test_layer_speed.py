@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("tyro", reason="the benchmarks need the extra `bench`")
 
-from benchmarks import layer_report, layer_speed, timing
+from benchmarks import layer_report, layer_speed, records, timing
 
 
 def cell(ours, rounds=20, product=100.0, **peers):
@@ -44,6 +44,19 @@ def test_only_cells_of_this_code_and_machine_are_kept(record):
         stale = json.loads(json.dumps(record)) | {name: other}
         assert layer_speed._begin(stale, CONFIG)["cells"] == {}
         assert stale["memory"] == {}
+
+
+def test_only_what_code_does_makes_it_other_code(tmp_path):
+    def fingerprint(text):
+        path = tmp_path / "code.py"
+        path.write_text(text, encoding="utf-8")
+        return records.code_of([path])
+
+    code = '"""One."""\n\ndef f(x):\n    """Two."""\n    return x + 1\n'
+    spoken = '"""Three."""\n# Four.\ndef f(x):\n    """Five."""\n\n    return x + 1  # six\n'
+    assert fingerprint(code) == fingerprint(spoken)
+    assert fingerprint(code) != fingerprint(code.replace("x + 1", "x + 2"))
+    assert fingerprint("x = 'a'\n") != fingerprint("x = 'b'\n")
 
 
 def test_what_was_measured_elsewhere_is_kept_beside(record):
@@ -106,7 +119,7 @@ def test_a_configuration_measured_beside_other_work_is_measured_again(
 
 def test_memory_that_could_not_be_measured_is_measured_next_time(record, tmp_path, monkeypatch):
     monkeypatch.setattr(layer_speed, "_cases", lambda config: [])
-    peaks = iter([None, 7_000_000])
+    peaks = iter([5, 5, None, 5, 5, 9_000_000, 6_000_000, 7_000_000, 8_000_000, 3_000_000])
     monkeypatch.setattr(layer_speed, "_in_own_process", lambda *_: next(peaks))
     options = {"batch": (32,), "units": (128,), "peers": (), "results": tmp_path / "speed.json"}
     record["memory"] = {}

@@ -211,20 +211,22 @@ def _differentiable(
         jobs = zip(_divide_context(context, sizes), divided(sizes, arguments), strict=True)
         results = [run_forward(part_context, *part) for part_context, part in jobs]
         outputs, last = (_join([r[i] for r in results]) for i in (0, 1))
+        # What the backward pass does not read must not be kept for it.
+        kept = [(None, saved) if saved else (states, []) for states, _, *saved in results]
 
         def gradient(*upstream: tf.Tensor) -> Any:
-            return with_all_it_reads(first, (sizes, context, results), *upstream, *arguments)
+            return with_all_it_reads(first, (sizes, context, kept), *upstream, *arguments)
 
         return (outputs, last), gradient
 
     def first(read: Any, *given: tf.Tensor) -> Any:
-        sizes, context, results = read
+        sizes, context, kept = read
         (d_outputs, d_last), arguments = given[:2], given[2:]
         slopes = [_divide(tf.stop_gradient(d), sizes) for d in (d_outputs, d_last)]
         contexts = _divide_context(context, sizes)
         parts = divided(sizes, arguments)
-        jobs = zip(contexts, parts, zip(*slopes, strict=True), results, strict=True)
-        found = [run_backward(c, part, d, r[0], r[2:]) for c, part, d, r in jobs]
+        jobs = zip(contexts, parts, zip(*slopes, strict=True), kept, strict=True)
+        found = [run_backward(c, part, d, *of_forward) for c, part, d, of_forward in jobs]
         states, *weights = zip(*(but_inputs for but_inputs, _ in found), strict=True)
         # Programs of their own, so that a graph drops them if nobody asks for the result.
         kernel = tf.stop_gradient(arguments[2])

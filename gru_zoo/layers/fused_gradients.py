@@ -12,6 +12,8 @@ import tensorflow as tf
 from gru_zoo.layers.fused_layout import is_small
 from gru_zoo.layers.fused_norm import Group, before
 
+_TO_TRANSPOSE = 2**20  # numbers; to move more takes longer than it saves, and as much memory again
+
 
 def weight_gradients(
     inputs: tf.Tensor,
@@ -55,7 +57,12 @@ def weight_gradients(
 
 
 def _outer(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    return tf.einsum("tbd,tbu->du", left, right)
+    """Return the sum over time and batch of the outer products, [left units, right units]."""
+    size = left.shape.num_elements()
+    if size is None or size < _TO_TRANSPOSE:  # which an einsum does first, and the product gains
+        return tf.einsum("tbd,tbu->du", left, right)
+    left, right = (tf.reshape(array, [-1, array.shape[-1]]) for array in (left, right))
+    return tf.matmul(left, right, transpose_a=True)
 
 
 def _at_once(

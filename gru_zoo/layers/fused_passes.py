@@ -35,8 +35,8 @@ from gru_zoo.layers.fused_layout import ROWS, Layout, is_small, layout_for, loop
 from gru_zoo.layers.fused_norm import Group, before, gained
 
 # Steps x units from which one row's products with x are taken before the loop, where it has so
-# many features or more: those of fewer cost little in each step.
-_AHEAD = 2**13
+# many features or more (those of fewer cost little in each step), and from which by three products.
+_AHEAD, _AHEAD_SAVING, _AHEAD_APART = 2**12, 2**13, 2**16
 _AHEAD_FEATURES = 32
 
 _NO_DROPOUT = (1.0, 1.0, 1.0)
@@ -82,11 +82,13 @@ def _shares(layout: Layout, held: tf.Tensor | None) -> Callable[[Any], tuple[Any
     return lambda t: (row(t), 1.0 - row(t))
 
 
-def _biases(layout: Layout, bias: tf.Tensor) -> tuple[list[Any], list[Any]]:
-    """Return b's and b''s gates from [2, 3 units], or from [3 units], where b' is 0."""
+def _biases(bias: tf.Tensor) -> list[tf.Tensor]:
+    """Return bz + bz', br + br', bc and bc', [units] each, from [2, 3 units], or [3 units] of b."""
     if bias.shape.rank == 1:
-        return list(map(layout.bias, _gates(bias))), [0.0, 0.0, 0.0]
-    return tuple(list(map(layout.bias, _gates(half))) for half in tf.unstack(bias))
+        bz, br, bc = _gates(bias)
+        return [bz, br, bc, tf.zeros_like(bc)]
+    (bz, br, bc), (bz_, br_, bc_) = (_gates(half) for half in tf.unstack(bias))
+    return [bz + bz_, br + br_, bc, bc_]
 
 
 def _gains(gain: tf.Tensor | None) -> list[Any]:
@@ -131,17 +133,20 @@ def forward(
     held, factors, count = context
     layout = layout_for(*state.shape) if not save and gain is None else ROWS
     inputs, gains = layout.sequence(inputs), _gains(gain)
-    (bz, br, bc), (bz_, br_, bc_) = _biases(layout, bias)
-    held_at, projected = _shares(layout, held), _projection(layout, inputs, kernel)
+    biases = list(map(layout.bias, _biases(bias)))
+    # XLA compiles a program for each vector made before a loop; but columns it reads fast only so.
+    stacked = None if layout.columns else tf.stack(biases)
+    held_at, projected = _shares(layout, held), _projection(layout, inputs, kernel, save)
     recur = _recurrence(layout, recurrent, factors, convention, gains[3:])
 
     def step(t: Any, h: tf.Tensor, *ahead: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        bz, br, bc, bc_ = biases if stacked is None else tf.unstack(stacked)
         *xzr, xc = ahead or projected(t)
         xz, xr = gained(xzr, gains[:2], convention.epsilon)
         (xc,) = gained([xc], gains[2:3], convention.epsilon)
         hz, hr, candidate = recur(h)
-        k = tf.sigmoid(_signed(xz + hz + (bz + bz_), convention.write))
-        r = tf.sigmoid(xr + hr + (br + br_))
+        k = tf.sigmoid(_signed(xz + hz + bz, convention.write))
+        r = tf.sigmoid(xr + hr + br)
         product = candidate(r) + bc_
         c = tf.tanh(xc + bc + (r * product if convention.reset_after else product))
         m, free = held_at(t)
@@ -158,15 +163,19 @@ def forward(
 
 
 def _projection(
-    layout: Layout, inputs: tf.Tensor, kernel: tf.Tensor
+    layout: Layout, inputs: tf.Tensor, kernel: tf.Tensor, save: bool
 ) -> Callable[[Any], list[tf.Tensor]]:
     """Return t -> the products of x_t; one row that is work enough has them before the loop."""
     steps, rows, _ = inputs.shape
     features, units = kernel.shape[0], kernel.shape[1] // 3
-    enough = features >= _AHEAD_FEATURES and steps and steps * units >= _AHEAD
-    if enough and rows == 1 and not layout.columns:
-        gates = [_products(inputs, weights) for weights in _gates(kernel)]
-        return lambda t: [products[t] for products in gates]
+    enough = steps and steps * units >= (_AHEAD_SAVING if save else _AHEAD)
+    if enough and rows == 1 and features >= _AHEAD_FEATURES and not layout.columns:
+        sequence = inputs[:, 0]
+        if steps * units < _AHEAD_APART:
+            gates = _gates(sequence @ kernel)
+        else:
+            gates = [sequence @ weights for weights in _gates(kernel)]
+        return lambda t: [products[t][tf.newaxis] for products in gates]
     weights = layout.weights(kernel)
     return lambda t: layout.split(layout.product(inputs[t], weights), 3)
 
@@ -245,7 +254,7 @@ def _all_gates(
     reset_after, write, epsilon = convention
     _, _, kernel, recurrent, bias, *gain = arguments
     gains = _gains(*gain or [None])
-    (bz, br, bc), (bz_, br_, bc_) = _biases(ROWS, bias)
+    bz, br, bc, bc_ = _biases(bias)
     *xzr, xc = (_products(inputs, w) for w in _gates(kernel))
     (xz, xr), x_zr = _grouped(xzr, gains[:2], epsilon)
     (xc,), x_c = _grouped([xc], gains[2:3], epsilon)
@@ -253,8 +262,8 @@ def _all_gates(
     left_z, left_r, left_c = [previous * f for f in context.factors or _NO_DROPOUT]
     hzr = [_products(left_z, uz), _products(left_r, ur)]
     (hz, hr), h_zr = _grouped(hzr, gains[3:5], epsilon)
-    k = tf.sigmoid(_signed(xz + hz + (bz + bz_), write))
-    r = tf.sigmoid(xr + hr + (br + br_))
+    k = tf.sigmoid(_signed(xz + hz + bz, write))
+    r = tf.sigmoid(xr + hr + br)
     product = _products(left_c if reset_after else r * left_c, uc)
     (product,), h_c = _grouped([product], gains[5:], epsilon)
     product += bc_
@@ -266,7 +275,7 @@ def backward(
     context: Context,
     arguments: list[tf.Tensor],
     upstream: list[tf.Tensor],
-    outputs: tf.Tensor,
+    outputs: tf.Tensor | None,
     saved: list[tf.Tensor],
     *,
     convention: Convention,
@@ -303,7 +312,7 @@ def backward(
             if there is one, gain.
         upstream: the gradients of the outputs, [batch, time, units], and of the last state,
             [batch, units].
-        outputs: of `forward`, [batch, time, units].
+        outputs: of `forward`, [batch, time, units]; None where arrays were saved.
         saved: of `forward`, five arrays; if empty, they are computed from the outputs.
         convention: as of `forward`.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gru_zoo.layers import fused_layout, fused_passes
+from gru_zoo.layers import fused, fused_gradients, fused_layout, fused_passes
 from gru_zoo.layers.fused_layout import ROWS, Layout, layout_for
 from tests.layers.test_fused import (
     CONVENTIONS,
@@ -55,6 +55,7 @@ def test_gates_are_written_over_the_products(monkeypatch, reset_after, update_ga
         expected = results()
         for module in (fused_passes, fused_layout):
             monkeypatch.setattr(module, "is_small", lambda *_: False)
+        monkeypatch.setattr(fused_gradients, "_TO_TRANSPOSE", 0)
         for a, b in zip(results(), expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
     finally:
@@ -91,6 +92,28 @@ def test_one_row_has_the_gradients_of_its_batch(reset_after, update_gate, regula
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.parametrize("save", [True, False])
+def test_outputs_are_kept_for_the_gradient_only_if_it_reads_them(monkeypatch, save):
+    islands, kept = fused._islands, []
+
+    def recording(convention, save):
+        run_forward, run_backward, run_input_gradient = islands(convention, save)
+
+        def run(context, arguments, upstream, outputs, saved):
+            kept.append((outputs is not None, len(saved)))
+            return run_backward(context, arguments, upstream, outputs, saved)
+
+        return run_forward, run, run_input_gradient
+
+    monkeypatch.setattr(fused, "_islands", recording)
+    tensors = [tf.constant(a) for a in _arguments(16)]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        outputs, _ = _run(tensors, None, True, "keep", save_gates=save)
+    assert None not in tape.gradient(outputs, tensors)
+    assert kept == [(False, 5) if save else (True, 0)]
+
+
 def test_the_layout_follows_the_shape():
     assert layout_for(64, 256) == layout_for(None, 256) == Layout(columns=True)
     assert layout_for(64, 32) == layout_for(1, 256) == ROWS
@@ -98,7 +121,14 @@ def test_the_layout_follows_the_shape():
 
 @pytest.mark.parametrize(
     ("batch", "time", "units", "save"),
-    [(1, 2, 3, False), (1, 64, 128, False), (33, 2, 200, False), (2, 53, 300, True)],
+    [
+        (1, 2, 3, False),
+        (1, 32, 128, False),  # products with x before the loop, by one product
+        (1, 256, 256, False),  # by three
+        (1, 64, 128, True),
+        (33, 2, 200, False),
+        (2, 53, 300, True),
+    ],
 )
 def test_every_shape_s_program_compiles(batch, time, units, save):
     rng = np.random.default_rng(17)
