@@ -1,5 +1,8 @@
 // A model's file from the server, and the proof that it is the one the list speaks of.
 
+/** The server has no such file, or another one: the page's list of models may be an old one. */
+export class NotAsListed extends Error {}
+
 /**
  * @param {{path: string, sha256: string}} file of the list of models
  * @param {URL} folder that the path begins in
@@ -10,7 +13,7 @@ export async function download(file, folder, signal) {
   const address = new URL(file.path.split("/").map(encodeURIComponent).join("/"), folder);
   // A host may let files be kept for long: an older one is none that the list speaks of.
   const response = await fetch(address, { signal, cache: "no-cache" });
-  if (!response.ok) throw new Error(`${file.path}: the server answered ${response.status}`);
+  if (!response.ok) throw new NotAsListed(`${file.path}: the server answered ${response.status}`);
   const bytes = await response.arrayBuffer();
   await check(bytes, file);
   return bytes;
@@ -21,5 +24,6 @@ async function check(bytes, { path, sha256 }) {
   if (!globalThis.crypto?.subtle) return;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (hex !== sha256) throw new Error(`${path} is not the file that the list of models speaks of`);
+  if (hex === sha256) return;
+  throw new NotAsListed(`${path} is not the file that the list of models speaks of`);
 }

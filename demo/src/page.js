@@ -1,5 +1,7 @@
 // What both pages do: offer models, open one, answer what was typed last, tell of problems.
 
+import { NotAsListed } from "./download.js";
+
 export const MODELS = new URL("../models/", import.meta.url);
 
 const SPEAK_AFTER = 700; // milliseconds without typing until a screen reader hears the answer
@@ -53,16 +55,21 @@ export function release(model) {
 }
 
 /** Write into an element that a screen reader speaks whenever it is written to. */
-function say(id, words) {
-  if (byId(id).textContent !== words) byId(id).textContent = words;
+function say(id, ...parts) {
+  const words = parts.map((part) => part.textContent ?? part).join("");
+  if (byId(id).textContent !== words) byId(id).replaceChildren(...parts);
 }
 
 let speaking;
 
-/** Let a screen reader hear this after a pause in typing, unless it is what it heard last. */
-export function speak(words) {
+/**
+ * Let a screen reader hear this after a pause in typing, unless it is what it heard last.
+ *
+ * @param {...(string|Element)} parts an element for words in another language than the page's
+ */
+export function speak(...parts) {
   clearTimeout(speaking);
-  speaking = setTimeout(() => say("spoken", words), SPEAK_AFTER);
+  speaking = setTimeout(() => say("spoken", ...parts), SPEAK_AFTER);
 }
 
 /**
@@ -81,12 +88,13 @@ export function opener(open, forget, chosen) {
     if (last.opening && last.file !== chosen()) last.download.abort();
   });
   const again = byId("again");
-  let asked = false; // whether a script that had not loaded was asked for again
+  let asked = false; // whether what only a new page may bring was asked for again
   again.addEventListener("click", () => {
-    const unloaded = told instanceof Unloaded;
-    // Some browsers fetch it anew in a new page only, which others need not lose the text for.
-    if (hasDied(told) || (unloaded && asked)) return location.reload();
-    asked = unloaded;
+    // Some browsers fetch a script anew in a new page only, and a new list of models comes with
+    // one; but where the server was at fault there is no need to lose the text.
+    const outdated = told instanceof Unloaded || told instanceof NotAsListed;
+    if (hasDied(told) || (outdated && asked)) return location.reload();
+    asked = outdated;
     last = {};
     // Gone until it fails anew, which a screen reader would not speak of otherwise.
     byId("problem").hidden = again.hidden = true;

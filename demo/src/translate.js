@@ -157,7 +157,9 @@ function show(results, written) {
   const count = `${results.length} ${results.length === 1 ? "sentence" : "sentences"}`;
   byId("note").textContent = results.length ? [count, ...warning].join("; ") : "No text";
   latency.show(0, " a sentence");
-  speak([written.trim() || "No text", ...warning].join(". "));
+  const translation = Object.assign(element("span", written.trim()), { lang: languages[1] });
+  const rest = warning.map((words) => `. ${words}`);
+  speak(...(written.trim() ? [translation, ...rest] : [["No text", ...warning].join(". ")]));
 }
 
 /** What the translation does not tell of itself. */

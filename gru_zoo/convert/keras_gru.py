@@ -50,7 +50,8 @@ def from_keras(
 
     Raises:
         ValueError: another class (subclasses too: they may compute something else), a layer that
-            is not built, or one with a constraint that weights negated for "write" may not meet.
+            is not built, or, for "write", one with a constraint that negated weights may not meet
+            or a recurrent activation `s` without s(-a) = 1 - s(a).
 
     Example:
         >>> plain = keras.layers.GRU(8, return_sequences=True)
@@ -84,9 +85,9 @@ def to_keras(
 
     Raises:
         ValueError: another class, a layer that is not built, an option of ours that changes the
-            result and that Keras' GRU does not have, or a constraint that weights negated from
-            "write" may not meet. A `StackedGRU` has no counterpart: convert the members of its
-            `grus`.
+            result and that Keras' GRU does not have, or, from "write", a constraint that negated
+            weights may not meet or a recurrent activation `s` without s(-a) = 1 - s(a). A
+            `StackedGRU` has no counterpart: convert the members of its `grus`.
 
     Example:
         >>> ours = GRU(8, update_gate="write")

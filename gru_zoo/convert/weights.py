@@ -128,8 +128,11 @@ def flipped_weights(layer: Any) -> Weights:
     """Return the weights of a GRU, ours or Keras', in the other convention, to be trained on.
 
     Raises:
-        ValueError: a constraint, applied after the next training step, would undo a negation.
+        ValueError: the recurrent activation `s` is none of which s(-a) = 1 - s(a) is known; or a
+            constraint, applied after the next training step, would undo a negation.
     """
+    activation = activation_name(layer.cell.recurrent_activation)
+    one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
     names = (
         ["bias"] if getattr(layer.cell, "layer_norm", False) else ["kernel", "recurrent", "bias"]
     )
@@ -234,8 +237,6 @@ def flip_update_gate(layer: GRU | StackedGRU) -> GRU | StackedGRU:
     """
     require_gru(layer, GRU, StackedGRU)
     grus = _grus(layer)
-    activation = activation_name(grus[0].cell.recurrent_activation)
-    one_of("recurrent_activation", activation, ["sigmoid", "hard_sigmoid"])
     weights = [flipped_weights(gru) for gru in grus]
     other = "write" if grus[0].cell.update_gate == "keep" else "keep"
     flipped = type(layer)(**{**arguments_of(layer), "update_gate": other})

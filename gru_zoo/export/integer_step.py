@@ -103,8 +103,8 @@ def rollouts(
 ) -> list[Sample]:
     """Run a step over sequences and return (input, state before it) of steps at all depths.
 
-    The steps in which a state is largest and smallest are always among them, those that make it
-    and those that read it, so that its range is the same on both sides.
+    The steps in which an input or a state is largest and smallest are always among them; of a state
+    those that make it and those that read it, so that its range is the same on both sides.
 
     Args:
         graph: the float step.
@@ -135,10 +135,12 @@ def rollouts(
     rows = {name: np.concatenate(parts) for name, parts in taken.items()}
     total = len(next(iter(rows.values())))
     chosen = set(np.random.default_rng(0).permutation(total)[:count].tolist())
-    for name in graph.states:
-        flat = rows[name].reshape(total, -1)
+    for name, values in rows.items():
+        if name in graph.inputs and np.issubdtype(values.dtype, np.integer):
+            continue  # ids are not scaled
+        flat = values.reshape(total, -1)
         for row in (int(flat.max(axis=1).argmax()), int(flat.min(axis=1).argmin())):
-            chosen |= {max(row - 1, 0), row}
+            chosen |= {max(row - 1, 0), row} if name in graph.states else {row}
     return [{name: values[row] for name, values in rows.items()} for row in sorted(chosen)]
 
 

@@ -167,7 +167,7 @@ def resized(model: SequenceClassifier, sequence_length: int) -> SequenceClassifi
     """
     config = model.get_config()
     config["tokenizer"] = {**config["tokenizer"], "sequence_length": sequence_length}
-    other = SequenceClassifier.from_config(config)
+    other = type(model).from_config(config)
     other.set_weights(model.get_weights())
     return other
 

@@ -75,6 +75,9 @@ class SequenceClassifier(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.labels = tuple(labels)
+        for label in self.labels:
+            if not isinstance(label, str) or not label or label.splitlines() != [label]:
+                raise ValueError(f"labels must be texts of one line; got {label!r}.")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels must be two or more different names; got {self.labels!r}.")
         self.tokenizer = tokenizer

@@ -195,6 +195,16 @@ class Renamed(keras.layers.GRU):
             lambda: randomized(GRU(U, recurrent_activation="relu")),
             "recurrent_activation must be one of 'sigmoid', 'hard_sigmoid'; got 'relu'",
         ),
+        (
+            lambda layer: from_keras(layer, update_gate="write"),
+            lambda: randomized(keras.layers.GRU(U, recurrent_activation="tanh")),
+            "recurrent_activation must be one of 'sigmoid', 'hard_sigmoid'; got 'tanh'",
+        ),
+        (
+            to_keras,
+            lambda: randomized(GRU(U, recurrent_activation="relu", update_gate="write")),
+            "recurrent_activation must be one of 'sigmoid', 'hard_sigmoid'; got 'relu'",
+        ),
     ],
 )
 def test_refusals(convert, make, message):

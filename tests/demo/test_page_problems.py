@@ -237,6 +237,29 @@ def test_a_script_that_fails_when_asked_for_again_has_the_page_load_anew(chromiu
     assert len(shown(chromium)) == len(LABELS)
 
 
+def test_a_file_that_is_not_as_listed_when_asked_for_again_has_the_page_load_anew(chromium, server):
+    """The list of models may be the one that is old."""
+    hidden = "document.getElementById('again').hidden"
+    again = "document.getElementById('again').click()"
+    path = models_folder() / FORWARDS / "int8.tflite"
+    kept = path.read_bytes()
+    try:
+        chromium.open(server.address)
+        choose(chromium, FORWARDS, "float32")
+        path.write_bytes(b"TFL3 newer")
+        chromium.evaluate("document.querySelector('input[value=int8]').click()")
+        chromium.wait(f"!{hidden}")
+        chromium.evaluate(f"window.old = true; {again}")
+        chromium.wait(f"!{hidden}")
+    finally:
+        path.write_bytes(kept)
+    assert chromium.evaluate("window.old")
+    chromium.evaluate(again)
+    chromium.wait("!window.old && document.querySelectorAll('#answer div').length > 0", 20)
+    settle(chromium)
+    assert len(shown(chromium)) == len(LABELS)
+
+
 def test_a_page_without_a_server_says_what_it_needs(chromium, zoo, tmp_path):
     demo.write(tmp_path / "site")
     problem = "document.getElementById('problem')"

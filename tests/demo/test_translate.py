@@ -277,6 +277,7 @@ def test_what_assistive_technology_is_told(page, zoo):
     enter(page, "Ein Hund.")
     heard = json.dumps(expected(zoo, THERE, "float32", "Ein Hund.")[0].strip())
     page.wait(f"document.getElementById('spoken').textContent === {heard}")
+    assert page.evaluate("document.querySelector('#spoken span').lang") == "en"
     heard_of = told(page)
     assert {
         ("heading", "Translation"),

@@ -255,6 +255,16 @@ def test_extreme_states_are_always_among_the_samples(model, representative):
             assert wanted == extreme(first[name]) or np.isclose(made, wanted, rtol=1e-6).any()
 
 
+def test_extreme_inputs_are_always_among_the_samples():
+    graph = step_graph(keras.Sequential([keras.Input((None, 4)), GRU(7)]))
+    steps = np.random.default_rng(1).standard_t(3, size=(30, 50, 4)).astype("float32")
+    name = next(iter(graph.inputs))
+    few = rollouts(graph, [{name: sequence} for sequence in steps], 3)
+    assert len(few) < 12
+    given = np.concatenate([sample[name] for sample in few])
+    assert (given.max(), given.min()) == (steps.max(), steps.min())
+
+
 OF_BOTH_VARIANTS = ("reset before, write", "layer norm", "mean")
 
 

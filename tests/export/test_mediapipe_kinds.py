@@ -5,7 +5,7 @@ import pytest
 
 from gru_zoo.export.flatbuffer import metadata
 from gru_zoo.export.mediapipe import classify, describe, resized
-from gru_zoo.models.classifier import load_classifier
+from gru_zoo.models.classifier import SequenceClassifier, load_classifier
 from tests.export.conftest import REVIEWS, make_classifier, random_reviews
 from tests.export.text_kinds import EACH, KINDS, expected, piece_classifier, write
 
@@ -31,6 +31,18 @@ def test_a_length_changes_what_is_read_not_the_weights():
         short.predict(text, verbose=0), long.predict("good " * 4, verbose=0), atol=1e-6
     )
     assert np.abs(short.predict(text, verbose=0) - long.predict(text, verbose=0)).max() > 1e-3
+
+
+def test_a_subclass_is_still_one_at_another_length():
+    class Turned(SequenceClassifier):
+        def call(self, inputs, training=False):
+            return super().call(inputs, training)[:, ::-1]
+
+    plain = make_classifier(33)
+    turned = Turned.from_config(plain.get_config())
+    turned.set_weights(plain.get_weights())
+    given = resized(turned, 5).predict("a good film", verbose=0)
+    np.testing.assert_allclose(given[:, ::-1], resized(plain, 5).predict("a good film", verbose=0))
 
 
 def test_a_length_that_cannot_be():

@@ -208,6 +208,9 @@ def test_missing_archives_and_other_models_are_refused(tmp_path):
         ({"dropout": 1.0}, r"dropout must be a number in \[0, 1\); got 1.0"),
         ({"bidirectional": "no"}, "bidirectional must be one of False, True; got 'no'"),
         ({"labels": ("one",)}, "labels must be two or more different names; got"),
+        ({"labels": (1, 2)}, "labels must be texts of one line; got 1"),
+        ({"labels": ("", "good")}, "labels must be texts of one line; got ''"),
+        ({"labels": ("go\nod", "bad")}, r"labels must be texts of one line; got 'go\\nod'"),
     ],
 )
 def test_bad_arguments_are_named(options, message):
