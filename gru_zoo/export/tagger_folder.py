@@ -27,9 +27,12 @@ from gru_zoo.text.word_features import UNKNOWN
 from gru_zoo.text.words import IGNORED, JOINERS, treebank_words
 
 _LETTERS = rf"[\p{{L}}\p{{N}}_][\p{{L}}\p{{M}}\p{{N}}_{JOINERS}]*"
-_SHORT = r"['’](?:s|m|d|re|ve|ll)\b"
+_SHORT = r"(?:n['’]t|['’](?:s|m|d|re|ve|ll))"
+# RE2's \b knows the letters of ASCII alone, and it cannot look ahead: what follows is taken along,
+# and given back behind a space.
+_SHORTENED = rf"(?i)({_SHORT})([^\p{{L}}\p{{N}}_]|$)"
 _WORD = (
-    rf"(?i)(n['’]t\b|{_SHORT}|{_LETTERS}(?:[-.@/]{_LETTERS})*|\.\.\."
+    rf"(?i)({_SHORT}(?: |$)|{_LETTERS}(?:[-.@/]{_LETTERS})*|\.\.\."
     rf"|[^\p{{L}}\p{{N}}_\s\p{{Z}}][\p{{M}}{JOINERS}]*)"
 )
 # What `str.isdigit` takes besides decimal digits: those above and below the line.
@@ -40,6 +43,7 @@ _TEXTS = (
     "He'll e-mail bob@example.com at 10.30 … or can’t he?",
     "Un cafe\u0301-bar \u2764\ufe0fno \u0939\u093f\u0928\u094d\u0926\u0940, I don't",
     "\ufeffA soft\u00adware's \u0646\u0645\u06cc\u200c\u062e\u0648 \u2764\u200d\u2764\u200b",
+    "Hugh O'Dónnell's is/isn't here, you couldn't've known 'twas O'Séaghdha",
     "WOW!!! 1,000,000 CAFÉS in İzmir and Åre cost £3m² a night...",
 )
 
@@ -72,7 +76,8 @@ class WordServer(tf.Module):
     def text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return words and tags for texts [batch]."""
         apart = tf.strings.regex_replace(text, f"[{IGNORED}]", "")
-        apart = tf.strings.regex_replace(apart, rf"(?i)(n['’]t\b|{_SHORT})", r" \1")
+        for _ in range(2):  # "n't've": what the first took along may begin another
+            apart = tf.strings.regex_replace(apart, _SHORTENED, r" \1 \2")
         apart = tf.strings.regex_replace(apart, r"[\s\p{Z}]+", " ")
         apart = tf.strings.regex_replace(apart, _WORD, r" \1 ")
         words = tf.strings.split(apart).to_tensor("")

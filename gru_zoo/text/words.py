@@ -39,9 +39,9 @@ def marks() -> str:
 def _words() -> re.Pattern[str]:
     behind = marks() + JOINERS
     word, mark = rf"\w[\w{behind}]*", f"[{behind}]*"
+    several = rf"{word}(?:[-.@/]{word})*"
     return re.compile(
-        rf"{word}(?=n['’]t\b)|n['’]t\b|['’](?:s|m|d|re|ve|ll)\b|{word}(?:[-.@/]{word})*|\.\.\."
-        rf"|[^\w\s]{mark}",
+        rf"{several}(?=n['’]t\b)|n['’]t\b|['’](?:s|m|d|re|ve|ll)\b|{several}|\.\.\.|[^\w\s]{mark}",
         re.I,
     )
 

@@ -36,6 +36,11 @@ def test_a_mark_belongs_to_what_it_stands_behind(text, wanted):
     assert spans.span_of(found, start, start + len(wanted[-1])) == (last, last)
 
 
+def test_what_is_short_ends_a_compound_too():
+    wanted = ["It", "is/is", "n't", "O", "'", "Dónnell", "'s", "."]
+    assert words.treebank_words("It is/isn't O'Dónnell's.") == wanted
+
+
 def test_a_mark_keeps_no_ending_apart():
     assert words.treebank_words("Je\u0301 don\u0301't, Zoe\u0308's") == [
         "Je\u0301",
