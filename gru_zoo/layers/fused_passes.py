@@ -134,7 +134,8 @@ def forward(
     layout = layout_for(*state.shape) if not save and gain is None else ROWS
     inputs, gains = layout.sequence(inputs), _gains(gain)
     biases = list(map(layout.bias, _biases(bias)))
-    # XLA compiles a program for each vector made before a loop; but columns it reads fast only so.
+    # XLA compiles a program for each vector made before a loop. Columns need them to be fast: with
+    # one array the halves of a batch get in each other's way (benchmarks/NOTES.md).
     stacked = None if layout.columns else tf.stack(biases)
     held_at, projected = _shares(layout, held), _projection(layout, inputs, kernel, save)
     recur = _recurrence(layout, recurrent, factors, convention, gains[3:])
