@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from gru_zoo.files import atomic_write, write_json
 # Flags of a training that name what it begins with or learns from: runs and presets.
 LEARNS_FROM = ("--from", "--start", "--pretrained", "--mean-of", "--teachers", "--words")
 # Fields of what a card holds, beyond its own.
-_FIELDS = {
-    "model": ("class", "parameters"),
-    "data": ("name", "version", "licence"),
-    "published": ("system", "value"),
-    "exports": ("file", "variant", "bytes", "largest_difference"),
-    "files": ("sha256", "bytes"),
+_FIELDS: dict[str, dict[str, Any]] = {
+    "model": {"class": str, "parameters": int},
+    "data": {"name": str, "version": str, "licence": str},
+    "published": {"system": str, "value": str | int | float, "source": str},
+    "exports": {"file": str, "variant": str, "bytes": int, "largest_difference": float},
+    "files": {"sha256": str, "bytes": int},
 }
+_MAY_LACK = {"exports": {"latency_ms": float | None, "metric": float | None}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +81,8 @@ class About:
         limits: what it cannot do, each a sentence.
 
     Raises:
-        ValueError: an unknown metric, no scores, or a shipped seed that is none of theirs.
+        ValueError: an unknown metric, no scores, a shipped seed that is none of theirs, or a
+            figure of others without its source.
     """
 
     name: str
@@ -102,6 +105,7 @@ class About:
     def __post_init__(self) -> None:
         one_of("metric", self.metric, METRICS)
         one_of("shipped_seed", self.shipped_seed, [score.seed for score in self.scores])
+        _require_fields("published", self.published)
 
     @property
     def shipped(self) -> Score:
@@ -176,12 +180,26 @@ class Card(About):
         """
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-            scores = [Score(**score) for score in values["scores"]]
-            measured = [Section(**section) for section in values["measured"]]
-            _require_fields(values)
-            return cls(**{**values, "scores": scores, "measured": measured})
+            scores = [_typed(Score, score) for score in values["scores"]]
+            measured = [_typed(Section, section) for section in values["measured"]]
+            card = _typed(cls, {**values, "scores": scores, "measured": measured})
+            card._require_whole()
+            return card
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} must be a model card; it is corrupt: {error}") from error
+
+    def _require_whole(self) -> None:
+        """Raise ValueError if a record lacks a field, or a file its checksum."""
+        for name in _FIELDS:
+            given = getattr(self, name)
+            if name == "files":
+                given = list(given.values())
+            _require_fields(name, given if isinstance(given, list) else [given])
+        for export in self.exports:
+            # Only what has a checksum is ever opened; a folder's graph is no less a program.
+            wanted = (export["file"], f"{export['file']}/saved_model.pb")
+            if not any(path in self.files for path in wanted):
+                raise ValueError(f"files must have a checksum of {export['file']!r}; it has none")
 
     def write(self, folder: str | os.PathLike) -> None:
         """Write `card.json` and `README.md` into `folder`."""
@@ -192,17 +210,41 @@ class Card(About):
             partial.write_text(readme(self), encoding="utf-8", errors="backslashreplace")
 
 
-def _require_fields(values: dict[str, Any]) -> None:
-    """Raise ValueError if a record of a card lacks a field, or a file its checksum."""
-    for name, fields in _FIELDS.items():
-        given = values[name]
-        if name == "files":
-            given = list(given.values())
-        for record in given if isinstance(given, list) else [given]:
-            if lacking := [field for field in fields if field not in record]:
-                raise ValueError(f"{name} must have {', '.join(fields)}; {lacking[0]} is missing")
-    for export in values["exports"]:
-        # Only what has a checksum is ever opened; a folder's graph is no less a program.
-        wanted = (export["file"], f"{export['file']}/saved_model.pb")
-        if not any(path in values["files"] for path in wanted):
-            raise ValueError(f"files must have a checksum of {export['file']!r}; it has none")
+def _require_fields(name: str, records: Sequence[dict[str, Any]]) -> None:
+    """Raise ValueError if a record of a card lacks a field, or has one of another type."""
+    fields = _FIELDS[name]
+    for record in records:
+        if lacking := [field for field in fields if field not in record]:
+            raise ValueError(f"{name} must have {', '.join(fields)}; {lacking[0]} is missing")
+        for field, kind in {**fields, **_MAY_LACK.get(name, {})}.items():
+            if field in record:
+                _require_type(f"{name}'s {field}", record[field], kind)
+
+
+def _typed(kind: type, values: dict[str, Any]) -> Any:
+    """Return a data class of values that JSON gave; raise ValueError if one has another type."""
+    made = kind(**values)
+    for name, field_type in typing.get_type_hints(kind).items():
+        _require_type(name, getattr(made, name), field_type)
+    return made
+
+
+def _require_type(name: str, value: Any, kind: Any) -> None:
+    if not _is(value, kind):
+        wanted = kind.__name__ if isinstance(kind, type) else str(kind)
+        raise ValueError(f"{name} must be of type {wanted}; got {value!r}")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return True
+    if origin is Sequence:
+        return isinstance(value, list) and all(_is(one, inside[0]) for one in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is(one, inside[1]) for one in value.values())
+    if origin is not None:  # a union
+        return any(_is(value, one) for one in inside)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)

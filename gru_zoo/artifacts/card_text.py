@@ -161,7 +161,7 @@ def _how_measured(card: Card) -> str:
             "Differences are over all inputs that a file was compared on; latency is the median on "
             "one thread of the machine that made the card."
         )
-    beams = card.configuration["beams"]
+    beams = card.configuration.get("beams", "its")
     return (
         "Differences are over all sentences that a file was compared on, relative where values "
         "exceed 1. Latencies are medians on one thread of the machine that made the card: of an "

@@ -35,5 +35,5 @@ def latency(export: Mapping[str, Any], task: str) -> str:
         return ""
     unit = _UNITS.get(task, "input")
     if task == "translation":
-        unit = _PARTS[export["file"].partition("_")[0]]
+        unit = _PARTS.get(export["file"].partition("_")[0], unit)
     return f"{export['latency_ms']:.2f} ms per {unit}"

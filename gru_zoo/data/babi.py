@@ -5,13 +5,13 @@ Version 1.2 in English, 10,000 questions to train on for each task where the arc
 it. bAbI names the sentences that support each answer.
 
     train        90 % of each task's training stories
-    validation   the other 10 %, by a fixed hash of the story with its questions: none is in both
+    validation   the other 10 %, by a fixed hash of a whole story with its questions, none in both
     test         the official test files, 1,000 questions a task
 
 Some tasks have few worlds, and a story comes again with another question, or with the same: of the
 test files' questions, 65.6 % of task 4, 19.8 % of 20 and 13.5 % of 17 stand in `train` word for
-word, and stories of validation stand there with other questions. The benchmark is kept as
-published.
+word, and of validation's, whose stories may begin as others do, 20 % of task 20, 14 % of 17 and 4 %
+of 11. The benchmark is kept as published.
 """
 
 from __future__ import annotations

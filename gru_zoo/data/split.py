@@ -110,7 +110,8 @@ def by_person(people: Sequence[Any], folds: int, fold: int) -> dict[str, tuple[A
         {'train': ('e',), 'validation': ('c', 'd'), 'test': ('a', 'b')}
     """
     if not 3 <= folds <= len(people):
-        raise ValueError(f"people must be at least 3 and at least the {folds} folds; got {people}.")
+        count = len(people)
+        raise ValueError(f"folds must be from 3 to the {count} people; got {folds}.")
     one_of("fold", fold, range(folds))
     parts = np.array_split(np.arange(len(people)), folds)
     test, validation = parts[fold], parts[(fold + 1) % folds]

@@ -36,7 +36,8 @@ def distribution(
         `[tokens]` float64, summing to 1. Of equally probable tokens the first goes into V first.
 
     Raises:
-        ValueError: an argument is out of its range, or every token is banned.
+        ValueError: an argument is out of its range, a probability is not a number, or every token
+            is banned.
 
     Example:
         >>> distribution(np.array([0.5, 0.3, 0.2]), top_p=0.7).round(3).tolist()
@@ -44,6 +45,8 @@ def distribution(
     """
     check(temperature, top_p)
     weights = np.array(probabilities, np.float64)
+    if np.isnan(weights).any():
+        raise ValueError("probabilities must be numbers; got NaN.")
     weights[list(banned)] = 0.0
     if not weights.any():
         raise ValueError("banned must leave a token with a probability above 0; got none.")

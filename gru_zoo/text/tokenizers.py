@@ -150,7 +150,8 @@ class WordTokenizer(tf.Module):
             vocabulary_size: number of ids, the three special ones included, so at least 3. Fewer
                 are made if there are fewer words.
             sequence_length: number of ids a text becomes.
-            fold_case: count and keep words in lower case.
+            fold_case: keep words in lower case, counted with their other `spellings`. What is
+                written in another way, as McDonald, gets no id, and is not counted.
 
         Raises:
             ValueError: `vocabulary_size` or `sequence_length` is out of range.
@@ -168,7 +169,9 @@ class WordTokenizer(tf.Module):
         counts: Counter[str] = Counter()
         for word, count in count_words(texts).items():
             word = word.replace(CURLY, "'")
-            counts[word.lower() if fold_case else word] += count
+            kept = word.lower() if fold_case else word
+            if word in spellings(kept, fold_case):
+                counts[kept] += count
         ranked = sorted(counts, key=lambda word: (-counts[word], word.encode()))
         return cls((*SPECIAL, *ranked[: size - len(SPECIAL)]), sequence_length, fold_case)
 

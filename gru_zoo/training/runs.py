@@ -164,6 +164,11 @@ class RunFolder:
         """Return what the run was started with, if it may go on with `config`."""
         if not known.exists():
             raise FileNotFoundError(f"resume needs a run folder; {self.path} has no config.json.")
+        if not known.stat().st_size:
+            raise ValueError(
+                f"resume needs a run that has begun; {known} is empty: delete {self.path}, and "
+                "start it again without --resume."
+            )
         before = _read_json(known)
         for key in sorted({*before, *self.config} - {*may_change}):
             if before.get(key) != self.config.get(key):

@@ -91,14 +91,21 @@ def _list(config: argparse.Namespace) -> int:
     columns = ("task", "metric", "this model", "mean ± SD over seeds", "parameters", "int8 file")
     columns = (Column("model", overflow="fold"), *columns)  # A name is never cut.
     shown = Table(*columns, title=f"{models_folder()}", title_justify="left")
-    for about in map(card, _all_names()):
+    bad = 0
+    for name in _all_names():
+        try:
+            about = card(name)
+        except (ValueError, OSError) as error:  # It hides nothing of the others.
+            bad += 1
+            shown.add_row(escape(name), _red(str(error)))
+            continue
         metric = METRICS[about.metric]
         shown.add_row(
             *(about.name, about.task, metric.title, metric.show(about.value), about.spread()),
             *(f"{about.model['parameters']:,}", _size(about, "int8")),
         )
     _console(_WIDE).print(shown)
-    return 0
+    return 1 if bad else 0
 
 
 def _show(config: argparse.Namespace) -> int:

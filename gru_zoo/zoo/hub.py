@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gru_zoo.arguments import string
 from gru_zoo.artifacts.card import Card
 from gru_zoo.errors import lines_of
 from gru_zoo.zoo.registry import card, compare, files_under, folder_of, place
@@ -85,7 +84,6 @@ def push(name: str | os.PathLike, address: str, *, private: bool = False) -> str
     """
     repository, revision = _parts("address", address)
     about, folder = card(name), place(name)
-    title = string("name of the card", about.name)  # A path of this machine would be public.
     if folder != folder_of(name):  # Fetched files; a card beside them may be an older one's.
         about.write(folder)
     client = _client()
@@ -97,7 +95,7 @@ def push(name: str | os.PathLike, address: str, *, private: bool = False) -> str
             repo_id=repository,
             folder_path=folder,
             revision=revision,
-            commit_message=title,
+            commit_message=about.name,  # A path of this machine would be public.
             # Fetching leaves more beside the files, and so may a user.
             allow_patterns=[*about.files, "card.json", "README.md"],
             # The client leaves out of these what it uploads.
@@ -105,7 +103,7 @@ def push(name: str | os.PathLike, address: str, *, private: bool = False) -> str
         )
     except _failures(client) as error:
         raise ConnectionError(
-            f"{address}: {title} cannot be put there: {_reason(error)}"
+            f"{address}: {about.name} cannot be put there: {_reason(error)}"
         ) from error
     return str(done.commit_url)
 

@@ -42,7 +42,7 @@ def _row(card: Card) -> tuple[str, ...]:
     stages += ["sum of the averaged runs"] if card.is_average() else []
     what += f" ({'; '.join(stages)})" if stages else ""
     # Perplexities compare over one vocabulary only.
-    size = card.configuration["tokens"] if card.metric == "perplexity" else 0
+    size = card.configuration.get("tokens") if card.metric == "perplexity" else None
     words = f" ({size:,}-word vocabulary)" if size else ""
     published = card.published[:2]  # Enough for a table: a card's first ones compare best.
     return (

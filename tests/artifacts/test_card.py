@@ -75,6 +75,41 @@ def test_what_a_card_lacks_is_named(card, change, message, tmp_path):
         Card.from_json(tmp_path / "card.json")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda card: card.update(limits=None), "limits must be of type .*; got None"),
+        (lambda card: card.update(task=3), "task must be of type str; got 3"),
+        (lambda card: card.update(data=[]), "data must be of type dict.*; got "),
+        (lambda card: card.update(language=["en", 1]), "language must be of type"),
+        (
+            lambda card: card["scores"][0].update(value=None),
+            "value must be of type float; got None",
+        ),
+        (lambda card: card["scores"][0].update(seed=True), "seed must be of type int; got True"),
+        (lambda card: card["exports"][0].update(bytes=None), "exports's bytes must be of type int"),
+        (lambda card: card["exports"][0].update(metric="x"), "exports's metric must be of type"),
+    ],
+)
+def test_a_field_of_another_type_is_named(card, change, message, tmp_path):
+    card.write(tmp_path)
+    values = json.loads((tmp_path / "card.json").read_text())
+    change(values)
+    (tmp_path / "card.json").write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=f"it is corrupt: {message}"):
+        Card.from_json(tmp_path / "card.json")
+
+
+def test_a_figure_of_others_has_its_source(card):
+    with pytest.raises(ValueError, match="published must have .*source is missing"):
+        dataclasses.replace(card, published=[{"system": "another", "value": "90 %"}])
+
+
+def test_what_a_configuration_may_lack(card):
+    bare = dataclasses.replace(card, task="translation", configuration={})
+    assert "all its beams" in readme(bare)
+
+
 def test_readme_tells_the_shipped_figure_and_the_spread(card):
     text = readme(card)
     assert "value: 0.9200" in text

@@ -143,6 +143,21 @@ def test_questions_of_the_test_files_that_stand_in_train(monkeypatch):
     assert [again[task] for task in (4, 20, 17)] == [656, 198, 135]
 
 
+@pytest.mark.slow
+@needs_tfds
+def test_validation_questions_that_stand_in_train(monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    train, validation = (babi.load(split)[0] for split in ("train", "validation"))
+    known = {(q.task, q.story, q.question, q.answer) for q in train}
+    again, all_of = collections.Counter(), collections.Counter()
+    for q in validation:
+        all_of[q.task] += 1
+        again[q.task] += (q.task, q.story, q.question, q.answer) in known
+    shares = {task: round(100 * again[task] / all_of[task]) for task in (20, 17, 11)}
+    # As the module's docstring and docs/comprehension.md say.
+    assert shares == {20: 20, 17: 14, 11: 4}
+
+
 def test_a_support_is_counted_from_1():
     with pytest.raises(
         ValueError, match="qa1.txt, line 2: supports must be lines before it; got '0'"

@@ -93,6 +93,11 @@ def test_a_seed_repeats_itself():
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_a_probability_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="probabilities must be numbers; got NaN"):
+        distribution(np.array([np.nan, 1.0]), temperature=0)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

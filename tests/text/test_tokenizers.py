@@ -177,6 +177,13 @@ def test_fit_ranks_by_count_then_bytes():
     assert WordTokenizer.fit([], 100, 4).vocabulary == SPECIAL
 
 
+def test_fit_gives_no_id_to_what_is_never_read():
+    texts = ["McDonald McDonald McDonald Great great GREAT a a mcdonald"]
+    folded = WordTokenizer.fit(texts, 9, 4, fold_case=True)
+    assert folded.vocabulary[3:] == ("great", "a", "mcdonald")
+    assert "McDonald" in WordTokenizer.fit(texts, 9, 4).vocabulary
+
+
 def test_fit_reads_any_kind_of_texts():
     texts = ["a b\u2019s", b"b's c", "c"] * 700
     dataset = tf.data.Dataset.from_tensor_slices(tf.constant(texts))

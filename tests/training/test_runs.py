@@ -82,6 +82,12 @@ def test_of_two_that_begin_at_once_one_gets_the_folder(tmp_path, monkeypatch):
     assert RunFolder.open(RunFolder(tmp_path / "run", {"seed": 1}).path).config == {"seed": 1}
 
 
+def test_what_was_killed_before_it_began_is_named(tmp_path):
+    (tmp_path / "config.json").touch()
+    with pytest.raises(ValueError, match="config.json is empty: delete .* without --resume"):
+        RunFolder(tmp_path, {"units": 5}, resume=True)
+
+
 def test_a_folder_that_cannot_be_written_is_not_taken(tmp_path, monkeypatch):
     def fail(path, value):
         raise OSError("disk full")

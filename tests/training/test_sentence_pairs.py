@@ -11,6 +11,7 @@ from gru_zoo.decoding.translating import translate_greedily  # noqa: E402
 from gru_zoo.layers.kernels import forced  # noqa: E402
 from gru_zoo.models.seq2seq import Seq2Seq  # noqa: E402
 from gru_zoo.text.subwords import END, PAD, START, Subwords  # noqa: E402
+from gru_zoo.training import sentence_pairs  # noqa: E402
 from gru_zoo.training.sentence_pairs import LONGEST, PairBatches, Validation  # noqa: E402
 from gru_zoo.training.teacher_forcing import TeacherForcing  # noqa: E402
 from tests.small_data import small_captions  # noqa: E402
@@ -48,7 +49,8 @@ def test_the_order_is_that_of_seed_and_epoch():
     assert [texts_of(batch) for batch in batches] == order(0, 1)
 
 
-def test_validation_is_a_mean_over_subwords_and_scores_in_order():
+def test_validation_is_a_mean_over_subwords_and_scores_in_order(monkeypatch):
+    monkeypatch.setattr(sentence_pairs, "_AT_ONCE", 4)  # Parts of unequal numbers of subwords.
     model = Seq2Seq(SUBWORDS, dim=6, units=8, heads=2)
     random = np.random.default_rng(0)
     model.set_weights([0.5 * random.normal(size=w.shape) for w in model.weights])

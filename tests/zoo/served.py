@@ -19,6 +19,7 @@ class Server(ThreadingHTTPServer):
         self.folder, self.asked = folder, []
         # Break off so many answers, each after so many bytes; whether ranges are known.
         self.break_off, self.after, self.ranges = 0, 0, True
+        self.hold: threading.Event | None = None  # Until it is set, answers wait.
 
     @property
     def url(self) -> str:
@@ -31,6 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, wanted = self.server, self.headers.get("Range")
         server.asked.append((self.path, wanted))
+        if server.hold:
+            server.hold.wait(timeout=60)
         path = server.folder / self.path.lstrip("/")
         if not path.is_file():
             self.send_error(404)

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -31,6 +33,18 @@ def test_a_file_comes_whole(server, tmp_path):
     assert not (tmp_path / "a" / "model.bin.part").exists()
     fetch(server, tmp_path / "a" / "model.bin")
     assert len(server.asked) == 1  # What is there is not fetched again.
+
+
+def test_of_several_at_once_one_fetches(server, tmp_path):
+    server.hold = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(fetch, server, tmp_path / "model.bin") for _ in range(3)]
+        wait(calls, timeout=0.5)
+        server.hold.set()
+        for call in calls:
+            call.result()
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert len(server.asked) == 1
 
 
 def test_a_connection_that_breaks_is_gone_on_with(server, tmp_path):

@@ -29,6 +29,17 @@ def test_list_and_show(zoo, capsys):
         assert words in shown
 
 
+def test_a_corrupt_card_hides_nothing_of_the_others(zoo, tmp_path, monkeypatch, capsys):
+    shutil.copytree(zoo, tmp_path / "models")
+    (tmp_path / "models" / "broken").mkdir()
+    (tmp_path / "models" / "broken" / "card.json").write_text("{")
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "models"))
+    assert commands.main(["list"]) == 1
+    printed = capsys.readouterr().out
+    assert NAME in printed
+    assert "it is corrupt" in " ".join(printed.split())
+
+
 def test_a_long_name_is_listed_whole_where_there_is_no_terminal(zoo, tmp_path, monkeypatch, capsys):
     name = "sentiment_of_very_long_reviews_" * 3 + "gru"
     one = Card.from_json(zoo / NAME / "card.json")

@@ -168,7 +168,7 @@ def test_a_folders_path_is_no_title_of_what_is_public(hub, zoo, tmp_path):
     damaged = shutil.copytree(zoo / NAME, tmp_path / "nameless")
     about = json.loads((damaged / "card.json").read_text()) | {"name": None}
     (damaged / "card.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="name of the card must be a string; got None"):
+    with pytest.raises(ValueError, match="it is corrupt: name must be of type str; got None"):
         push(damaged, "hf://someone/nameless")
     assert "someone/nameless" not in hub.repositories
 
