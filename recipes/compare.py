@@ -49,7 +49,8 @@ class Compare:
     results: Path | None = None
     """Folder for results and report; by default results/compare or results/compare_quick."""
     runs: Path | None = None
-    """Folder for training runs; by default runs/compare or runs/compare_quick."""
+    """Folder for training runs; by default runs/compare or runs/compare_quick, in the folder of
+    --results if that is given."""
     minutes: float = 0.0
     """Start no new training after this many minutes; 0 means no limit."""
     cores: int = 2
@@ -121,6 +122,10 @@ def _check(config: Compare) -> list[Task | Problem]:
     for name in ("minutes", "max_latency_ms", "max_parameters", "length"):
         if not 0 <= getattr(config, name) < math.inf:
             raise ValueError(f"{name} must be a number of at least 0; got {getattr(config, name)}.")
+    if not config.advise:
+        for name in ("max_latency_ms", "max_parameters", "length"):
+            if limit := getattr(config, name):
+                raise ValueError(f"{name} must be 0 without --advise; got {limit}.")
     if config.plan + config.report + config.advise > 1:
         raise ValueError("plan, report and advise are mutually exclusive; got more than one.")
     known = every_subject(config.quick)
@@ -140,7 +145,8 @@ def _run(config: Compare, make_plan: object, folder: Path) -> list[str]:
     minutes = config.minutes or math.inf
     here = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     cores = here[: config.cores] if here else [None] * config.cores
-    runs = config.runs or Path("runs", _called(config))
+    # Other results are of other trainings, not of those that have been made for these.
+    runs = config.runs or (config.results or Path()) / "runs" / _called(config)
     return run_all(make_plan, folder, runs, config.quick, print, minutes, cores)
 
 

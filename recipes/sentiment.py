@@ -194,6 +194,8 @@ def _loaded(config: Train) -> SequenceClassifier:
     seed_everything(config.seed)  # A model that is loaded draws new seeds for its dropout.
     start = config.start
     if start.endswith(".keras"):
+        if all(Path(start).with_name(name).exists() for name in ("config.json", "data.json")):
+            require_forward(RunFolder.open(Path(start).parent), "from")
         return load_classifier(start)
     if (Path(start) / "config.json").exists():
         return _load(RunFolder.open(start), "from")
@@ -250,7 +252,7 @@ def _load(run: RunFolder, flag: str = "run") -> SequenceClassifier:
     """Return the model of a run, of another recipe too if it reads as this one does."""
     from gru_zoo.models.classifier import SequenceClassifier
 
-    return models.of_run(require_forward(run, flag), SequenceClassifier)
+    return models.of_run(require_forward(run, flag), SequenceClassifier, flag)
 
 
 def _of(run: Path | None, name: str, flag: str) -> SequenceClassifier:

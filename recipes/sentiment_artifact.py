@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recipes.sentiment_flags import OF_A_TABLE
 from recipes.shared import models, reviews, sentiment_card
 from recipes.shared.device_files import write_checked
 from recipes.shared.golden_texts import GOLDEN_TEXTS
@@ -34,6 +35,9 @@ def write_artifact(
     from gru_zoo.artifacts.folder import publish
 
     metrics = run.metrics()
+    fields = sentiment_card.card_fields(model, metrics["data"], start=run.config.get("start", ""))
+    if run.config.get("csv"):  # What later trainings on the table are compared with.
+        fields["configuration"] |= {name: run.config[name] for name in OF_A_TABLE}
     about = About(
         name=run.path.name,
         metric="accuracy",
@@ -42,7 +46,7 @@ def write_artifact(
         scores=[score_of(run)],
         shipped_seed=run.config["seed"],
         commands=[command],
-        **sentiment_card.card_fields(model, metrics["data"], start=run.config.get("start", "")),
+        **fields,
     )
     return publish(
         run.path / "artifact",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from gru_zoo.data.source import Source
 from gru_zoo.data.split import by_digest, checksum, held_out
 from gru_zoo.files import sha256
 from gru_zoo.training.runs import RunFolder
+from recipes.sentiment_flags import OF_A_TABLE
 from recipes.shared.reviews import Reviews
 from recipes.shared.table import rows
 
@@ -116,58 +117,84 @@ def check_same_parts(config: Train, source: Source, labels: Sequence[str]) -> No
     Raises:
         ValueError: one of them split the same table otherwise.
     """
-    for run in _earlier(config.start):
-        if not run.config.get("csv"):
-            continue
-        same = _alike(run, config, source, labels)
+    for earlier in _earlier(config.start):
+        same = _alike(earlier, config, source, labels)
         for name in same:
-            before, now = run.config[name], getattr(config, name)
+            before, now = earlier.flags[name], getattr(config, name)
             if before != now:
                 raise ValueError(
-                    f"{name} must be {before!r}, as in {run.path}, so that its training data from "
-                    f"{config.csv} is not tested on; got {now!r}."
+                    f"{name} must be {before!r}, as in {earlier.place}, so that its training data "
+                    f"from {config.csv} is not tested on; got {now!r}."
                 )
-        if not same and run.config["held_out"] != config.held_out:
+        if not same and earlier.flags["held_out"] != config.held_out:
             print(
-                f"note: {run.path} was trained on another table with --held-out "
-                f"{run.config['held_out']}; rows of it that {config.csv} has too may be tested on."
+                f"note: {earlier.place} was trained on another table with --held-out "
+                f"{earlier.flags['held_out']}; rows of it that {config.csv} has too may be tested "
+                "on."
             )
 
 
-def _alike(run: RunFolder, config: Train, source: Source, labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the flags that must be a run's; none if it was trained on another table.
+class _Earlier(NamedTuple):
+    """A training on a table: where it is, the table's checksum, and the flags that split it."""
+
+    place: str
+    table: str
+    flags: Mapping[str, Any]
+
+
+def _alike(
+    earlier: _Earlier, config: Train, source: Source, labels: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the flags that must be an earlier training's; none if its table was another one.
 
     The table may have been renamed, and so may its columns.
     """
-    [seen] = run.data()["sha256"].values()
-    if seen in source.sha256.values():
+    if earlier.table in source.sha256.values():
         return ("held_out",)
     path, columns = Path(config.csv), ("text_column", "label_column")
-    same = seen == sha256(path)  # as older runs know their table
+    same = earlier.table == sha256(path)  # as older runs know their table
     if not same:
         try:
-            read = read_csv(path, labels, *(run.config[name] for name in columns))
-            same = seen == checksum(*read)
+            read = read_csv(path, labels, *(earlier.flags[name] for name in columns))
+            same = earlier.table == checksum(*read)
         except ValueError:  # Another table has other columns or labels.
             pass
     return ("held_out", *columns) if same else ()
 
 
-def _earlier(start: str) -> Iterator[RunFolder]:
-    """Yield the runs that are fine-tuned here, the last one first.
+def _earlier(start: str) -> Iterator[_Earlier]:
+    """Yield the trainings on tables that are gone on with here, the last one first.
 
     Args:
-        start: a run or its `.keras` file; anything else is no run.
+        start: a run, its artifact, a `.keras` file in one of them, or a preset; anything else does
+            not tell what it was trained on.
     """
     seen: set[str] = set()
     while start and start not in seen:
         seen.add(start)
         folder = Path(start).parent if start.endswith(".keras") else Path(start)
-        if not all((folder / name).exists() for name in ("config.json", "data.json")):
+        run = folder.parent if folder.name == "artifact" else folder
+        if not all((run / name).exists() for name in ("config.json", "data.json")):
+            yield from _published(str(folder) if start.endswith(".keras") else start)
             return
-        run = RunFolder.open(folder)
-        yield run
-        start = run.config.get("start", "")
+        opened = RunFolder.open(run)
+        if opened.config.get("csv"):
+            [table] = opened.data()["sha256"].values()
+            yield _Earlier(str(run), table, opened.config)
+        start = opened.config.get("start", "")
+
+
+def _published(place: str) -> Iterator[_Earlier]:
+    """Yield the training of an artifact whose run is not at hand, if it was on a table."""
+    from gru_zoo.zoo import card
+
+    try:
+        about = card(place)
+    except (OSError, ValueError):  # No artifact.
+        return
+    if about.configuration.keys() >= set(OF_A_TABLE):
+        [table] = about.data["sha256"].values()
+        yield _Earlier(place, table, about.configuration)
 
 
 def contradictions(reviews: Reviews) -> int:

@@ -25,6 +25,8 @@ PRESET = "sentiment_imdb_gru_small"
 # What this recipe alone makes: it reads labelled reviews only.
 OWN_PRESET = "sentiment_imdb_gru_supervised"
 LABELS = ("negative", "positive")
+# Flags of a table of the user's: its columns, and the share that is held out of it.
+OF_A_TABLE = ("text_column", "label_column", "held_out")
 # Flags of the model's form, which a loaded model brings along; and cells that can be exported.
 FORM = (
     "vocabulary_size",
@@ -148,6 +150,8 @@ def check(config: Train) -> None:
         )
     if config.csv:
         check_left_alone(config, ("source", "limit"), "with --csv, which is read as a whole")
+    else:
+        check_left_alone(config, OF_A_TABLE, "without --csv, which it is about")
     if config.start:
         check_left_alone(config, FORM, "with --from, whose model has its own")
     if config.export and config.cell not in EXPORTED:

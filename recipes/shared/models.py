@@ -45,7 +45,13 @@ def of_zoo(flag: str, name: str, kind: type[Model]) -> Model:
     """
     from gru_zoo.zoo import load
 
-    return require_kind(flag, name, load(name), kind)
+    try:
+        model = load(name)
+    except ValueError as error:
+        if not str(error).startswith("name must be "):
+            raise
+        raise ValueError(f"{flag}{str(error).removeprefix('name')}") from error
+    return require_kind(flag, name, model, kind)
 
 
 def require_kind(flag: str, place: str, model: object, kind: type[Model]) -> Model:

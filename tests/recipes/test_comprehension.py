@@ -163,6 +163,20 @@ def test_a_smoke_test_knows_the_words_of_the_whole_training_split(tmp_path, monk
     assert taught[0]["steps_per_epoch"] == 1
 
 
+def test_an_answer_is_taught_from_its_first_word_to_its_last():
+    from recipes import comprehension_squad
+
+    context = "Eva saw the old red bridge."
+    asked = [
+        squad.Question("Eva", context, "saw what?", ("the old red bridge", "bridge"), (8, 20)),
+        squad.Question("Eva", context, "who?", ("Eva",), (0,)),
+    ]
+    reader = types.SimpleNamespace(text=SpanText(WordFeatures.fit([("Eva", "saw")]), 9, 5))
+    batches = comprehension_squad._Batches(reader, asked, comprehension.Train(batch_size=1))
+    taught = {(int(targets["start"][0]), int(targets["end"][0])) for _, targets in batches.epoch(0)}
+    assert taught == {(2, 5), (0, 0)}
+
+
 @pytest.mark.parametrize("long", ["train", "validation", "test"])
 def test_what_no_reader_of_spans_takes_is_said_before_training(long, tmp_path, monkeypatch, capsys):
     from recipes import comprehension_squad

@@ -142,7 +142,7 @@ def test_units_for_a_number_of_parameters():
         (["train", "--treebank", "en_ewtt"], "treebank must be one of "),
         (["train", "--word-dropout", "-1"], "word_dropout must be a number of at least 0; got -1"),
         (["predict", " ", "--run", "."], "texts must contain at least one word"),
-        (["predict", "a", "--model", "pos_none"], "name must be one of the zoo's models"),
+        (["predict", "a", "--model", "pos_none"], "model must be one of the zoo's models"),
         (["predict", "--file", "none.conllu"], "file must exist; got 'none.conllu'"),
         (["predict", "a", "--file", "b"], "texts must not be used with --file; got 'a'"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),

@@ -210,7 +210,7 @@ def test_evaluate_refuses_other_data_than_the_run_was_trained_on(place, trained)
         (["train", "--sequence-length", "0"], "sequence_length must be an integer of at least 1"),
         (["train", "--resume", "--name", "nowhere"], "resume needs a run folder"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json; got nowhere"),
-        (["predict", "--model", "nothing", "a"], "name must be one of the zoo's models"),
+        (["predict", "--model", "nothing", "a"], "model must be one of the zoo's models"),
         (["predict", "--file", "nowhere.txt"], "nowhere.txt"),
     ],
 )

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from gru_zoo.artifacts.card import Card
 from gru_zoo.data import imdb
 from gru_zoo.files import sha256, write_json
 from gru_zoo.models.classifier import SequenceClassifier, load_classifier
@@ -18,6 +19,7 @@ from recipes import sentiment, sentiment_csv
 from recipes.sentiment_flags import Train
 from recipes.shared import sentiment_card
 from tests.small_data.small_reviews import reviews
+from tests.zoo.conftest import about
 
 LABELS = ("negative", "positive")
 
@@ -262,15 +264,19 @@ def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
         run = RunFolder(f"runs/sentiment/{name}", flags)
         run.pin_data(sentiment_csv.parts_of(tmp_path / "mine.csv", parts, 0.1)[1].as_dict())
         start.save(run.path / "model.keras")
+    (run.path / "artifact").mkdir()
+    start.save(run.path / "artifact" / "model.keras")
     said = "error: held_out must be 0.1, as in runs/sentiment/first, so that its training data from"
 
     def train(start, *words):
         return sentiment.main(["train", "--name", f"of{len(words)}", "--from", start, *words])
 
     shutil.copy("mine.csv", "copy.csv")
-    for place in ("runs/sentiment/first", "runs/sentiment/first/model.keras"):
+    files = ("runs/sentiment/first/model.keras", "runs/sentiment/second/artifact/model.keras")
+    for place in ("runs/sentiment/first", *files):
         assert train(place, "--csv", "copy.csv", "--held-out", "0.3") == 2
-        assert f"{said} copy.csv is not tested on" in capsys.readouterr().err
+        error = capsys.readouterr().err.replace("second", "first")
+        assert f"{said} copy.csv is not tested on" in error
     words = ["--csv", "mine.csv", "--text-column", "other"]
     assert train("runs/sentiment/first", *words) == 2
     assert "text_column must be 'text', as in" in capsys.readouterr().err
@@ -283,6 +289,39 @@ def test_what_a_run_was_trained_on_is_no_test_of_what_goes_on_from_it(
     assert train("runs/sentiment/second", "--csv", "new.csv", "--held-out", "0.3") == 0
     said = "note: runs/sentiment/first was trained on another table with --held-out 0.1; rows of it"
     assert said in capsys.readouterr().out
+
+
+def test_what_an_artifact_was_trained_on_is_no_test_either(tmp_path, monkeypatch):
+    rows = [f"text {number},{LABELS[number % 2]}" for number in range(100)]
+    path = write(tmp_path / "mine.csv", "text,label", *rows)
+    table = sentiment_csv.read_csv(path, LABELS, "text", "label")
+    _, source = sentiment_csv.parts_of(path, table, 0.1)
+    split = {"text_column": "text", "label_column": "label", "held_out": 0.1}
+    said = vars(about(name="mine", data=source.as_dict(), configuration=split))
+    rest = {"exports": [], "versions": {}, "date": "2026-01-02", "files": {}}
+    (tmp_path / "zoo" / "mine").mkdir(parents=True)
+    Card(**said, model={"class": "SequenceClassifier", "parameters": 9}, **rest).write(
+        tmp_path / "zoo" / "mine"
+    )
+    monkeypatch.setenv("GRU_ZOO_MODELS", str(tmp_path / "zoo"))
+    for place in ("mine", f"{tmp_path}/zoo/mine", f"{tmp_path}/zoo/mine/model.keras"):
+        flags = Train(start=place, csv=str(path), held_out=0.3)
+        with pytest.raises(ValueError, match="held_out must be 0.1, as in .*mine, so that"):
+            sentiment_csv.check_same_parts(flags, source, LABELS)
+        sentiment_csv.check_same_parts(Train(start=place, csv=str(path)), source, LABELS)
+
+
+def test_a_model_that_reads_backwards_is_refused_as_a_file_too(
+    start, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder("runs/semi_supervised/back", {"backward": True})
+    run.pin_data({"sha256": {}})
+    start.save(run.path / "model.keras")
+    path = write(tmp_path / "mine.csv", "text,label", "fine,positive", "bad,negative")
+    words = ["--from", f"{run.path}/model.keras", "--csv", str(path)]
+    assert sentiment.main(["train", *words]) == 2
+    assert "from must be a forward model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -314,7 +353,8 @@ def test_a_table_that_was_saved_again_is_the_same(start, tmp_path, monkeypatch, 
         ("--from start.keras", "from and csv must be used together"),
         ("--from start.keras --csv none.csv", "csv must be a file; none.csv does not exist"),
         ("--from none.keras --csv mine.csv", "none.keras does not exist"),
-        ("--from nothing --csv mine.csv", "name must be one of the zoo's models"),
+        ("--from nothing --csv mine.csv", "from must be one of the zoo's models"),
+        ("--held-out 0.3", "held_out must keep its default without --csv, which it is about"),
         ("--from start.keras --csv mine.csv --units 6", "units must keep its default with --from"),
         ("--from start.keras --csv mine.csv", "line 2: label must be one of the model's labels"),
         ("--cell lstm", "cell must be one of 'gru', 'keras_gru' to be exported; got 'lstm'"),

@@ -195,7 +195,7 @@ def test_a_number_of_parameters_makes_the_units(cell):
         (["train", "--pair", "de-es"], "pair must be one of 'de-en', 'de-fr'"),
         (["train", "--heads", "0"], "heads must be an integer of at least 1; got 0"),
         (["evaluate", "--run", "nowhere"], "run must be a folder with a config.json"),
-        (["predict", "Haus", "--model", "translation_none"], "name must be one of"),
+        (["predict", "Haus", "--model", "translation_none"], "model must be one of"),
     ],
 )
 def test_bad_input(arguments, message, capsys, tmp_path, monkeypatch):

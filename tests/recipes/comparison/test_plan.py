@@ -85,7 +85,7 @@ def test_quick_and_full_trainings_do_not_mix(monkeypatch):
         assert compare.main(words) == 0
     assert places == [
         ("results/compare_quick", "runs/compare_quick"),
-        ("new", "runs/compare"),
+        ("new", "new/runs/compare"),  # Other results are of other trainings.
         ("results/compare_quick", "mine"),
     ]
 
@@ -116,6 +116,8 @@ def test_a_corrupt_result_is_named(tmp_path, capsys):
         (["--cells"], "cells must be one or more of gru, lstm"),
         (["--advise", "--cells", "gru"], "cells must be two or more to choose from; got gru"),
         (["--results", __file__, "--plan"], "test_plan.py is a file"),
+        (["--max-latency-ms", "2"], "max_latency_ms must be 0 without --advise; got 2.0"),
+        (["--length", "300", "--plan"], "length must be 0 without --advise; got 300"),
         (["--advise", "--plan"], "plan, report and advise are mutually exclusive"),
         (["--advise", "--results", "nowhere"], "results must be a folder with finished trainings"),
     ],
