@@ -95,6 +95,23 @@ def test_unknown_names_are_refused(split, dataset, message):
         polyphonic_music.load(split, dataset)
 
 
+def use_the_real_files(dataset, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
+    if manual.raw_file(f"polyphonic_music/{polyphonic_music.FILES[dataset]}") is None:
+        pytest.skip("the files are not beside the prepared data sets")
+
+
+@needs_tfds
+@pytest.mark.parametrize(("dataset", "again"), [("jsb_chorales", 0), ("nottingham", 1)])
+def test_pieces_that_are_training_pieces_too(dataset, again, monkeypatch):
+    use_the_real_files(dataset, monkeypatch)
+    known = {piece.tobytes() for piece in polyphonic_music.load("train", dataset)[0]}
+    for split in ("validation", "test"):
+        pieces = polyphonic_music.load(split, dataset)[0]
+        # As docs/polyphonic_music.md says.
+        assert sum(piece.tobytes() in known for piece in pieces) == again
+
+
 @needs_tfds
 @pytest.mark.parametrize(
     ("dataset", "sizes"),
@@ -106,8 +123,6 @@ def test_unknown_names_are_refused(split, dataset, message):
     ],
 )
 def test_the_real_sizes(dataset, sizes, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tfds_folder()))
-    if manual.raw_file(f"polyphonic_music/{polyphonic_music.FILES[dataset]}") is None:
-        pytest.skip("the files are not beside the prepared data sets")
+    use_the_real_files(dataset, monkeypatch)
     found = [len(polyphonic_music.load(split, dataset)[0]) for split in polyphonic_music.SPLITS]
     assert tuple(found) == sizes
