@@ -194,8 +194,10 @@ def _loaded(config: Train) -> SequenceClassifier:
     seed_everything(config.seed)  # A model that is loaded draws new seeds for its dropout.
     start = config.start
     if start.endswith(".keras"):
-        if all(Path(start).with_name(name).exists() for name in ("config.json", "data.json")):
-            require_forward(RunFolder.open(Path(start).parent), "from")
+        from recipes.sentiment_csv import run_of
+
+        if run := run_of(Path(start).parent):
+            require_forward(run, "from")
         return load_classifier(start)
     if (Path(start) / "config.json").exists():
         return _load(RunFolder.open(start), "from")

@@ -173,15 +173,22 @@ def _earlier(start: str) -> Iterator[_Earlier]:
     while start and start not in seen:
         seen.add(start)
         folder = Path(start).parent if start.endswith(".keras") else Path(start)
-        run = folder.parent if folder.name == "artifact" else folder
-        if not all((run / name).exists() for name in ("config.json", "data.json")):
+        run = run_of(folder)
+        if not run:
             yield from _published(str(folder) if start.endswith(".keras") else start)
             return
-        opened = RunFolder.open(run)
-        if opened.config.get("csv"):
-            [table] = opened.data()["sha256"].values()
-            yield _Earlier(str(run), table, opened.config)
-        start = opened.config.get("start", "")
+        if run.config.get("csv"):
+            [table] = run.data()["sha256"].values()
+            yield _Earlier(str(run.path), table, run.config)
+        start = run.config.get("start", "")
+
+
+def run_of(folder: Path) -> RunFolder | None:
+    """Return the run that a folder is, or is the artifact of; None if it is neither."""
+    for place in (folder, folder.parent) if folder.name == "artifact" else (folder,):
+        if all((place / name).exists() for name in ("config.json", "data.json")):
+            return RunFolder.open(place)
+    return None
 
 
 def _published(place: str) -> Iterator[_Earlier]:
